@@ -1,0 +1,129 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parse as parseDotenv } from 'dotenv';
+import { z } from 'zod';
+
+/** Settings by name, as text. An empty text counts as not set. */
+export type Environment = Readonly<Record<string, string>>;
+
+/** The settings of a process can't be used; `message` lists every one that is wrong and what it may be. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}
+
+export interface EnvironmentSources {
+  /** The process's own environment, which wins over both files. */
+  processEnv: NodeJS.ProcessEnv;
+  /** A folder inside the service; its nearest `package.json` above marks the service's own folder. */
+  within: string;
+  /** The setting that stands for this service's `PORT` wherever one `PORT` can't serve several services. */
+  portAlias?: string;
+}
+
+/**
+ * Merges the environment, the service's `.env` and the root `.env`, in this order of precedence. Within one source the
+ * alias (`INGESTION_PORT`) is more specific than `PORT` and wins.
+ *
+ * @throws SettingsError if the root `.env` sets `PORT`, which would send every service to the same port.
+ */
+export function readEnvironment({ processEnv, within, portAlias }: EnvironmentSources): Environment {
+  const serviceFolder = findPackageFolder(within);
+  const rootFolder = serviceFolder && findPackageFolder(dirname(serviceFolder));
+  const rootEnv = readEnvFile(rootFolder);
+  if (rootEnv['PORT']) {
+    throw new SettingsError(
+      `PORT in ${join(rootFolder ?? '', '.env')} would give every service the same port. Set INGESTION_PORT, PROCESSOR_PORT and REPORTING_PORT there.`,
+    );
+  }
+  const sources = [rootEnv, readEnvFile(serviceFolder), processEnv];
+  return Object.assign({}, ...sources.map((source) => withPort(withoutEmpty(source), portAlias)));
+}
+
+/**
+ * Turns settings into a typed configuration.
+ *
+ * @throws SettingsError naming every setting that is missing or wrong, not only the first.
+ */
+export function parseSettings<Schema extends z.ZodType>(
+  schema: Schema,
+  environment: Environment,
+): z.output<Schema> {
+  const result = schema.safeParse(environment);
+  if (result.success) {
+    return result.data;
+  }
+  const lines = result.error.issues.map((issue) => `  ${issue.path.join('.')} ${issue.message}`);
+  throw new SettingsError(`These settings can't be used:\n${lines.join('\n')}\nSee .env.example.`);
+}
+
+/** A setting that is a whole number, written in digits. */
+export function wholeNumberSetting(range: { min: number; max: number; default: number }) {
+  const message = `must be a whole number from ${range.min} to ${range.max}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, { error: message, abort: true })
+    .transform(Number)
+    .pipe(z.number().min(range.min, message).max(range.max, message))
+    .default(range.default);
+}
+
+/** A TCP port. 0 asks the system for a free one. */
+export function portSetting(defaultPort: number) {
+  return wholeNumberSetting({ min: 0, max: 65_535, default: defaultPort });
+}
+
+export const logLevelSetting = z
+  .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+    error: 'must be one of trace, debug, info, warn, error, fatal, silent',
+  })
+  .default('info');
+
+/** Where Redis is, in the names of the original design. */
+export const redisSettings = {
+  REDIS_HOST: z.string().default('127.0.0.1'),
+  REDIS_PORT: wholeNumberSetting({ min: 1, max: 65_535, default: 6379 }),
+  REDIS_PASSWORD: z.string().optional(),
+};
+
+/** Which queue carries the events. The producer and the consumer must agree. */
+export const queueSettings = {
+  QUEUE_NAME: z
+    .string()
+    .regex(/^[^:]+$/, 'must not contain a colon, which BullMQ uses inside its keys')
+    .default('eventQueue'),
+  QUEUE_PREFIX: z.string().default('bull'),
+};
+
+/** Where MongoDB is. A URI without a database name means the database `analytics`. */
+export const mongoSettings = {
+  MONGO_URI: z
+    .string()
+    .regex(/^mongodb(\+srv)?:\/\/.+/, 'must begin with mongodb:// or mongodb+srv://')
+    .default('mongodb://127.0.0.1:27017/analytics'),
+};
+
+function findPackageFolder(from: string): string | undefined {
+  for (let folder = from; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'package.json'))) {
+      return folder;
+    }
+    if (folder === dirname(folder)) {
+      return undefined;
+    }
+  }
+}
+
+function readEnvFile(folder: string | undefined): Record<string, string> {
+  const file = folder && join(folder, '.env');
+  return file && existsSync(file) ? parseDotenv(readFileSync(file)) : {};
+}
+
+function withoutEmpty(source: NodeJS.ProcessEnv): Record<string, string> {
+  const filled = Object.entries(source).filter((entry): entry is [string, string] => Boolean(entry[1]));
+  return Object.fromEntries(filled);
+}
+
+function withPort(source: Record<string, string>, alias: string | undefined): Record<string, string> {
+  const aliased = alias && source[alias];
+  return aliased ? { ...source, PORT: aliased } : source;
+}

@@ -1,0 +1,88 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { z } from 'zod';
+
+/**
+ * The event at its border with a client: the body of `POST /event`. Lengths count UTF-16 code units, as JavaScript does.
+ * Whether the timestamp lies too far ahead depends on the clock, so it is the validating service's to check.
+ */
+export const eventInputSchema = z.strictObject({
+  site_id: text(128),
+  event_type: text(64),
+  path: text(2048),
+  user_id: text(256).nullish(),
+  timestamp: z.iso.datetime({
+    offset: true,
+    error: whenPresent('must be an ISO 8601 date-time with Z or an offset, such as 2025-11-12T19:30:01Z'),
+  }),
+  event_id: text(128).optional(),
+});
+
+/** What a client sends. */
+export type EventInput = z.infer<typeof eventInputSchema>;
+
+/** The event at its border with the queue: its identity is fixed, so that storing it twice stores it once. */
+export const eventJobSchema = eventInputSchema.omit({ event_id: true }).extend({
+  _id: z.string().regex(/^[0-9a-f]{24}$/, 'must be 24 hexadecimal digits'),
+  user_id: eventInputSchema.shape.user_id.transform((userId) => userId ?? null),
+});
+
+/** What travels through the queue. `timestamp` is the client's text; storing it makes it a Date. */
+export type EventJob = z.infer<typeof eventJobSchema>;
+
+/**
+ * Fixes an accepted event's identity. With an `event_id` it follows from site and `event_id`, so every delivery of the same
+ * event has the same one; without, it is new.
+ */
+export function toEventJob(input: EventInput): EventJob {
+  return {
+    _id: input.event_id === undefined ? createEventId() : deriveEventId(input.site_id, input.event_id),
+    site_id: input.site_id,
+    event_type: input.event_type,
+    path: input.path,
+    user_id: input.user_id ?? null,
+    timestamp: input.timestamp,
+  };
+}
+
+/**
+ * The `_id` that follows from a namespace and a key inside it: the first 12 bytes of SHA-256 over both with a NUL between, as
+ * 24 hexadecimal digits. The namespace must hold no NUL, or two pairs could meet in one text.
+ */
+export function deriveEventId(namespace: string, key: string): string {
+  return createHash('sha256').update(`${namespace}\0${key}`).digest('hex').slice(0, 24);
+}
+
+const processRandomHex = randomBytes(5).toString('hex');
+let counter = randomBytes(3).readUIntBE(0, 3);
+
+/**
+ * A new ObjectId as 24 hexadecimal digits, without loading a MongoDB library: four bytes of seconds since 1970, five random
+ * bytes of this process, a three-byte counter (https://www.mongodb.com/docs/manual/reference/bson-types/#objectid).
+ */
+export function createEventId(now = Date.now()): string {
+  counter = (counter + 1) & 0xff_ff_ff;
+  const seconds = Math.floor(now / 1000) % 0x1_00_00_00_00;
+  return hex(seconds, 8) + processRandomHex + hex(counter, 6);
+}
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, '0');
+}
+
+/** Text of 1 to `max` characters that MongoDB keeps as it is and that can stand in a derived `_id`. */
+function text(max: number) {
+  return z
+    .string({ error: whenPresent('must be a string') })
+    .min(1, 'must not be empty')
+    .max(max, `must have at most ${max} characters`)
+    .refine(isStorableText, 'must be valid Unicode without NUL');
+}
+
+// A lone surrogate would be stored as U+FFFD, so two different texts could become one.
+function isStorableText(value: string): boolean {
+  return !value.includes('\0') && value.isWellFormed();
+}
+
+function whenPresent(message: string) {
+  return (issue: { input?: unknown }) => (issue.input === undefined ? 'is required' : message);
+}

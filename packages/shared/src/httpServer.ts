@@ -1,0 +1,93 @@
+import { once } from 'node:events';
+import { createServer, IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Express } from 'express';
+import { createProblem } from './problem.ts';
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+const IDLE_CHECK_INTERVAL_MS = 50;
+
+/**
+ * Makes the HTTP server of an Express app. Express gives each request and response the app's prototypes by
+ * `Object.setPrototypeOf`, which throws away V8's knowledge of the object's shape; this server creates them with those
+ * prototypes, so that the swap changes nothing. The app behaves the same on any server.
+ *
+ * Bounds what a slow or silent client can hold: headers within 10 s, a whole request within 30 s.
+ */
+export function createHttpServer(app: Express): Server {
+  const server = createServer(
+    {
+      IncomingMessage: withPrototype(IncomingMessage, app.request),
+      ServerResponse: withPrototype(ServerResponse, app.response),
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    },
+    app,
+  );
+  server.on('clientError', answerUnreadableRequest);
+  return server;
+}
+
+/**
+ * Listens on a port and resolves with the port taken (of interest when 0 asked for any).
+ *
+ * @throws Error with a plain sentence if the port can't be had.
+ */
+export async function listen(server: Server, port: number): Promise<number> {
+  server.listen(port);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason = code === 'EADDRINUSE' ? 'it is already in use' : message;
+    throw new Error(`Can't listen on port ${port}: ${reason}.`, { cause: error });
+  }
+  return (server.address() as AddressInfo).port;
+}
+
+/** Takes no new connection, lets requests under way finish, and ends connections that only wait for a next request. */
+export async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) {
+    return;
+  }
+  server.close();
+  // A connection becomes idle only when its last answer is out, which may be after this call.
+  const idleCheck = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_INTERVAL_MS);
+  await once(server, 'close');
+  clearInterval(idleCheck);
+}
+
+/**
+ * A constructor that makes what `Base` makes, but with `prototype`. The base is a plain function in Node, so it can be
+ * applied to an object that already has its final shape.
+ */
+function withPrototype<Base>(Base: Base, prototype: object): Base {
+  function Preset(this: object, ...args: unknown[]) {
+    Reflect.apply(Base as (...args: unknown[]) => void, this, args);
+  }
+  Preset.prototype = prototype;
+  return Preset as Base;
+}
+
+/** What isn't HTTP never reaches the app, so its answer is written to the bare connection. */
+function answerUnreadableRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 }[error.code ?? ''] ?? 400;
+  const detail = {
+    400: 'This is not a readable HTTP request.',
+    408: 'The request did not arrive in time.',
+    431: 'The request headers are too large.',
+  }[status];
+  const problem = createProblem(status, detail ?? '');
+  const body = JSON.stringify(problem);
+  socket.end(
+    `HTTP/1.1 ${status} ${problem.title}\r\nContent-Type: application/problem+json; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+
+/** The query of `GET /stats`. */
+export const statsQuerySchema = z.strictObject({
+  site_id: z
+    .string({ error: requireOne })
+    .min(1, 'must not be empty')
+    .max(128, 'must have at most 128 characters'),
+  date: z.iso
+    .date({
+      error: (issue) =>
+        Array.isArray(issue.input)
+          ? 'must be given once'
+          : 'must be a day of the calendar as YYYY-MM-DD (UTC)',
+    })
+    .optional(),
+});
+
+export type StatsQuery = z.infer<typeof statsQuerySchema>;
+
+export interface PathViews {
+  path: string;
+  views: number;
+}
+
+/** The answer of `GET /stats`. */
+export interface SiteStats {
+  site_id: string;
+  /** The UTC day as YYYY-MM-DD, or null for all time. */
+  date: string | null;
+  total_views: number;
+  /** Distinct users; anonymous views count in `total_views` only. */
+  unique_users: number;
+  /** Most views first, ties by path in the order of its UTF-8 bytes. */
+  top_paths: PathViews[];
+}
+
+function requireOne(issue: { input?: unknown }): string {
+  return issue.input === undefined ? 'is required' : 'must be given once';
+}

@@ -1,0 +1,27 @@
+import {
+  type Environment,
+  logLevelSetting,
+  mongoSettings,
+  parseSettings,
+  portSetting,
+  queueSettings,
+  redisSettings,
+  wholeNumberSetting,
+} from '@analytics/shared/config';
+import { z } from 'zod';
+
+const schema = z.object({
+  PORT: portSetting(5001),
+  ...redisSettings,
+  ...queueSettings,
+  ...mongoSettings,
+  WORKER_CONCURRENCY: wholeNumberSetting({ min: 1, max: 1000, default: 5 }),
+  LOG_LEVEL: logLevelSetting,
+});
+
+export type Config = z.infer<typeof schema>;
+
+/** @throws SettingsError naming every setting that can't be used. */
+export function parseConfig(environment: Environment): Config {
+  return parseSettings(schema, environment);
+}

@@ -1,0 +1,24 @@
+import {
+  type Environment,
+  logLevelSetting,
+  mongoSettings,
+  parseSettings,
+  portSetting,
+  wholeNumberSetting,
+} from '@analytics/shared/config';
+import { z } from 'zod';
+
+const schema = z.object({
+  PORT: portSetting(4000),
+  ...mongoSettings,
+  STATS_TOP_PATHS: wholeNumberSetting({ min: 1, max: 1000, default: 10 }),
+  STATS_TIMEOUT_SECONDS: wholeNumberSetting({ min: 1, max: 600, default: 30 }),
+  LOG_LEVEL: logLevelSetting,
+});
+
+export type Config = z.infer<typeof schema>;
+
+/** @throws SettingsError naming every setting that can't be used. */
+export function parseConfig(environment: Environment): Config {
+  return parseSettings(schema, environment);
+}
