@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 // The workspace's packages are read from their sources, so that a test never runs against a stale build.
-const conditions = ['@analytics/source', 'node', 'module', 'import', 'default'];
+const conditions = ['@analytics/source'];
 
 export default defineConfig({
   resolve: { conditions },

@@ -8,7 +8,7 @@ import { createShutdown } from '@analytics/shared/shutdown';
 import { createApp } from './src/app.ts';
 import { parseConfig } from './src/config/config.ts';
 import { connectDatabase } from './src/config/db.ts';
-import { createEventConsumer } from './src/eventConsumer.ts';
+import { createEventConsumer, type EventConsumer } from './src/eventConsumer.ts';
 import { createEventStore } from './src/eventStore.ts';
 import { buildEventIndexes, createEventModel } from './src/models/Event.model.ts';
 import { createProcessJob } from './src/processJob.ts';
@@ -36,14 +36,30 @@ shutdown.register('the HTTP server', () => closeServer(server));
 const port = await listen(server, config.PORT);
 logger.info({ port }, 'listening for health checks');
 
-const waiting = new AbortController();
+const starting = new AbortController();
 shutdown.register('MongoDB', () => connection.close());
 shutdown.register('Redis', () => closeRedis(redis));
-shutdown.register('the waiting for MongoDB', () => waiting.abort());
-const Event = createEventModel(connection);
-if (await connectDatabase(connection, config, waiting.signal, logger)) {
-  await buildEventIndexes(Event);
-  const consumer = createEventConsumer({
+const started = startConsumer(starting.signal);
+shutdown.register('the worker', async () => {
+  starting.abort();
+  await (await started)?.close();
+});
+await started;
+
+/** Waits for MongoDB, makes it ready and takes jobs; resolves with nothing if told to stop before. */
+async function startConsumer(signal: AbortSignal): Promise<EventConsumer | undefined> {
+  const Event = createEventModel(connection);
+  const isReady =
+    (await connectDatabase(connection, config, signal, logger)) &&
+    (await buildEventIndexes(Event, signal, logger));
+  if (!isReady || signal.aborted) {
+    return undefined;
+  }
+  logger.info(
+    { queue: config.QUEUE_NAME, concurrency: config.WORKER_CONCURRENCY },
+    'taking jobs off the queue',
+  );
+  return createEventConsumer({
     redis,
     queueName: config.QUEUE_NAME,
     queuePrefix: config.QUEUE_PREFIX,
@@ -51,9 +67,4 @@ if (await connectDatabase(connection, config, waiting.signal, logger)) {
     processJob: createProcessJob(createEventStore(Event)),
     logger,
   });
-  shutdown.register('the worker', () => consumer.close());
-  logger.info(
-    { queue: config.QUEUE_NAME, concurrency: config.WORKER_CONCURRENCY },
-    'taking jobs off the queue',
-  );
 }

@@ -1,10 +1,10 @@
 import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
+import { retryUntilDone } from '@analytics/shared/retryUntilDone';
 import { type Job, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { mongo } from 'mongoose';
 import type { JobResult, ProcessJob } from './processJob.ts';
-import { retryUntilDone } from './retryUntilDone.ts';
 
 /**
  * A worker that dies leaves its jobs locked for at most this long; a living one renews its locks. With the check for

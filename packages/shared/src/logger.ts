@@ -11,10 +11,14 @@ export interface LoggerOptions {
   isPretty: boolean;
 }
 
-/** Writes one JSON object a line to standard output, or readable lines on a terminal. */
+/**
+ * Writes one JSON object a line to standard output, or readable lines on a terminal. Each line is written before the call
+ * returns: an asynchronous write still under way when the process exits would come after the lines that followed it.
+ */
 export function createLogger({ name, level, isPretty }: LoggerOptions): Logger {
   const options = { level, base: { name }, timestamp: () => `,"time":"${new Date().toISOString()}"` };
-  return isPretty
-    ? pino(options, pretty({ ignore: 'name', messageFormat: `${name}: {msg}`, sync: true }))
-    : pino(options);
+  const destination = isPretty
+    ? pretty({ ignore: 'name', messageFormat: `${name}: {msg}`, sync: true })
+    : pino.destination({ fd: process.stdout.fd, sync: true });
+  return pino(options, destination);
 }

@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import mongoose, { type Connection, type ConnectOptions } from 'mongoose';
 import type { Logger } from './logger.ts';
 import { createOutageLog } from './outageLog.ts';
+import { retryUntilDone } from './retryUntilDone.ts';
 
 const DEFAULT_DATABASE = 'analytics';
 const SERVER_SELECTION_TIMEOUT_MS = 1500;
@@ -27,22 +27,48 @@ export async function connectMongo(
   { signal, ...options }: ConnectOptionsOfService,
   logger: Logger,
 ): Promise<boolean> {
-  const outageLog = createOutageLog(`MongoDB at ${describeHosts(uri)}`, logger);
-  while (!signal.aborted) {
-    try {
-      await connection.openUri(uri, {
+  return waitForMongo(
+    () =>
+      connection.openUri(uri, {
         serverSelectionTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
         ...(hasDatabase(uri) ? {} : { dbName: DEFAULT_DATABASE }),
         ...options,
-      });
-      outageLog.recovered();
-      return true;
-    } catch (error) {
-      outageLog.failed(error as Error);
-      await delay(RECONNECT_DELAY_MS, undefined, { signal }).catch(() => undefined);
+      }),
+    { dependency: `MongoDB at ${describeHosts(uri)}`, signal, logger },
+  );
+}
+
+export interface MongoWait {
+  /** What is waited for, as the log calls it. */
+  dependency: string;
+  signal: AbortSignal;
+  logger: Logger;
+}
+
+/**
+ * Does what a service needs done before its work, trying until MongoDB lets it and saying so. Resolves with false only if
+ * `signal` ended the waiting.
+ */
+export async function waitForMongo(
+  operation: () => Promise<unknown>,
+  { dependency, signal, logger }: MongoWait,
+): Promise<boolean> {
+  const outageLog = createOutageLog(dependency, logger);
+  try {
+    await retryUntilDone(operation, {
+      isPassing: () => true,
+      onFailure: outageLog.failed,
+      signal,
+      maxDelayMs: RECONNECT_DELAY_MS,
+    });
+    outageLog.recovered();
+    return true;
+  } catch (error) {
+    if (signal.aborted) {
+      return false;
     }
+    throw error;
   }
-  return false;
 }
 
 function hasDatabase(uri: string): boolean {

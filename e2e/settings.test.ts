@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'dotenv';
+import { expect, test } from 'vitest';
+import { parseConfig as parseIngestionConfig } from '../ingestion_service/src/config.ts';
+import { parseConfig as parseProcessorConfig } from '../processor_service/src/config/config.ts';
+import { parseConfig as parseReportingConfig } from '../reporting_service/src/config/config.ts';
+
+const example = Object.fromEntries(
+  Object.entries(parse(readFileSync(join(import.meta.dirname, '../.env.example')))).filter(
+    ([, value]) => value,
+  ),
+);
+
+const services = [
+  ['ingestion_service', parseIngestionConfig, 'INGESTION_PORT'],
+  ['processor_service', parseProcessorConfig, 'PROCESSOR_PORT'],
+  ['reporting_service', parseReportingConfig, 'REPORTING_PORT'],
+] as const;
+
+test.each(services)(
+  '.env.example shows every setting of %s with its default',
+  (_name, parseConfig, portAlias) => {
+    const defaults = parseConfig({});
+    const named = new Set(Object.keys(example).map((name) => (name === portAlias ? 'PORT' : name)));
+
+    expect(parseConfig({ ...example, PORT: example[portAlias] ?? '' })).toEqual(defaults);
+    expect(Object.keys(defaults).filter((name) => !named.has(name))).toEqual([]);
+  },
+);

@@ -1,0 +1,66 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
+
+const rootFolder = join(import.meta.dirname, '..');
+
+export interface ServiceProcess {
+  /** Where it answers. */
+  url: string;
+  process: ChildProcess;
+  /** Its log so far, one object a line. */
+  log: Record<string, unknown>[];
+  /** Ends it by SIGTERM and resolves with its exit code. */
+  stop(): Promise<number | null>;
+}
+
+export interface Services {
+  ingestion: ServiceProcess;
+  processor: ServiceProcess;
+  reporting: ServiceProcess;
+}
+
+/** Runs the three services as they run in production: each a process of its own, on its build, told by its environment. */
+export async function startServices(stack: TestStack): Promise<Services> {
+  const [ingestion, processor, reporting] = await Promise.all([
+    startService('ingestion_service', 'server', stack),
+    startService('processor_service', 'worker', stack),
+    startService('reporting_service', 'server', stack),
+  ]);
+  return { ingestion, processor, reporting };
+}
+
+/** Runs one service on any free port; resolves when it listens. It ends with the test file at the latest. */
+export async function startService(name: string, entry: string, stack: TestStack): Promise<ServiceProcess> {
+  const { register: _, ...settings } = stack;
+  const child = spawn(process.execPath, [join(rootFolder, name, `dist/${entry}.js`)], {
+    env: { PATH: process.env['PATH'], PORT: '0', ...toText(settings) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit') as Promise<[number | null]>;
+  const stop = async () => {
+    child.kill('SIGTERM');
+    const [code] = await exited;
+    return code;
+  };
+  stack.register(stop);
+
+  const log: Record<string, unknown>[] = [];
+  const port = await new Promise<number>((resolve, reject) => {
+    createInterface(child.stdout).on('line', (line) => {
+      const entry = JSON.parse(line) as Record<string, unknown>;
+      log.push(entry);
+      if (typeof entry['port'] === 'number') {
+        resolve(entry['port']);
+      }
+    });
+    child.once('exit', (code) => reject(new Error(`${name} ended with exit code ${code}`)));
+  });
+  return { url: `http://127.0.0.1:${port}`, process: child, log, stop };
+}
+
+function toText(settings: Record<string, string | number>): Record<string, string> {
+  return Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, String(value)]));
+}

@@ -1,0 +1,62 @@
+import { startOwnRedis } from '@analytics/local-stack/testing/ownServers';
+import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import request from 'supertest';
+import { expect, test } from 'vitest';
+import { startApp } from './startApp.ts';
+
+const event = { site_id: 's', event_type: 'page_view', path: '/', timestamp: '2025-11-12T19:30:01Z' };
+
+const stack = useTestStack();
+const redis = await startOwnRedis();
+stack.register(() => redis.remove());
+const { app, queue } = await startApp({ ...stack, REDIS_PORT: redis.port });
+queue.on('error', () => {});
+
+const post = () => request(app).post('/event').send(event);
+const waitUntilAccepted = () => waitUntil(async () => (await post()).status === 202);
+
+test('while Redis refuses connections the answer is 503 with Retry-After; it recovers by itself within 5 s', async () => {
+  await waitUntilAccepted();
+  await redis.stop();
+
+  const refused = await post();
+  const readiness = await request(app).get('/readyz');
+  await redis.restart();
+  const restartedAt = Date.now();
+  await waitUntilAccepted();
+
+  expect([refused.status, refused.type, refused.headers['retry-after']]).toEqual([
+    503,
+    'application/problem+json',
+    '2',
+  ]);
+  expect(readiness.status).toBe(503);
+  expect(Date.now() - restartedAt).toBeLessThan(5000);
+});
+
+test('while Redis hangs the answer is 503 within 2 s; it recovers by itself', async () => {
+  await waitUntilAccepted();
+  process.kill(redis.pid, 'SIGSTOP');
+
+  const startedAt = Date.now();
+  const refused = await post();
+  const answeredAfterMs = Date.now() - startedAt;
+  process.kill(redis.pid, 'SIGCONT');
+  await waitUntilAccepted();
+
+  expect([refused.status, refused.headers['retry-after']]).toEqual([503, '2']);
+  expect(answeredAfterMs).toBeLessThan(2000);
+});
+
+test('an event that was accepted is still there after Redis was killed', async () => {
+  await waitUntilAccepted();
+  const before = await queue.getWaitingCount();
+  expect((await post()).status).toBe(202);
+
+  await redis.kill();
+  await redis.restart();
+  await waitUntil(async () => (await request(app).get('/readyz')).status === 200);
+
+  expect(await queue.getWaitingCount()).toBe(before + 1);
+});

@@ -1,0 +1,17 @@
+import { runInForeground } from '../src/foreground.ts';
+import { readHelpOption } from '../src/helpOption.ts';
+import { describeStack } from '../src/screen.ts';
+import { startStack } from '../src/stack.ts';
+import { say } from '../src/terminal.ts';
+
+readHelpOption(`npm run stack: Redis and MongoDB for development, until Ctrl-C.
+
+Uses what REDIS_HOST, REDIS_PORT and MONGO_URI name (environment or .env), else what already listens on
+127.0.0.1:6379 and 127.0.0.1:27017, else starts its own there, with data in .data. Fetches a program that is
+not installed.`);
+
+await runInForeground(async ({ signal, own }) => {
+  const stack = await startStack({ signal });
+  stack.servers.forEach(own);
+  say(`\n${describeStack(stack)}\n\nCtrl-C stops what was started here.`);
+});

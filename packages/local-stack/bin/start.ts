@@ -1,0 +1,26 @@
+import { readEnvironment } from '@analytics/shared/config';
+import { runInForeground } from '../src/foreground.ts';
+import { readHelpOption } from '../src/helpOption.ts';
+import { findRootFolder } from '../src/rootFolder.ts';
+import { describeSystem } from '../src/screen.ts';
+import { readServicePorts, requireFreeServicePorts, startServices } from '../src/services.ts';
+import { startStack } from '../src/stack.ts';
+import { createProgress, say } from '../src/terminal.ts';
+
+readHelpOption(`npm start: the whole system, until Ctrl-C.
+
+Redis and MongoDB as "npm run stack" has them, then the three services from their builds. Ports come from
+INGESTION_PORT (3000), REPORTING_PORT (4000) and PROCESSOR_PORT (5001), in the environment or .env.`);
+
+await runInForeground(async ({ signal, own }) => {
+  const rootFolder = findRootFolder();
+  const settings = readEnvironment({ processEnv: process.env, within: import.meta.dirname });
+  const ports = readServicePorts(settings);
+  await requireFreeServicePorts(ports);
+  const progress = createProgress();
+  const stack = await startStack({ rootFolder, settings, progress, signal });
+  stack.servers.forEach(own);
+  const services = await startServices({ rootFolder, stack, ports, progress, signal });
+  services.forEach(own);
+  say(describeSystem(stack, ports));
+});

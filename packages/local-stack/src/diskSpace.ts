@@ -1,0 +1,26 @@
+import { existsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/**
+ * Makes sure that `neededBytes` are free where `folder` is, or will be once it is made.
+ *
+ * @throws Error saying how much is free and how much is needed.
+ */
+export async function requireFreeDisk(folder: string, neededBytes: number): Promise<void> {
+  let existing = folder;
+  while (!existsSync(existing) && existing !== dirname(existing)) {
+    existing = dirname(existing);
+  }
+  const { bavail, bsize } = await statfs(existing);
+  const freeBytes = bavail * bsize;
+  if (freeBytes < neededBytes) {
+    throw new Error(
+      `The disk of ${folder} has only ${megabytes(freeBytes)} free and ${megabytes(neededBytes)} are needed: free some space and try again.`,
+    );
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.floor(bytes / 1e6)} MB`;
+}

@@ -1,0 +1,79 @@
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { isPortTakenError } from './serverProcess.ts';
+
+/**
+ * Below the range from which systems take the port of an outgoing connection (Linux from 32768, macOS from 49152).
+ * Inside it, a client that keeps trying to reconnect to a stopped server's port can be given that very port as its own,
+ * and the server can't have it back.
+ */
+const ANY_PORT = { from: 20_000, to: 32_000 };
+
+/**
+ * A port on 127.0.0.1 that was free a moment ago.
+ *
+ * @throws Error if none was found in 100 tries.
+ */
+export async function findFreePort(): Promise<number> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const port = randomInt(ANY_PORT.from, ANY_PORT.to);
+    if ((await tryToListen(port, '127.0.0.1')) === undefined) {
+      return port;
+    }
+  }
+  throw new Error(`No free port on 127.0.0.1 from ${ANY_PORT.from} to ${ANY_PORT.to} in 100 tries.`);
+}
+
+/**
+ * Starts a server on `port`, or on any free one if that is 0: whoever loses the race for a port that was free tries
+ * another, up to five times. Every other failure is thrown at once.
+ */
+export async function startOnPort<Server>(
+  port: number,
+  start: (port: number) => Promise<Server>,
+): Promise<Server> {
+  if (port !== 0) {
+    return start(port);
+  }
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await start(await findFreePort());
+    } catch (error) {
+      if (tries === 5 || !isPortTakenError(error)) {
+        throw error;
+      }
+    }
+  }
+}
+
+/**
+ * Makes sure that a service can listen on `port`, which `settingName` sets.
+ *
+ * @throws Error naming the port and the setting.
+ */
+export async function requireFreePort(port: number, settingName: string): Promise<void> {
+  // Some systems allow one listener on all addresses beside another on 127.0.0.1: ask for both.
+  const problem = (await tryToListen(port, '127.0.0.1')) ?? (await tryToListen(port));
+  if (problem === 'EADDRINUSE') {
+    throw new Error(
+      `Port ${port} is in use by another program: stop that, or set ${settingName} to a free port.`,
+    );
+  }
+  if (problem !== undefined) {
+    throw new Error(`Port ${port} can't be used (${problem}): set ${settingName} to another port.`);
+  }
+}
+
+async function tryToListen(port: number, host?: string): Promise<string | undefined> {
+  const server = createServer();
+  try {
+    server.listen({ port, host });
+    await once(server, 'listening');
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? String(error);
+  }
+  server.close();
+  await once(server, 'close');
+  return undefined;
+}

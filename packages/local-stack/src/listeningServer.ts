@@ -1,0 +1,67 @@
+import { connect } from 'node:net';
+
+/** How long a server may take to say what it is. */
+const ANSWER_TIMEOUT_MS = 2000;
+
+/** `locked`: a Redis that asks for a password. */
+export type RedisListener = 'nothing' | 'redis' | 'locked' | 'other';
+export type MongoListener = 'nothing' | 'mongodb' | 'other';
+
+/** Asks whoever listens on 127.0.0.1 whether it is a Redis. */
+export async function identifyRedis(port: number): Promise<RedisListener> {
+  const answer = (await ask(port, Buffer.from('PING\r\n')))?.toString('latin1');
+  if (answer === undefined) {
+    return 'nothing';
+  }
+  if (answer.startsWith('-NOAUTH')) {
+    return 'locked';
+  }
+  return /^(\+PONG|-LOADING)/.test(answer) ? 'redis' : 'other';
+}
+
+/** Asks whoever listens on 127.0.0.1 whether it is a MongoDB. */
+export async function identifyMongo(port: number): Promise<MongoListener> {
+  const answer = await ask(port, HELLO_MESSAGE);
+  if (answer === undefined) {
+    return 'nothing';
+  }
+  // Bytes 8 to 15 of a reply: the number of the request that it is for, and the kind of message.
+  const isReply =
+    answer.length >= 16 && answer.readInt32LE(8) === HELLO_REQUEST_ID && answer.readInt32LE(12) === OP_MSG;
+  return isReply ? 'mongodb' : 'other';
+}
+
+const OP_MSG = 2013;
+const HELLO_REQUEST_ID = 20_251_112;
+
+/** `{hello: 1, $db: 'admin'}` as MongoDB's wire protocol has it: header, flags, one section with one BSON document. */
+const HELLO_MESSAGE = createHelloMessage();
+
+function createHelloMessage(): Buffer {
+  const fields = Buffer.from('\x10hello\0\x01\0\0\0\x02$db\0\x06\0\0\0admin\0\0', 'latin1');
+  const message = Buffer.alloc(16 + 4 + 1 + 4 + fields.length);
+  message.writeInt32LE(message.length, 0);
+  message.writeInt32LE(HELLO_REQUEST_ID, 4);
+  message.writeInt32LE(OP_MSG, 12);
+  message.writeInt32LE(4 + fields.length, 21);
+  fields.copy(message, 25);
+  return message;
+}
+
+/** The first bytes of the answer; none if nothing comes in time; `undefined` if nobody listens. */
+async function ask(port: number, request: Buffer): Promise<Buffer | undefined> {
+  const socket = connect({ port, host: '127.0.0.1', timeout: ANSWER_TIMEOUT_MS });
+  try {
+    return await new Promise((resolve, reject) => {
+      socket.once('connect', () => socket.write(request));
+      socket.once('data', resolve);
+      socket.once('timeout', () => resolve(Buffer.alloc(0)));
+      socket.once('close', () => resolve(Buffer.alloc(0)));
+      socket.once('error', (error: NodeJS.ErrnoException) =>
+        error.code === 'ECONNREFUSED' ? resolve(undefined) : reject(error),
+      );
+    });
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,0 +1,47 @@
+import { mkdir } from 'node:fs/promises';
+import { startOnPort } from './freePort.ts';
+import { type RunningServer, startServerProcess } from './serverProcess.ts';
+
+export interface RedisServerOptions {
+  /** `redis-server`, or one that takes the same arguments. */
+  program: string;
+  /** 0 means any free port. */
+  port: number;
+  /** Made if it is missing. */
+  dataFolder: string;
+  /** `always` puts every acknowledged write on disk; `everysec` (the default) may lose the last second or two. */
+  appendfsync?: 'always' | 'everysec';
+  logFile?: string | undefined;
+  /** Further arguments, which win over ours. */
+  args?: readonly string[];
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Starts a Redis on 127.0.0.1 that keeps its data (AOF) and refuses writes rather than evicting what it holds. Resolves
+ * when it takes connections, its earlier data loaded.
+ *
+ * @throws ServerStartError with Redis' own complaint.
+ */
+export async function startRedisServer(options: RedisServerOptions): Promise<RunningServer> {
+  const { program, dataFolder, appendfsync = 'everysec', logFile, args = [], signal } = options;
+  await mkdir(dataFolder, { recursive: true });
+  return startOnPort(options.port, (port) =>
+    startServerProcess({
+      name: 'Redis',
+      program,
+      args: [
+        ...['--bind', '127.0.0.1', '--port', String(port), '--dir', dataFolder],
+        ...['--appendonly', 'yes', '--appendfsync', appendfsync, '--save', ''],
+        ...['--maxmemory-policy', 'noeviction'],
+        ...args,
+      ],
+      port,
+      logFile,
+      signal,
+      // Its own words, not an answer on the port: that could come from another server which holds the port.
+      isReady: (lines) => lines.some((line) => /ready to accept connections/i.test(line)),
+      readyTimeoutMs: 60_000,
+    }),
+  );
+}

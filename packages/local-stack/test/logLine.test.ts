@@ -1,0 +1,45 @@
+import { findLastProblem, readServiceWarning } from '@analytics/local-stack/logLine';
+import { expect, test } from 'vitest';
+
+test.each([
+  ['{"level":30,"msg":"listening"}', undefined],
+  ['{"level":40,"msg":"Redis is away"}', 'Redis is away'],
+  ['{"level":50,"msg":"could not store","err":{"message":"timed out"}}', 'could not store: timed out'],
+  ['{ not JSON', undefined],
+  ['plain text with an error', undefined],
+])('shows of a service only what is a warning or worse: %s', (line, expected) => {
+  expect(readServiceWarning(line)).toBe(expected);
+});
+
+test.each([
+  ['nothing', ['', ''], undefined],
+  ['its last words if nothing is a complaint', ['starting', 'done', ''], 'done'],
+  ['a service', ['{"level":60,"msg":"no queue"}', '{"level":30,"msg":"stopped"}'], 'no queue'],
+  [
+    'mongod',
+    ['{"s":"E","msg":"Failed","attr":{"error":"Address in use"}}', '{"s":"I","msg":"Shutting down"}'],
+    'Failed: Address in use',
+  ],
+  [
+    'Redis',
+    ['7:M 12 Nov 2025 19:30:01.123 # Bad file format', '7:M 12 Nov 2025 19:30:01.124 * Bye'],
+    'Bad file format',
+  ],
+  [
+    'Redis, advice apart',
+    ['7:M 12 Nov 2025 19:30:01.123 # Out of room', '7:M 12 Nov 2025 19:30:01.124 # WARNING Memory'],
+    'Out of room',
+  ],
+  [
+    'node',
+    ['  throw err;', 'Error: Cannot find module', '    at Module.error', '', 'Node.js v20'],
+    'Error: Cannot find module',
+  ],
+  [
+    'a list',
+    ["These settings can't be used:", '  PORT must be a number', 'See the page.'],
+    "These settings can't be used: PORT must be a number",
+  ],
+])('finds the last complaint of a program: %s', (_name, lines, expected) => {
+  expect(findLastProblem(lines)).toBe(expected);
+});

@@ -1,0 +1,51 @@
+import { startRedisServer } from '@analytics/local-stack/redisServer';
+import { Redis } from 'ioredis';
+import { expect, onTestFinished, test } from 'vitest';
+import { findOwnRedis } from './ownProgram.ts';
+import { makeTemporaryFolder } from './temporaryFolder.ts';
+
+async function startOwnRedis(options: { port: number; dataFolder: string; args?: string[] }) {
+  const server = await startRedisServer({ program: await findOwnRedis(), appendfsync: 'always', ...options });
+  onTestFinished(() => server.kill());
+  return server;
+}
+
+async function useRedis<Value>(port: number, use: (redis: Redis) => Promise<Value>): Promise<Value> {
+  const redis = new Redis(port, '127.0.0.1');
+  try {
+    return await use(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+test('answers as soon as it is started, and keeps its data when it is killed and started again', async () => {
+  const dataFolder = await makeTemporaryFolder();
+  const first = await startOwnRedis({ port: 0, dataFolder });
+  expect(await useRedis(first.port, (redis) => redis.set('key', 'value'))).toBe('OK');
+  await first.kill();
+  const second = await startOwnRedis({ port: first.port, dataFolder });
+  expect(await useRedis(second.port, (redis) => redis.get('key'))).toBe('value');
+});
+
+test('writes every change to disk, takes no snapshots and never evicts; further arguments win', async () => {
+  const { port } = await startOwnRedis({
+    port: 0,
+    dataFolder: await makeTemporaryFolder(),
+    args: ['--maxmemory', '50mb'],
+  });
+  const names = ['appendonly', 'appendfsync', 'save', 'maxmemory-policy', 'maxmemory', 'bind'];
+  const settings = await useRedis(port, (redis) =>
+    Promise.all(names.map(async (name) => ((await redis.config('GET', name)) as string[])[1])),
+  );
+  expect(settings).toEqual(['yes', 'always', '', 'noeviction', '52428800', '127.0.0.1']);
+});
+
+test('says that a named port is taken', async () => {
+  const { port } = await startOwnRedis({ port: 0, dataFolder: await makeTemporaryFolder() });
+  const dataFolder = await makeTemporaryFolder();
+  await expect(startOwnRedis({ port, dataFolder })).rejects.toMatchObject({
+    message: expect.stringMatching(/^Redis ended while starting, exit code 1: Failed listening on port \d+/),
+    isPortTaken: true,
+  });
+});

@@ -1,0 +1,103 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { findFreePort } from '@analytics/local-stack/freePort';
+import {
+  readServicePorts,
+  requireFreeServicePorts,
+  type ServicePorts,
+  startServices,
+} from '@analytics/local-stack/services';
+import type { Stack } from '@analytics/local-stack/stack';
+import { createProgress } from '@analytics/local-stack/terminal';
+import { expect, onTestFinished, test } from 'vitest';
+import { makeTemporaryFolder } from './temporaryFolder.ts';
+
+const ECHO = (setting: string) => `
+  const http = require('node:http');
+  const { ${setting}: port, PORT, REDIS_HOST, MONGO_URI } = process.env;
+  console.log(JSON.stringify({ level: 30, msg: 'starting', PORT, REDIS_HOST, MONGO_URI }));
+  let asked = 0;
+  http.createServer((request, response) => {
+    asked += 1;
+    response.writeHead(request.url === '/readyz' && asked > 2 ? 200 : 503).end();
+  }).listen(port);`;
+
+/** A repository whose services are small servers that are ready when they are asked for the third time. */
+async function createRepository(overrides: Record<string, string> = {}) {
+  const rootFolder = await makeTemporaryFolder();
+  const scripts = {
+    'reporting_service/dist/server.js': ECHO('REPORTING_PORT'),
+    'processor_service/dist/worker.js': ECHO('PROCESSOR_PORT'),
+    'ingestion_service/dist/server.js': ECHO('INGESTION_PORT'),
+    ...overrides,
+  };
+  for (const [path, code] of Object.entries(scripts)) {
+    await mkdir(dirname(join(rootFolder, path)), { recursive: true });
+    await writeFile(join(rootFolder, path), code);
+  }
+  const ports: ServicePorts = {
+    REPORTING_PORT: await findFreePort(),
+    PROCESSOR_PORT: await findFreePort(),
+    INGESTION_PORT: await findFreePort(),
+  };
+  const stack: Stack = {
+    redis: { source: 'settings', address: 'r', connection: { REDIS_HOST: 'redis.example' } },
+    mongo: { source: 'settings', address: 'm', connection: { MONGO_URI: 'mongodb://mongo.example' } },
+    servers: [],
+    logFolder: join(rootFolder, 'logs'),
+    stop: async () => {},
+  };
+  return { rootFolder, ports, stack, progress: createProgress(), signal: new AbortController().signal };
+}
+
+test('starts each service with its port and the way to Redis and MongoDB, and waits until all are ready', async () => {
+  const repository = await createRepository();
+  const services = await startServices(repository);
+  onTestFinished(async () => {
+    await Promise.all(services.map((service) => service.stop()));
+  });
+  expect(services.map(({ name }) => name)).toEqual([
+    'reporting_service',
+    'processor_service',
+    'ingestion_service',
+  ]);
+  for (const { name, port } of services) {
+    const response = await fetch(`http://127.0.0.1:${port}/readyz`);
+    expect(response.status).toBe(200);
+    await response.body?.cancel();
+    const log = await readFile(join(repository.stack.logFolder, `${name}.log`), 'utf8');
+    expect(JSON.parse(log)).toEqual({
+      level: 30,
+      msg: 'starting',
+      REDIS_HOST: 'redis.example',
+      MONGO_URI: 'mongodb://mongo.example',
+    });
+  }
+});
+
+test('names the service that does not come up, with its reason, and stops the others', async () => {
+  const repository = await createRepository({
+    'processor_service/dist/worker.js':
+      'console.log(JSON.stringify({ level: 60, msg: "no queue" })); process.exit(1)',
+  });
+  await expect(startServices(repository)).rejects.toThrow(
+    'processor_service ended while starting, exit code 1: no queue',
+  );
+  await expect(requireFreeServicePorts(repository.ports)).resolves.toBeUndefined();
+});
+
+test('reads the ports of the services from the settings', () => {
+  expect(readServicePorts({ INGESTION_PORT: '8080', PORT: '1' })).toEqual({
+    INGESTION_PORT: 8080,
+    REPORTING_PORT: 4000,
+    PROCESSOR_PORT: 5001,
+  });
+});
+
+test.each([
+  [{ INGESTION_PORT: '4000' }, "Two services can't share port 4000: set INGESTION_PORT to another."],
+  [{ REPORTING_PORT: 'x' }, 'REPORTING_PORT is "x", which is not a port: set it to a free one.'],
+  [{ PROCESSOR_PORT: '0' }, 'PROCESSOR_PORT is "0", which is not a port: set it to a free one.'],
+])("refuses ports that can't be used: %o", (settings, message) => {
+  expect(() => readServicePorts(settings)).toThrow(message);
+});

@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto';
+import { createEventId, deriveEventId, eventInputSchema, toEventJob } from '@analytics/shared/event';
+import { Types } from 'mongoose';
+import { expect, test } from 'vitest';
+
+const input = {
+  site_id: 'site-abc-123',
+  event_type: 'page_view',
+  path: '/pricing',
+  user_id: 'user-xyz-789',
+  timestamp: '2025-11-12T19:30:01Z',
+};
+
+test('an event with an event_id has the same _id every time, by the first 12 bytes of SHA-256', () => {
+  const expected = createHash('sha256')
+    .update('site-abc-123')
+    .update(Buffer.of(0))
+    .update('order-1')
+    .digest();
+
+  const jobs = [1, 2].map(() => toEventJob({ ...input, event_id: 'order-1' }));
+
+  expect(jobs.map(({ _id }) => _id)).toEqual([1, 2].map(() => expected.subarray(0, 12).toString('hex')));
+});
+
+test('the same event_id in two sites gives two _ids', () => {
+  expect(deriveEventId('a', 'order-1')).not.toBe(deriveEventId('b', 'order-1'));
+});
+
+test('an event without an event_id gets an _id of its own', () => {
+  expect(toEventJob(input)._id).not.toBe(toEventJob(input)._id);
+});
+
+test('a new _id is an ObjectId that carries its second', () => {
+  const id = createEventId(Date.UTC(2025, 10, 12, 19, 30, 1, 987));
+
+  expect(new Types.ObjectId(id).getTimestamp()).toEqual(new Date('2025-11-12T19:30:01Z'));
+});
+
+test('100,000 new _ids of one second are all different', () => {
+  const ids = Array.from({ length: 100_000 }, () => createEventId(0));
+
+  expect(new Set(ids).size).toBe(100_000);
+});
+
+test('a queued event holds what is stored and nothing else; a missing user is null', () => {
+  const { user_id: _, ...anonymous } = input;
+
+  expect(toEventJob({ ...anonymous, event_id: 'order-1' })).toEqual({
+    ...anonymous,
+    _id: deriveEventId('site-abc-123', 'order-1'),
+    user_id: null,
+  });
+});
+
+const accepted: [string, object][] = [
+  ['a user of null', { user_id: null }],
+  ['an offset', { timestamp: '2025-11-12T19:30:01+05:30' }],
+  ['fractions of a second', { timestamp: '2025-11-12T19:30:01.123456Z' }],
+  ['the 29th of February of a leap year', { timestamp: '2024-02-29T00:00:00Z' }],
+  ['a moment long ago', { timestamp: '1969-07-20T20:17:40Z' }],
+  ['fields of their greatest length', lengths(128, 64, 2048, 256, 128)],
+  [
+    'names that JavaScript objects are born with',
+    { site_id: '__proto__', path: 'constructor', user_id: 'toString' },
+  ],
+  ['text outside the Latin alphabet', { path: '/价格/🎈' }],
+];
+
+test.each(accepted)('%s is accepted', (_name, change) => {
+  expect(eventInputSchema.safeParse({ ...input, ...change })).toMatchObject({ success: true });
+});
+
+const refused: [string, object, string][] = [
+  ['site_id of 129 characters', lengths(129, 1, 1, 1, 1), 'site_id'],
+  ['event_type of 65', lengths(1, 65, 1, 1, 1), 'event_type'],
+  ['path of 2049', lengths(1, 1, 2049, 1, 1), 'path'],
+  ['user_id of 257', lengths(1, 1, 1, 257, 1), 'user_id'],
+  ['event_id of 129', lengths(1, 1, 1, 1, 129), 'event_id'],
+  ['event_id of null', { event_id: null }, 'event_id'],
+  ['a NUL, which would blur the border between site_id and event_id', { site_id: 'a\0b' }, 'site_id'],
+  ['half a character, which MongoDB would replace', { user_id: '\ud800' }, 'user_id'],
+  ['a second that does not exist', { timestamp: '2025-11-12T19:30:60Z' }, 'timestamp'],
+  ['an offset that does not exist', { timestamp: '2025-11-12T19:30:01+99:00' }, 'timestamp'],
+];
+
+test.each(refused)('%s is refused', (_name, change, field) => {
+  const result = eventInputSchema.safeParse({ ...input, ...change });
+
+  expect(result.error?.issues.map(({ path }) => path)).toEqual([[field]]);
+});
+
+function lengths(site: number, type: number, path: number, user: number, event: number) {
+  return {
+    site_id: 's'.repeat(site),
+    event_type: 't'.repeat(type),
+    path: 'p'.repeat(path),
+    user_id: 'u'.repeat(user),
+    event_id: 'e'.repeat(event),
+  };
+}

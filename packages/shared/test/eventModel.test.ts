@@ -1,0 +1,28 @@
+import { eventInputSchema, eventJobSchema } from '@analytics/shared/event';
+import { defineEventModel } from '@analytics/shared/eventModel';
+import mongoose from 'mongoose';
+import { expect, test } from 'vitest';
+
+test('a queued event and a stored document have the same fields, but for the times of storing', () => {
+  const { schema } = defineEventModel(mongoose.createConnection());
+
+  expect(Object.keys(schema.paths).sort()).toEqual(
+    [...Object.keys(eventJobSchema.shape), 'createdAt', 'updatedAt'].sort(),
+  );
+});
+
+test('a client sends what is queued, with an event_id in the place of the _id', () => {
+  const queued = Object.keys(eventJobSchema.shape).filter((key) => key !== '_id');
+
+  expect(Object.keys(eventInputSchema.shape).sort()).toEqual([...queued, 'event_id'].sort());
+});
+
+test('the indexes are those that the design names', () => {
+  const { schema } = defineEventModel(mongoose.createConnection());
+
+  expect(schema.indexes().map(([fields]) => fields)).toEqual([
+    { site_id: 1, timestamp: 1 },
+    { timestamp: 1 },
+    { site_id: 1, path: 1 },
+  ]);
+});

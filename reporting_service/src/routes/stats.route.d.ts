@@ -1,0 +1,2 @@
+import { type RequestHandler, Router } from 'express';
+export declare function createStatsRouter(getStats: RequestHandler): Router;

@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto';
+import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import request from 'supertest';
+import { expect, test } from 'vitest';
+import { startApp, type TestEvent } from './startApp.ts';
+
+const { app, storeEvents } = await startApp(useTestStack());
+
+/** Stores events of a site that no other test has; each is written as "time path user". */
+async function storeSite(...lines: string[]): Promise<string> {
+  const site_id = randomUUID();
+  await storeEvents(
+    lines.map((line): TestEvent => {
+      const [timestamp = '', path = '', user] = line.split(' ');
+      return { site_id, path, user_id: user ?? null, timestamp };
+    }),
+  );
+  return site_id;
+}
+
+const get = (query: object) => request(app).get('/stats').query(query);
+
+test('a site without events has zeros', async () => {
+  const response = await get({ site_id: 'nobody' });
+
+  expect([response.status, response.type]).toEqual([200, 'application/json']);
+  expect(response.body).toEqual({
+    site_id: 'nobody',
+    date: null,
+    total_views: 0,
+    unique_users: 0,
+    top_paths: [],
+  });
+});
+
+test('without a date the answer is of all time, with one of that UTC day, cut at midnight', async () => {
+  const site_id = await storeSite(
+    '2025-11-11T23:59:59.999Z /yesterday ann',
+    '2025-11-12T00:00:00.000Z /first ann',
+    '2025-11-12T23:59:59.999Z /last bob',
+    '2025-11-13T00:00:00.000Z /tomorrow cid',
+  );
+
+  const allTime = await get({ site_id });
+  const oneDay = await get({ site_id, date: '2025-11-12' });
+
+  expect(allTime.body).toEqual({
+    site_id,
+    date: null,
+    total_views: 4,
+    unique_users: 3,
+    top_paths: ['/first', '/last', '/tomorrow', '/yesterday'].map((path) => ({ path, views: 1 })),
+  });
+  expect(oneDay.body).toEqual({
+    site_id,
+    date: '2025-11-12',
+    total_views: 2,
+    unique_users: 2,
+    top_paths: ['/first', '/last'].map((path) => ({ path, views: 1 })),
+  });
+});
+
+test('an anonymous view counts as a view and not as a user', async () => {
+  const site_id = await storeSite(
+    '2025-11-12T10:00:00Z / ann',
+    '2025-11-12T10:00:01Z / ann',
+    '2025-11-12T10:00:02Z /',
+    '2025-11-12T10:00:03Z /',
+  );
+
+  expect((await get({ site_id })).body).toMatchObject({ total_views: 4, unique_users: 1 });
+});
+
+test('the ten paths with the most views come first, ties by path', async () => {
+  const paths = ['/c', '/a', '/b', '/l', '/k', '/j', '/i', '/h', '/g', '/f', '/e', '/d'];
+  const lines = paths.map((path) => `2025-11-12T10:00:00Z ${path}`);
+  const site_id = await storeSite(...lines, '2025-11-12T11:00:00Z /l', '2025-11-12T11:00:00Z /k');
+
+  expect((await get({ site_id })).body.top_paths).toEqual([
+    { path: '/k', views: 2 },
+    { path: '/l', views: 2 },
+    ...['/a', '/b', '/c', '/d', '/e', '/f', '/g', '/h'].map((path) => ({ path, views: 1 })),
+  ]);
+});
+
+test("a site's numbers hold nothing of another site whose name begins alike", async () => {
+  const site_id = await storeSite('2025-11-12T10:00:00Z / ann');
+  await storeEvents([
+    { site_id: `${site_id}x`, path: '/', user_id: 'bob', timestamp: '2025-11-12T10:00:00Z' },
+  ]);
+
+  expect((await get({ site_id })).body).toMatchObject({ total_views: 1, unique_users: 1 });
+});
+
+test('names that JavaScript objects are born with are names like any other', async () => {
+  const site_id = await storeSite(
+    '2025-11-12T10:00:00Z __proto__ constructor',
+    '2025-11-12T10:00:00Z toString __proto__',
+  );
+
+  expect((await get({ site_id })).body).toMatchObject({
+    unique_users: 2,
+    top_paths: [
+      { path: '__proto__', views: 1 },
+      { path: 'toString', views: 1 },
+    ],
+  });
+});
+
+const invalidQueries: [name: string, query: string, fields: string[]][] = [
+  ['no site_id', '', ['site_id']],
+  ['an empty site_id', 'site_id=', ['site_id']],
+  ['a site_id given twice', 'site_id=a&site_id=b', ['site_id']],
+  ['an operator on site_id', 'site_id[$ne]=', ['site_id', 'site_id[$ne]']],
+  ['an operator beside site_id', 'site_id=a&site_id[$ne]=', ['site_id[$ne]']],
+  ['a site_id that is too long', `site_id=${'s'.repeat(129)}`, ['site_id']],
+  ['a 30th of February', 'site_id=a&date=2025-02-30', ['date']],
+  ['a date without leading zeros', 'site_id=a&date=2025-1-1', ['date']],
+  ['a word for a date', 'site_id=a&date=tomorrow', ['date']],
+  ['an empty date', 'site_id=a&date=', ['date']],
+  ['a date with a time', 'site_id=a&date=2025-11-12T00:00:00Z', ['date']],
+  ['a date given twice', 'site_id=a&date=2025-11-12&date=2025-11-13', ['date']],
+  ['an operator on date', 'site_id=a&date[$gt]=2025-11-12', ['date[$gt]']],
+  ['a parameter that is misspelt', 'site_id=a&day=2025-11-12', ['day']],
+  ['__proto__ as a parameter', 'site_id=a&__proto__=x', ['__proto__']],
+];
+
+test.each(invalidQueries)('%s is refused with 400 that names the parameter', async (_name, query, fields) => {
+  const response = await request(app).get(`/stats?${query}`);
+
+  expect([response.status, response.type]).toEqual([400, 'application/problem+json']);
+  expect(JSON.parse(response.text)).toEqual({
+    type: 'about:blank',
+    title: 'Bad Request',
+    status: 400,
+    detail: expect.stringContaining(fields[0] ?? ''),
+    errors: fields.map((field) => ({ field, message: expect.any(String) })),
+  });
+  expect((await get({ site_id: 'a' })).status).toBe(200);
+});
+
+const invalidRequests: [name: string, send: () => request.Test, status: number, headers: object][] = [
+  ['POST /stats', () => request(app).post('/stats'), 405, { allow: 'GET, HEAD' }],
+  ['DELETE /stats', () => request(app).delete('/stats?site_id=a'), 405, { allow: 'GET, HEAD' }],
+  ['an unknown route', () => request(app).get('/statistics'), 404, {}],
+];
+
+test.each(invalidRequests)('%s is refused', async (_name, send, status, headers) => {
+  const response = await send();
+
+  expect([response.status, response.type]).toEqual([status, 'application/problem+json']);
+  expect(response.headers).toMatchObject(headers);
+});

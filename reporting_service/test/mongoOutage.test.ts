@@ -1,0 +1,33 @@
+import { startOwnMongo } from '@analytics/local-stack/testing/ownServers';
+import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import request from 'supertest';
+import { expect, test } from 'vitest';
+import { startApp } from './startApp.ts';
+
+const shared = useTestStack();
+
+test('while MongoDB is away the answer is 503 within 2 s; it recovers by itself within 5 s', async () => {
+  const mongo = await startOwnMongo();
+  const stack = { ...shared, MONGO_URI: `mongodb://127.0.0.1:${mongo.port}/analytics` };
+  shared.register(() => mongo.remove());
+  const { app } = await startApp(stack);
+  const get = () => request(app).get('/stats?site_id=a');
+  expect((await get()).status).toBe(200);
+
+  await mongo.kill();
+  const startedAt = Date.now();
+  const refused = await get();
+  const answeredAfterMs = Date.now() - startedAt;
+  await mongo.restart();
+  const restartedAt = Date.now();
+  await waitUntil(async () => (await get()).status === 200);
+
+  expect([refused.status, refused.type, refused.headers['retry-after']]).toEqual([
+    503,
+    'application/problem+json',
+    '2',
+  ]);
+  expect(answeredAfterMs).toBeLessThan(2000);
+  expect(Date.now() - restartedAt).toBeLessThan(5000);
+});
