@@ -7,6 +7,7 @@ import { isAlive } from './nodeServer.ts';
 
 const LIVES_ON = 'setInterval(() => {}, 1000); console.log("ready");';
 const STOPS = `process.on("SIGTERM", () => { console.log("bye"); process.exit(0) }); ${LIVES_ON}`;
+const STOPS_SLOWLY = `process.on("SIGTERM", () => setTimeout(() => process.exit(0), 300)); ${LIVES_ON}`;
 const STAYS = `process.on("SIGTERM", () => console.log("no")); ${LIVES_ON}`;
 
 /** Runs two servers in the foreground of a process of its own. */
@@ -43,11 +44,12 @@ test('stops its servers on Ctrl-C, last started first, and ends with 0', async (
 });
 
 test('takes the Ctrl-C that npm passes on for the one that the terminal sent', async () => {
-  const { child, closed, readOutput } = await runBoth(STOPS);
+  const { child, closed, readOutput } = await runBoth(STOPS_SLOWLY);
   child.kill('SIGINT');
+  await waitUntil(() => readOutput().includes('Stopping'));
   child.kill('SIGINT');
   expect(await closed).toEqual([0, null]);
-  expect(readOutput()).toMatch(/first says bye\nStopped\.\n$/);
+  expect(readOutput()).toMatch(/Stopped\.\n$/);
 });
 
 test('kills everything and ends with 1 on a later second Ctrl-C', async () => {

@@ -17,7 +17,7 @@ export async function startNodeServer(
     args: ['--eval', code],
     port: await findFreePort(),
     isReady: (lines) => lines.includes('ready'),
-    readyTimeoutMs: 10_000,
+    readyTimeoutMs: 60_000,
     ...options,
   });
   onTestFinished(() => server.kill());

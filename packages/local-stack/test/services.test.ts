@@ -80,9 +80,9 @@ test('names the service that does not come up, with its reason, and stops the ot
     'processor_service/dist/worker.js':
       'console.log(JSON.stringify({ level: 60, msg: "no queue" })); process.exit(1)',
   });
-  await expect(startServices(repository)).rejects.toThrow(
-    'processor_service ended while starting, exit code 1: no queue',
-  );
+  await expect(startServices(repository)).rejects.toMatchObject({
+    message: 'processor_service ended while starting, exit code 1: no queue',
+  });
   await expect(requireFreeServicePorts(repository.ports)).resolves.toBeUndefined();
 });
 

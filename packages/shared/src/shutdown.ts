@@ -10,18 +10,22 @@ export interface Shutdown {
   /** Registers how to close what was just opened. Last registered, first closed. */
   register(name: string, close: () => unknown): void;
   /**
-   * Closes everything once and ends the process: with `exitCode` if all closed within the deadline, else with 1.
-   * A second call while the first is under way ends the process at once with 1.
+   * Closes everything on SIGTERM or SIGINT and ends the process: with 0 if all closed within the deadline, else with 1. A
+   * second signal ends it at once with 1.
    */
-  run(reason: string, exitCode?: number): Promise<void>;
-  /** Runs on SIGTERM and SIGINT (exit code 0). */
   handleSignals(): void;
 }
+
+/**
+ * One Ctrl-C can arrive twice: from the terminal, and from npm or a watcher that passes it on. Only a later signal means that
+ * somebody has no patience.
+ */
+const SAME_SIGNAL_MS = 500;
 
 /** Closes a process's resources in the reverse order of their opening. Belongs to a composition root. */
 export function createShutdown({ logger, deadlineMs }: ShutdownOptions): Shutdown {
   const closings: { name: string; close: () => unknown }[] = [];
-  let isRunning = false;
+  let startedMs: number | undefined;
 
   async function closeAll(): Promise<boolean> {
     let isClean = true;
@@ -36,13 +40,8 @@ export function createShutdown({ logger, deadlineMs }: ShutdownOptions): Shutdow
     return isClean;
   }
 
-  async function run(reason: string, exitCode = 0): Promise<void> {
-    if (isRunning) {
-      logger.warn(`${reason} while stopping: ending at once`);
-      process.exit(1);
-    }
-    isRunning = true;
-    logger.info(`stopping: ${reason}`);
+  async function run(signal: NodeJS.Signals): Promise<void> {
+    logger.info(`stopping: ${signal}`);
     const deadline = setTimeout(() => {
       logger.error(`not stopped within ${deadlineMs} ms: ending now`);
       process.exit(1);
@@ -50,17 +49,27 @@ export function createShutdown({ logger, deadlineMs }: ShutdownOptions): Shutdow
     const isClean = await closeAll();
     clearTimeout(deadline);
     logger.info('stopped');
-    process.exit(isClean ? exitCode : 1);
+    process.exit(isClean ? 0 : 1);
+  }
+
+  function handle(signal: NodeJS.Signals): void {
+    const nowMs = performance.now();
+    if (startedMs === undefined) {
+      startedMs = nowMs;
+      void run(signal);
+    } else if (nowMs - startedMs > SAME_SIGNAL_MS) {
+      logger.warn(`${signal} while stopping: ending at once`);
+      process.exit(1);
+    }
   }
 
   return {
     register: (name, close) => {
       closings.push({ name, close });
     },
-    run,
     handleSignals: () => {
-      process.on('SIGTERM', () => void run('SIGTERM'));
-      process.on('SIGINT', () => void run('SIGINT'));
+      process.on('SIGTERM', handle);
+      process.on('SIGINT', handle);
     },
   };
 }

@@ -71,13 +71,24 @@ test('a closing that hangs ends with the deadline and exit code 1', async () => 
   expect(readMessages()).toEqual(['ready', 'stopping: SIGTERM', 'not stopped within 300 ms: ending now']);
 });
 
+test('a signal that arrives twice at once is one signal', async () => {
+  const { child, exited, readMessages } = await start('clean');
+
+  child.kill('SIGINT');
+  child.kill('SIGTERM');
+
+  expect(await exited).toEqual([0, null]);
+  expect(readMessages().at(-1)).toBe('stopped');
+});
+
 test('a second signal ends at once', async () => {
   const { child, exited, readMessages } = await start('patient');
 
   child.kill('SIGTERM');
-  await once(child.stdout, 'data');
-  child.kill('SIGINT');
+  // Somebody without patience: the signals of the first half second are taken for the first one.
+  const pressing = setInterval(() => child.kill('SIGINT'), 50);
 
   expect(await exited).toEqual([1, null]);
+  clearInterval(pressing);
   expect(readMessages().at(-1)).toBe('SIGINT while stopping: ending at once');
 });
