@@ -30,14 +30,19 @@ export async function showArrival<Result>(
     return work;
   }
   const startedMs = Date.now();
+  let isUnderWay = true;
   const timer = setInterval(async () => {
     const percent = Math.min(100, Math.floor((100 * (await sumFileBytes(folder))) / expectedBytes));
+    if (!isUnderWay) {
+      return;
+    }
     const seconds = Math.round((Date.now() - startedMs) / 1000);
     progress.show(`Fetching ${title}: ${percent} % of ${Math.round(expectedBytes / 1e6)} MB, ${seconds} s`);
   }, 200);
   try {
     return await work;
   } finally {
+    isUnderWay = false;
     clearInterval(timer);
     progress.clear();
   }

@@ -1,2 +1,0 @@
-import { type RequestHandler, Router } from 'express';
-export declare function createStatsRouter(getStats: RequestHandler): Router;
