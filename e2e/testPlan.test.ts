@@ -133,7 +133,7 @@ test('the same event_id ten times at once is ten times accepted and once stored'
   const statuses = await postAndWait(Array.from({ length: 1 }, () => event));
   const answers = await Promise.all(Array.from({ length: 9 }, () => postEvent(event)));
   await waitUntil(
-    () => services.processor.log.filter(({ duplicates }) => duplicates === 1).length,
+    () => services.processor.log.reduce((sum, { duplicates }) => sum + Number(duplicates ?? 0), 0),
     (duplicates) => duplicates === 9,
   );
 
@@ -147,7 +147,7 @@ test("the worker logs each job's result with its ids", async () => {
   await postAndWait([event]);
   const document = await collection.findOne({ site_id: event.site_id });
   const line = await waitUntil(() =>
-    services.processor.log.find(({ event_ids }) => (event_ids as string[])?.includes(String(document?._id))),
+    services.processor.log.find(({ event_id }) => event_id === String(document?._id)),
   );
 
   expect(line).toMatchObject({

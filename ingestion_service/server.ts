@@ -1,13 +1,16 @@
 import { readEnvironment } from '@analytics/shared/config';
-import { handleFatalErrors } from '@analytics/shared/fatal';
+import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
+import { exitWithFatalError, handleFatalErrors } from '@analytics/shared/fatal';
 import { closeServer, createHttpServer, listen } from '@analytics/shared/httpServer';
 import { createLogger } from '@analytics/shared/logger';
-import { closeRedis, createRequestRedis } from '@analytics/shared/redis';
+import { closeRedis, createRequestRedis, describeRedis, pingRedis } from '@analytics/shared/redis';
+import { describeRisks, watchRedisDurability } from '@analytics/shared/redisDurability';
 import { createShutdown } from '@analytics/shared/shutdown';
 import { createApp } from './src/app.ts';
 import { parseConfig } from './src/config.ts';
+import { createBackpressure } from './src/queue/backpressure.ts';
 import { createEventProducer } from './src/queue/eventProducer.ts';
-import { createValidateEvent } from './src/utils/validateEvent.ts';
+import { createEventValidator } from './src/utils/validateEvent.ts';
 
 handleFatalErrors('ingestion_service');
 const config = parseConfig(
@@ -21,20 +24,34 @@ const logger = createLogger({
 const shutdown = createShutdown({ logger, deadlineMs: 9000 });
 shutdown.handleSignals();
 
-const redis = createRequestRedis(config, logger);
+const redis = createRequestRedis(config);
 shutdown.register('Redis', () => closeRedis(redis));
-const producer = createEventProducer({
-  redis,
-  queueName: config.QUEUE_NAME,
-  queuePrefix: config.QUEUE_PREFIX,
+const redisWatch = createDependencyWatch({
+  dependency: describeRedis(config),
+  probe: () => pingRedis(redis),
   logger,
 });
+shutdown.register('the watch over Redis', () => redisWatch.stop());
+const durability = watchRedisDurability(
+  redis,
+  logger,
+  config.REDIS_DURABILITY === 'strict' ? exitWithFatalError : undefined,
+);
+const queueNames = { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX };
+const backpressure = createBackpressure({
+  redis,
+  ...queueNames,
+  maxWaitingEvents: config.QUEUE_MAX_WAITING_EVENTS,
+  maxMemoryPercent: config.REDIS_MAX_MEMORY_PERCENT,
+});
+shutdown.register('the sampling of the queue', () => backpressure.stop());
+const producer = createEventProducer({ redis, redisWatch, backpressure, ...queueNames, logger });
 shutdown.register('the queue', () => producer.close());
 
 const app = createApp({
-  validateEvent: createValidateEvent({ maxFutureMs: config.EVENT_MAX_FUTURE_HOURS * 3_600_000 }),
-  enqueueEvent: producer.enqueueEvent,
-  checks: { redis: () => redis.ping() },
+  validator: createEventValidator({ maxFutureMs: config.EVENT_MAX_FUTURE_HOURS * 3_600_000 }),
+  enqueueEvents: producer.enqueueEvents,
+  checks: { redis: () => ({ ...redisWatch.health, ...describeRisks(durability) }) },
   logger,
 });
 const server = createHttpServer(app);

@@ -1,16 +1,22 @@
 import { readEnvironment } from '@analytics/shared/config';
-import { handleFatalErrors } from '@analytics/shared/fatal';
+import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
+import { exitWithFatalError, handleFatalErrors } from '@analytics/shared/fatal';
 import { closeServer, createHttpServer, listen } from '@analytics/shared/httpServer';
 import { createLogger } from '@analytics/shared/logger';
-import { createMongoConnection, pingMongo } from '@analytics/shared/mongo';
-import { closeRedis, createWorkerRedis } from '@analytics/shared/redis';
+import { createMongoConnection, describeMongo, pingMongo } from '@analytics/shared/mongo';
+import { closeRedis, createWorkerRedis, describeRedis, pingRedis } from '@analytics/shared/redis';
+import { describeRisks, watchRedisDurability } from '@analytics/shared/redisDurability';
 import { createShutdown } from '@analytics/shared/shutdown';
 import { createApp } from './src/app.ts';
 import { parseConfig } from './src/config/config.ts';
-import { connectDatabase } from './src/config/db.ts';
-import { createEventConsumer, type EventConsumer } from './src/eventConsumer.ts';
+import { buildIndexes, connectDatabase } from './src/config/db.ts';
+import { createDeadLetters } from './src/deadLetters.ts';
+import { createEventConsumer } from './src/eventConsumer.ts';
 import { createEventStore } from './src/eventStore.ts';
-import { buildEventIndexes, createEventModel } from './src/models/Event.model.ts';
+import { startFailedJobSweep } from './src/failedJobs.ts';
+import { groupWrites } from './src/groupWrites.ts';
+import { createDeadLetterModel } from './src/models/DeadLetter.model.ts';
+import { createEventModel } from './src/models/Event.model.ts';
 import { createProcessJob } from './src/processJob.ts';
 
 handleFatalErrors('processor_service');
@@ -26,9 +32,32 @@ const shutdown = createShutdown({ logger, deadlineMs: 24_000 });
 shutdown.handleSignals();
 
 const connection = createMongoConnection();
-const redis = createWorkerRedis(config, logger);
+const mongoWatch = createDependencyWatch({
+  dependency: describeMongo(config.MONGO_URI),
+  probe: () => pingMongo(connection),
+  logger,
+});
+shutdown.register('the watch over MongoDB', () => mongoWatch.stop());
+shutdown.register('MongoDB', () => connection.close());
+const redis = createWorkerRedis(config);
+shutdown.register('Redis', () => closeRedis(redis));
+const redisWatch = createDependencyWatch({
+  dependency: describeRedis(config),
+  probe: () => pingRedis(redis),
+  logger,
+});
+shutdown.register('the watch over Redis', () => redisWatch.stop());
+const durability = watchRedisDurability(
+  redis,
+  logger,
+  config.REDIS_DURABILITY === 'strict' ? exitWithFatalError : undefined,
+);
+
 const app = createApp({
-  checks: { mongodb: () => pingMongo(connection), redis: () => redis.ping() },
+  checks: {
+    redis: () => ({ ...redisWatch.health, ...describeRisks(durability) }),
+    mongodb: () => mongoWatch.health,
+  },
   logger,
 });
 const server = createHttpServer(app);
@@ -37,9 +66,7 @@ const port = await listen(server, config.PORT);
 logger.info({ port }, 'listening for health checks');
 
 const starting = new AbortController();
-shutdown.register('MongoDB', () => connection.close());
-shutdown.register('Redis', () => closeRedis(redis));
-const started = startConsumer(starting.signal);
+const started = startWork(starting.signal);
 shutdown.register('the worker', async () => {
   starting.abort();
   await (await started)?.close();
@@ -47,24 +74,41 @@ shutdown.register('the worker', async () => {
 await started;
 
 /** Waits for MongoDB, makes it ready and takes jobs; resolves with nothing if told to stop before. */
-async function startConsumer(signal: AbortSignal): Promise<EventConsumer | undefined> {
+async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> } | undefined> {
   const Event = createEventModel(connection);
-  const isReady =
-    (await connectDatabase(connection, config, signal, logger)) &&
-    (await buildEventIndexes(Event, signal, logger));
-  if (!isReady || signal.aborted) {
+  const DeadLetter = createDeadLetterModel(connection);
+  await connectDatabase(connection, config, signal);
+  await buildIndexes([Event, DeadLetter], signal, logger);
+  if (signal.aborted) {
     return undefined;
   }
+  const store = createEventStore(Event);
+  const deadLetters = createDeadLetters(DeadLetter);
+  const queueNames = { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX };
+  const sweep = startFailedJobSweep({
+    redis,
+    ...queueNames,
+    findMissing: store.findMissing,
+    deadLetters,
+    logger,
+  });
+  const consumer = createEventConsumer({
+    redis,
+    mongoWatch,
+    ...queueNames,
+    concurrency: config.WORKER_CONCURRENCY,
+    processJob: createProcessJob(groupWrites(store), deadLetters),
+    onJobFailed: sweep.request,
+    logger,
+  });
   logger.info(
     { queue: config.QUEUE_NAME, concurrency: config.WORKER_CONCURRENCY },
     'taking jobs off the queue',
   );
-  return createEventConsumer({
-    redis,
-    queueName: config.QUEUE_NAME,
-    queuePrefix: config.QUEUE_PREFIX,
-    concurrency: config.WORKER_CONCURRENCY,
-    processJob: createProcessJob(createEventStore(Event)),
-    logger,
-  });
+  return {
+    close: async () => {
+      await consumer.close();
+      await sweep.close();
+    },
+  };
 }

@@ -1,8 +1,9 @@
 import { readEnvironment } from '@analytics/shared/config';
+import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { handleFatalErrors } from '@analytics/shared/fatal';
 import { closeServer, createHttpServer, listen } from '@analytics/shared/httpServer';
 import { createLogger } from '@analytics/shared/logger';
-import { createMongoConnection, pingMongo } from '@analytics/shared/mongo';
+import { createMongoConnection, describeMongo, pingMongo } from '@analytics/shared/mongo';
 import { createShutdown } from '@analytics/shared/shutdown';
 import { createApp } from './src/app.ts';
 import { parseConfig } from './src/config/config.ts';
@@ -24,18 +25,25 @@ shutdown.handleSignals();
 
 const connection = createMongoConnection();
 shutdown.register('MongoDB', () => connection.close());
+const mongoWatch = createDependencyWatch({
+  dependency: describeMongo(config.MONGO_URI),
+  probe: () => pingMongo(connection),
+  logger,
+});
+shutdown.register('the watch over MongoDB', () => mongoWatch.stop());
 const { readSiteStats } = createStatsReader(createEventModel(connection), {
   topPathsLimit: config.STATS_TOP_PATHS,
   timeoutMs: config.STATS_TIMEOUT_SECONDS * 1000,
+  mongoWatch,
   logger,
 });
 
-const app = createApp({ readSiteStats, checks: { mongodb: () => pingMongo(connection) }, logger });
+const app = createApp({ readSiteStats, checks: { mongodb: () => mongoWatch.health }, logger });
 const server = createHttpServer(app);
 shutdown.register('the HTTP server', () => closeServer(server));
 const port = await listen(server, config.PORT);
 logger.info({ port }, 'listening');
 
-const waiting = new AbortController();
-shutdown.register('the waiting for MongoDB', () => waiting.abort());
-await connectDatabase(connection, config, waiting.signal, logger);
+const connecting = new AbortController();
+shutdown.register('the connecting to MongoDB', () => connecting.abort());
+await connectDatabase(connection, config, connecting.signal);

@@ -7,12 +7,16 @@ import {
   redisSettings,
   wholeNumberSetting,
 } from '@analytics/shared/config';
+import { durabilitySettings } from '@analytics/shared/redisDurability';
 import { z } from 'zod';
 
 const schema = z.object({
   PORT: portSetting(3000),
   ...redisSettings,
   ...queueSettings,
+  ...durabilitySettings,
+  QUEUE_MAX_WAITING_EVENTS: wholeNumberSetting({ min: 1, max: 1_000_000_000, default: 1_000_000 }),
+  REDIS_MAX_MEMORY_PERCENT: wholeNumberSetting({ min: 1, max: 100, default: 80 }),
   EVENT_MAX_FUTURE_HOURS: wholeNumberSetting({ min: 0, max: 8760, default: 24 }),
   LOG_LEVEL: logLevelSetting,
 });

@@ -1,6 +1,7 @@
 import { startOwnRedis } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import { closeServer } from '@analytics/shared/httpServer';
 import request from 'supertest';
 import { expect, test } from 'vitest';
 import { startApp } from './startApp.ts';
@@ -21,7 +22,7 @@ test('while Redis refuses connections the answer is 503 with Retry-After; it rec
   await redis.stop();
 
   const refused = await post();
-  const readiness = await request(app).get('/readyz');
+  await waitUntil(async () => (await request(app).get('/readyz')).status === 503);
   await redis.restart();
   const restartedAt = Date.now();
   await waitUntilAccepted();
@@ -31,7 +32,6 @@ test('while Redis refuses connections the answer is 503 with Retry-After; it rec
     'application/problem+json',
     '2',
   ]);
-  expect(readiness.status).toBe(503);
   expect(Date.now() - restartedAt).toBeLessThan(5000);
 });
 
@@ -59,4 +59,49 @@ test('an event that was accepted is still there after Redis was killed', async (
   await waitUntil(async () => (await request(app).get('/readyz')).status === 200);
 
   expect(await queue.getWaitingCount()).toBe(before + 1);
+});
+
+test('what arrives while a write is under way goes together in the next one, each request answered', async () => {
+  await waitUntilAccepted();
+  await queue.obliterate({ force: true });
+  const server = app.listen(0);
+  stack.register(() => closeServer(server));
+
+  const answers = await Promise.all(
+    Array.from({ length: 200 }, () => request(server).post('/event').send(event)),
+  );
+
+  const jobs = await queue.getJobs(['waiting']);
+  const sizes = jobs.map(({ data }): number => data.events?.length ?? 1);
+  expect(answers.map(({ status }) => status)).toEqual(Array(200).fill(202));
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(200);
+  expect(jobs.length).toBeLessThan(100);
+});
+
+test('a batch is one job, whole', async () => {
+  await waitUntilAccepted();
+  await queue.obliterate({ force: true });
+  const batches = [300, 300, 1, 500].map((count, batch) =>
+    Array.from({ length: count }, (_, index) => ({ ...event, path: `/${batch}/${index}` })),
+  );
+  const server = app.listen(0);
+  stack.register(() => closeServer(server));
+
+  const answers = await Promise.all(
+    batches.map((events) => request(server).post('/events').send({ events })),
+  );
+
+  const jobs = await queue.getJobs(['waiting']);
+  const places = jobs.flatMap(({ data }) =>
+    (data.events ?? [data]).map(({ path }: { path: string }) => path.split('/')[1]),
+  );
+  expect(answers.map(({ body }) => body)).toEqual(
+    batches.map(({ length }) => ({ success: true, accepted: length })),
+  );
+  expect(places.length).toBe(1101);
+  for (const { data } of jobs) {
+    const paths = new Set((data.events ?? [data]).map(({ path }: { path: string }) => path.split('/')[1]));
+    const whole = [...paths].reduce((sum: number, batch) => sum + (batches[Number(batch)]?.length ?? 0), 0);
+    expect(data.events?.length ?? 1).toBe(whole);
+  }
 });

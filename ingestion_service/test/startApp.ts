@@ -1,24 +1,35 @@
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
+import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { createLogger } from '@analytics/shared/logger';
-import { closeRedis, createRequestRedis } from '@analytics/shared/redis';
+import { closeRedis, createRequestRedis, pingRedis } from '@analytics/shared/redis';
 import { Queue } from 'bullmq';
 import { createApp } from '../src/app.ts';
+import { createBackpressure } from '../src/queue/backpressure.ts';
 import { createEventProducer } from '../src/queue/eventProducer.ts';
-import { createValidateEvent } from '../src/utils/validateEvent.ts';
+import { createEventValidator } from '../src/utils/validateEvent.ts';
 
 export const NOW = Date.parse('2025-11-12T19:30:01Z');
 
 /** Builds the service on the file's own queue, as `server.ts` does, with a clock that stands still. */
-export async function startApp(stack: TestStack) {
+export async function startApp(
+  stack: TestStack,
+  limits: { maxWaitingEvents?: number; maxMemoryPercent?: number } = {},
+) {
   const logger = createLogger({ name: 'ingestion_service', level: 'silent', isPretty: false });
-  const redis = createRequestRedis(stack, logger);
+  const redis = createRequestRedis(stack);
   stack.register(() => closeRedis(redis));
-  const producer = createEventProducer({
+  const redisWatch = createDependencyWatch({ dependency: 'Redis', probe: () => pingRedis(redis), logger });
+  stack.register(() => redisWatch.stop());
+  const queueNames = { queueName: stack.QUEUE_NAME, queuePrefix: stack.QUEUE_PREFIX };
+  const backpressure = createBackpressure({
     redis,
-    queueName: stack.QUEUE_NAME,
-    queuePrefix: stack.QUEUE_PREFIX,
-    logger,
+    ...queueNames,
+    maxWaitingEvents: 1_000_000,
+    maxMemoryPercent: 80,
+    ...limits,
   });
+  stack.register(() => backpressure.stop());
+  const producer = createEventProducer({ redis, redisWatch, backpressure, ...queueNames, logger });
   stack.register(() => producer.close());
   const queue = new Queue(stack.QUEUE_NAME, {
     connection: { host: stack.REDIS_HOST, port: stack.REDIS_PORT },
@@ -27,9 +38,9 @@ export async function startApp(stack: TestStack) {
   stack.register(() => queue.close());
   await queue.waitUntilReady();
   const app = createApp({
-    validateEvent: createValidateEvent({ maxFutureMs: 24 * 3_600_000, now: () => NOW }),
-    enqueueEvent: producer.enqueueEvent,
-    checks: { redis: () => redis.ping() },
+    validator: createEventValidator({ maxFutureMs: 24 * 3_600_000, now: () => NOW }),
+    enqueueEvents: producer.enqueueEvents,
+    checks: { redis: () => redisWatch.health },
     logger,
   });
   return { app, queue };

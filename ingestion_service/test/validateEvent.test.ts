@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createValidateEvent } from '../src/utils/validateEvent.ts';
+import { createEventValidator } from '../src/utils/validateEvent.ts';
 
 const now = () => Date.parse('2025-11-12T19:30:00Z');
 const event = { site_id: 's', event_type: 'page_view', path: '/', timestamp: '' };
@@ -15,7 +15,7 @@ const table: [timestamp: string, maxFutureHours: number, isAccepted: boolean][] 
 ];
 
 test.each(table)('%s with %i hours of grace is accepted: %s', (timestamp, maxFutureHours, isAccepted) => {
-  const validateEvent = createValidateEvent({ maxFutureMs: maxFutureHours * 3_600_000, now });
+  const { validateEvent } = createEventValidator({ maxFutureMs: maxFutureHours * 3_600_000, now });
 
   expect(validateEvent({ ...event, timestamp })).toEqual(
     isAccepted

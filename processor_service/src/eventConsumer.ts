@@ -1,28 +1,39 @@
+import type { DependencyWatch } from '@analytics/shared/dependencyWatch';
 import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
 import { retryUntilDone } from '@analytics/shared/retryUntilDone';
 import { type Job, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { mongo } from 'mongoose';
-import type { JobResult, ProcessJob } from './processJob.ts';
+import type { JobResult, ProcessableJob, ProcessJob } from './processJob.ts';
 
 /**
- * A worker that dies leaves its jobs locked for at most this long; a living one renews its locks. With the check for
- * forgotten jobs every five seconds, another worker has them within twenty.
+ * A worker that dies leaves its jobs locked for at most this long; a living one renews its locks. With the two looks for
+ * forgotten jobs that BullMQ takes before it hands one out again, another worker has them within fifteen seconds.
  */
-const LOCK_DURATION_MS = 15_000;
-const STALLED_INTERVAL_MS = 5000;
+const LOCK_DURATION_MS = 10_000;
+const STALLED_INTERVAL_MS = 2500;
 
-/** How often a job may take its worker down with it before it counts as the cause. */
+/** How often a job may be left by its worker before it counts as the cause and goes to the dead letters. */
 const MAX_STALLED_COUNT = 3;
+
+/** A queue that refuses to hand out a job, as a full Redis does, is asked again after this pause. */
+const QUEUE_ERROR_PAUSE_MS = 500;
+
+/** What a stopping worker gives its jobs to finish, before it leaves them to another one. */
+const CLOSE_DEADLINE_MS = 20_000;
 
 export interface EventConsumerOptions {
   /** A connection that waits rather than fails. */
   redis: Redis;
+  /** Knows whether MongoDB answers. */
+  mongoWatch: Pick<DependencyWatch, 'isUp'>;
   queueName: string;
   queuePrefix: string;
   concurrency: number;
   processJob: ProcessJob;
+  /** Told when a job has failed for good. */
+  onJobFailed: () => void;
   logger: Logger;
 }
 
@@ -33,18 +44,19 @@ export interface EventConsumer {
 
 /** Starts taking jobs off the queue. */
 export function createEventConsumer(options: EventConsumerOptions): EventConsumer {
-  const { redis, queueName, queuePrefix, concurrency, processJob, logger } = options;
+  const { redis, mongoWatch, queueName, queuePrefix, concurrency, processJob, onJobFailed, logger } = options;
   const stopping = new AbortController();
-  const storeOutage = createOutageLog('MongoDB', logger);
+  const writeOutage = createOutageLog('Storing in MongoDB', logger);
 
   async function consumeJob(job: Job, token?: string): Promise<JobResult> {
     try {
-      const result = await retryUntilDone(() => processJob(job), {
+      const result = await retryUntilDone(() => processJob(toProcessable(job)), {
         isPassing: isMongoError,
-        onFailure: storeOutage.failed,
+        // That MongoDB is away is the watch's to log; a write that it refuses is this one's.
+        onFailure: (error) => mongoWatch.isUp && writeOutage.failed(error),
         signal: stopping.signal,
       });
-      storeOutage.recovered();
+      writeOutage.recovered();
       return result;
     } catch (error) {
       if (isMongoError(error) && stopping.signal.aborted) {
@@ -55,7 +67,7 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
     }
   }
 
-  const worker = new Worker<unknown, JobResult>(queueName, consumeJob, {
+  const worker = new TolerantWorker(queueName, consumeJob, {
     connection: redis,
     prefix: queuePrefix,
     concurrency,
@@ -63,15 +75,53 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
     stalledInterval: STALLED_INTERVAL_MS,
     maxStalledCount: MAX_STALLED_COUNT,
     runRetryDelay: 1000,
+    skipVersionCheck: true,
   });
   logJobs(worker, logger);
+  worker.on('failed', onJobFailed);
+  const stopPausing = pauseOnErrors(worker);
 
   return {
     close: async () => {
       stopping.abort();
+      stopPausing();
+      const deadline = setTimeout(() => void worker.close(true), CLOSE_DEADLINE_MS);
       await worker.close();
+      clearTimeout(deadline);
     },
   };
+}
+
+/**
+ * A worker to whom a job's data is what stands there, JSON or not. BullMQ's own throws on text that is no JSON before the job
+ * reaches anybody, leaves the job locked, and takes it up again without end.
+ */
+class TolerantWorker extends Worker<unknown, JobResult> {
+  protected override createJob(json: Parameters<Worker['createJob']>[0], jobId: string): Job {
+    try {
+      return super.createJob(json, jobId);
+    } catch (error) {
+      if (error instanceof SyntaxError) {
+        return super.createJob({ ...json, data: JSON.stringify(json.data) }, jobId);
+      }
+      throw error;
+    }
+  }
+}
+
+/** BullMQ asks again at once for a job that it could not get, thousands of times a second while Redis is full. */
+function pauseOnErrors(worker: TolerantWorker): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  worker.on('error', () => {
+    if (timer === undefined && !worker.closing) {
+      void worker.pause(true);
+      timer = setTimeout(() => {
+        timer = undefined;
+        void worker.resume();
+      }, QUEUE_ERROR_PAUSE_MS);
+    }
+  });
+  return () => clearTimeout(timer);
 }
 
 /** What the driver throws passes: either MongoDB comes back, or the one who runs it mends it. */
@@ -79,8 +129,13 @@ function isMongoError(error: unknown): boolean {
   return error instanceof mongo.MongoError;
 }
 
-function logJobs(worker: Worker<unknown, JobResult>, logger: Logger): void {
-  const queueOutage = createOutageLog('the queue', logger);
+function toProcessable(job: Job): ProcessableJob {
+  const { id, name, data, timestamp, queueQualifiedName, attemptsStarted } = job;
+  return { id: id ?? '', name, data, timestamp, queueQualifiedName, attemptsStarted };
+}
+
+function logJobs(worker: TolerantWorker, logger: Logger): void {
+  const queueOutage = createOutageLog('The event queue', logger);
   worker.on('completed', (job, result) => {
     queueOutage.recovered();
     logger.info({ job_id: job.id, ...result }, 'job completed');

@@ -2,22 +2,19 @@ import type { EventJob } from '@analytics/shared/event';
 import type { EventModel, EventRecord } from '@analytics/shared/eventModel';
 import { mongo, Types } from 'mongoose';
 
-/** What became of the events of one write. */
-export interface StoreResult {
-  stored: number;
-  /** Events that were there already: an earlier delivery of the same job, or the same `event_id` again. */
-  duplicates: number;
-  /** Events that MongoDB will never take. */
-  rejected: { event: EventJob; reason: string }[];
-}
+/** What became of one event of a write. A rejected one is one that MongoDB will never take. */
+export type StoreOutcome = 'stored' | 'duplicate' | { rejected: string };
 
 export interface EventStore {
   /**
-   * Stores events that may or may not be stored already; afterwards each one that was not rejected is there once.
+   * Stores events that may or may not be stored already; afterwards each one that was not rejected is there once. Resolves
+   * with what became of each, in the same order.
    *
    * @throws The driver's error if MongoDB could not say what became of them, for a reason that passes. Calling again is safe.
    */
-  storeEvents(events: EventJob[]): Promise<StoreResult>;
+  storeEvents(events: readonly EventJob[]): Promise<StoreOutcome[]>;
+  /** Those of the events that are not stored. */
+  findMissing(events: readonly EventJob[]): Promise<EventJob[]>;
 }
 
 const DUPLICATE_KEY = 11000;
@@ -43,21 +40,30 @@ const PASSING_CODES = new Set([
 export function createEventStore(Event: EventModel, now: () => Date = () => new Date()): EventStore {
   return {
     storeEvents: async (events) => {
-      const records = events.map((event) => toRecord(event, now()));
+      const storedAt = now();
+      const records = events.map((event) => toRecord(event, storedAt));
       try {
+        // The write concern (majority, journal) is the connection's.
         await Event.insertMany(records, { ordered: false, lean: true });
-        return { stored: events.length, duplicates: 0, rejected: [] };
+        return events.map(() => 'stored');
       } catch (error) {
-        return readWriteErrors(error, events);
+        return readOutcomes(error, events.length);
       }
+    },
+    findMissing: async (events) => {
+      const ids = events.map(({ _id }) => Types.ObjectId.createFromHexString(_id));
+      const found = await Event.find({ _id: { $in: ids } }, { _id: 1 }).lean();
+      const stored = new Set(found.map(({ _id }) => _id.toHexString()));
+      return events.filter(({ _id }) => !stored.has(_id));
     },
   };
 }
 
-// A lean insert takes the document as it is, so it must be whole: Mongoose adds no timestamps to it.
+// A lean insert takes the document as it is, so it must be whole: Mongoose adds no timestamps to it. Its shape was checked
+// when the job was read.
 function toRecord(event: EventJob, storedAt: Date): EventRecord {
   return {
-    _id: new Types.ObjectId(event._id),
+    _id: Types.ObjectId.createFromHexString(event._id),
     site_id: event.site_id,
     event_type: event.event_type,
     path: event.path,
@@ -68,7 +74,7 @@ function toRecord(event: EventJob, storedAt: Date): EventRecord {
   };
 }
 
-function readWriteErrors(error: unknown, events: EventJob[]): StoreResult {
+function readOutcomes(error: unknown, count: number): StoreOutcome[] {
   if (!(error instanceof mongo.MongoBulkWriteError) || error.result.getWriteConcernError()) {
     throw error;
   }
@@ -76,15 +82,9 @@ function readWriteErrors(error: unknown, events: EventJob[]): StoreResult {
   if (writeErrors.length === 0 || writeErrors.some(({ code }) => PASSING_CODES.has(code))) {
     throw error;
   }
-  const rejected = writeErrors
-    .filter(({ code }) => code !== DUPLICATE_KEY)
-    .map(({ index, errmsg }) => ({
-      event: events[index] as EventJob,
-      reason: errmsg ?? 'refused by MongoDB',
-    }));
-  return {
-    stored: events.length - writeErrors.length,
-    duplicates: writeErrors.length - rejected.length,
-    rejected,
-  };
+  const outcomes = new Array<StoreOutcome>(count).fill('stored');
+  for (const { index, code, errmsg } of writeErrors) {
+    outcomes[index] = code === DUPLICATE_KEY ? 'duplicate' : { rejected: errmsg ?? `MongoDB error ${code}` };
+  }
+  return outcomes;
 }

@@ -1,63 +1,56 @@
-import {
-  deriveEventId,
-  type EventJob,
-  eventInputSchema,
-  eventJobSchema,
-  toEventJob,
-} from '@analytics/shared/event';
-import { INGEST_EVENT_JOB } from '@analytics/shared/eventQueue';
-import { describeFieldErrors, toFieldErrors } from '@analytics/shared/problem';
-import { type Job, UnrecoverableError } from 'bullmq';
+import type { DeadLetter, DeadLetters } from './deadLetters.ts';
 import type { EventStore } from './eventStore.ts';
+import { type QueuedJob, readJob } from './readJob.ts';
 
 /** What a finished job reports to its log line. */
 export interface JobResult {
-  event_ids: string[];
+  /** The event's `_id`, of a job that carried one. */
+  event_id?: string;
+  events: number;
   stored: number;
   duplicates: number;
+  dead_letters: number;
 }
 
-export type ProcessJob = (job: Job) => Promise<JobResult>;
-
-/** Makes the step that takes a job's event to the store. */
-export function createProcessJob({ storeEvents }: EventStore): ProcessJob {
-  return async function processJob(job) {
-    const events = [readEvent(job)];
-    const { stored, duplicates, rejected } = await storeEvents(events);
-    const [first] = rejected;
-    if (first) {
-      throw new UnrecoverableError(`MongoDB refused event ${first.event._id}: ${first.reason}`);
-    }
-    return { event_ids: events.map(({ _id }) => _id), stored, duplicates };
-  };
+/** A job as the processing step needs it. */
+export interface ProcessableJob extends QueuedJob {
+  /** How often a worker has taken it up, this time included. */
+  attemptsStarted: number;
 }
 
-/** @throws UnrecoverableError if the job's data is not an event: it won't become one by trying again. */
-function readEvent(job: Job): EventJob {
-  if (job.name !== INGEST_EVENT_JOB) {
-    throw new UnrecoverableError(`There is no job of the name ${job.name}.`);
-  }
-  const isForeign = typeof job.data === 'object' && job.data !== null && !('_id' in job.data);
-  const result = isForeign ? readForeignEvent(job) : eventJobSchema.safeParse(job.data);
-  if (!result.success) {
-    const errors = toFieldErrors(result.error, 'data');
-    throw new UnrecoverableError(`The job's data is not an event: ${describeFieldErrors(errors)}.`);
-  }
-  return result.data;
-}
+export type ProcessJob = (job: ProcessableJob) => Promise<JobResult>;
 
 /**
- * Reads the event of a producer that fixes no `_id`. One with an `event_id` has its identity by it, as anywhere. Another's
- * follows from the job: its id alone would come again if the queue were ever emptied, so its time of birth is part of it.
+ * Makes the step that takes a job's events to the store, and what can't be stored to the dead letters, alone.
+ *
+ * The step may run any number of times for the same job, and be cut off anywhere: each event has its identity from before.
  */
-function readForeignEvent(job: Job) {
-  const result = eventInputSchema.safeParse(job.data);
-  if (!result.success) {
-    return result;
-  }
-  const event = toEventJob(result.data);
-  if (result.data.event_id === undefined) {
-    event._id = deriveEventId(job.queueQualifiedName, `${job.id}\0${job.timestamp}`);
-  }
-  return { success: true as const, data: event };
+export function createProcessJob(
+  { storeEvents }: Pick<EventStore, 'storeEvents'>,
+  { keep }: DeadLetters,
+): ProcessJob {
+  return async function processJob(job) {
+    const { events, unreadable } = readJob(job);
+    const outcomes = events.length > 0 ? await storeEvents(events) : [];
+    const letters: DeadLetter[] = [...unreadable];
+    let duplicates = 0;
+    for (const [index, event] of events.entries()) {
+      const outcome = outcomes[index];
+      if (typeof outcome === 'object') {
+        letters.push({ event, reason: `MongoDB refused the event: ${outcome.rejected}` });
+      } else if (outcome === 'duplicate') {
+        duplicates += 1;
+      }
+    }
+    await keep(letters, { id: job.id, attempts: job.attemptsStarted });
+    const rejected = letters.length - unreadable.length;
+    const [first, ...others] = events;
+    return {
+      ...(first && others.length === 0 && { event_id: first._id }),
+      events: events.length,
+      stored: events.length - duplicates - rejected,
+      duplicates,
+      dead_letters: letters.length,
+    };
+  };
 }

@@ -17,9 +17,9 @@ test('as many jobs run at once as WORKER_CONCURRENCY says, and no more', async (
     async () => {
       await new Promise<void>((resolve) => running.push(resolve));
       finished += 1;
-      return { event_ids: [], stored: 0, duplicates: 0 };
+      return { events: 0, stored: 0, duplicates: 0, dead_letters: 0 };
     },
-    4,
+    { concurrency: 4 },
   );
 
   for (let round = 0; round < 3; round += 1) {

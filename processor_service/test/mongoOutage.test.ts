@@ -45,7 +45,7 @@ test('while MongoDB is away nothing fails; when it is back everything is stored 
 });
 
 test('a worker that stops while MongoDB is away gives its jobs back, their attempts unspent', async () => {
-  const consumer = startConsumer({ ...stack, QUEUE_NAME: 'second' }, processJob, 2);
+  const consumer = startConsumer({ ...stack, QUEUE_NAME: 'second' }, processJob, { concurrency: 2 });
   const second = openQueue({ ...stack, QUEUE_NAME: 'second' });
   await mongo.kill();
   const job = await second.add(

@@ -4,10 +4,13 @@ import { createMongoConnection } from '@analytics/shared/mongo';
 import { closeRedis, createWorkerRedis } from '@analytics/shared/redis';
 import { Queue } from 'bullmq';
 import { parseConfig } from '../src/config/config.ts';
-import { connectDatabase } from '../src/config/db.ts';
+import { buildIndexes, connectDatabase } from '../src/config/db.ts';
+import { createDeadLetters } from '../src/deadLetters.ts';
 import { createEventConsumer } from '../src/eventConsumer.ts';
 import { createEventStore } from '../src/eventStore.ts';
-import { buildEventIndexes, createEventModel } from '../src/models/Event.model.ts';
+import { groupWrites } from '../src/groupWrites.ts';
+import { createDeadLetterModel } from '../src/models/DeadLetter.model.ts';
+import { createEventModel } from '../src/models/Event.model.ts';
 import { createProcessJob, type ProcessJob } from '../src/processJob.ts';
 
 const logger = createLogger({ name: 'processor_service', level: 'silent', isPretty: false });
@@ -25,25 +28,39 @@ export function openQueue(stack: TestStack): Queue {
 /** Connects to the file's database as the service does. */
 export async function openStore(stack: TestStack) {
   const connection = createMongoConnection();
-  const Event = createEventModel(connection);
-  const config = parseConfig({ MONGO_URI: stack.MONGO_URI });
-  const { signal } = new AbortController();
-  await connectDatabase(connection, config, signal, logger);
   stack.register(() => connection.close());
-  await buildEventIndexes(Event, signal, logger);
-  return { Event, processJob: createProcessJob(createEventStore(Event)) };
+  const Event = createEventModel(connection);
+  const DeadLetter = createDeadLetterModel(connection);
+  const { signal } = new AbortController();
+  await connectDatabase(connection, parseConfig({ MONGO_URI: stack.MONGO_URI }), signal);
+  await buildIndexes([Event, DeadLetter], signal, logger);
+  const store = createEventStore(Event);
+  const deadLetters = createDeadLetters(DeadLetter);
+  return {
+    Event,
+    DeadLetter,
+    store,
+    deadLetters,
+    processJob: createProcessJob(groupWrites(store), deadLetters),
+  };
 }
 
 /** Starts taking jobs, as `worker.ts` does. */
-export function startConsumer(stack: TestStack, processJob: ProcessJob, concurrency = 5) {
-  const redis = createWorkerRedis(stack, logger);
+export function startConsumer(
+  stack: TestStack,
+  processJob: ProcessJob,
+  { concurrency = 5, onJobFailed = () => {} }: { concurrency?: number; onJobFailed?: () => void } = {},
+) {
+  const redis = createWorkerRedis(stack);
   stack.register(() => closeRedis(redis));
   const consumer = createEventConsumer({
     redis,
+    mongoWatch: { isUp: true },
     queueName: stack.QUEUE_NAME,
     queuePrefix: stack.QUEUE_PREFIX,
     concurrency,
     processJob,
+    onJobFailed,
     logger,
   });
   stack.register(() => consumer.close());

@@ -1,3 +1,4 @@
+import type { DependencyWatch } from '@analytics/shared/dependencyWatch';
 import type { EventModel } from '@analytics/shared/eventModel';
 import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
@@ -10,6 +11,8 @@ export interface StatsReaderOptions {
   topPathsLimit: number;
   /** How long MongoDB may work on a report, in milliseconds. */
   timeoutMs: number;
+  /** Knows whether MongoDB answers. */
+  mongoWatch: Pick<DependencyWatch, 'isUp' | 'whileUp'>;
   logger: Logger;
 }
 
@@ -21,18 +24,23 @@ export interface StatsReader {
 /** Opens the reading end of the stored events. */
 export function createStatsReader(
   Event: EventModel,
-  { topPathsLimit, timeoutMs, logger }: StatsReaderOptions,
+  { topPathsLimit, timeoutMs, mongoWatch, logger }: StatsReaderOptions,
 ): StatsReader {
-  const outageLog = createOutageLog('MongoDB', logger);
+  const outageLog = createOutageLog('The report', logger);
 
   async function aggregate(query: StatsQuery): Promise<SiteStatsFacets | undefined> {
     try {
       const pipeline = buildSiteStatsPipeline(query, topPathsLimit);
-      const [facets] = await Event.aggregate<SiteStatsFacets>(pipeline).option({ maxTimeMS: timeoutMs });
+      const [facets] = await mongoWatch.whileUp(() =>
+        Event.aggregate<SiteStatsFacets>(pipeline).option({ maxTimeMS: timeoutMs }).exec(),
+      );
       outageLog.recovered();
       return facets;
     } catch (error) {
-      outageLog.failed(error as Error);
+      // That MongoDB is away is the watch's to log; what else can go wrong is this report's.
+      if (mongoWatch.isUp) {
+        outageLog.failed(error as Error);
+      }
       throw createUnavailableError('The events could not be read in time. Try again.', error);
     }
   }

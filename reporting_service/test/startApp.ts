@@ -1,4 +1,6 @@
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { createLogger } from '@analytics/shared/logger';
 import { createMongoConnection, pingMongo } from '@analytics/shared/mongo';
 import { Types } from 'mongoose';
@@ -24,13 +26,21 @@ export async function startApp(stack: TestStack) {
   const connection = createMongoConnection();
   stack.register(() => connection.close());
   const Event = createEventModel(connection);
-  await connectDatabase(connection, config, new AbortController().signal, logger);
+  await connectDatabase(connection, config, new AbortController().signal);
+  const mongoWatch = createDependencyWatch({
+    dependency: 'MongoDB',
+    probe: () => pingMongo(connection),
+    logger,
+  });
+  stack.register(() => mongoWatch.stop());
+  await waitUntil(() => mongoWatch.isUp);
   const { readSiteStats } = createStatsReader(Event, {
     topPathsLimit: config.STATS_TOP_PATHS,
     timeoutMs: config.STATS_TIMEOUT_SECONDS * 1000,
+    mongoWatch,
     logger,
   });
-  const app = createApp({ readSiteStats, checks: { mongodb: () => pingMongo(connection) }, logger });
+  const app = createApp({ readSiteStats, checks: { mongodb: () => mongoWatch.health }, logger });
 
   async function storeEvents(events: TestEvent[]): Promise<void> {
     const now = new Date();

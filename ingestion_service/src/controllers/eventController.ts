@@ -1,27 +1,58 @@
-import { type EventJob, toEventJob } from '@analytics/shared/event';
-import { describeFieldErrors, ProblemError } from '@analytics/shared/problem';
-import type { RequestHandler } from 'express';
+import { type EventInput, type EventJob, toEventJob } from '@analytics/shared/event';
+import { describeFieldErrors, type FieldError, ProblemError } from '@analytics/shared/problem';
+import type { RequestHandler, Response } from 'express';
 import { readJsonBody } from '../utils/readJsonBody.ts';
-import type { ValidateEvent } from '../utils/validateEvent.ts';
+import type { EventValidator } from '../utils/validateEvent.ts';
 
-const BODY_LIMIT_BYTES = 64 * 1024;
+const EVENT_LIMIT_BYTES = 64 * 1024;
+const BATCH_LIMIT_BYTES = 512 * 1024;
 
 export interface EventControllerDeps {
-  validateEvent: ValidateEvent;
-  /** Resolves once the queue has the event for good. */
-  enqueueEvent: (event: EventJob) => Promise<void>;
+  validator: EventValidator;
+  /** Resolves once the queue has the events for good, all of them. */
+  enqueueEvents: (events: readonly EventJob[]) => Promise<void>;
 }
 
-/** Answers `POST /event`: 202 once the event is queued, 400 with every field at fault if it can't be. */
-export function createEventController({ validateEvent, enqueueEvent }: EventControllerDeps): RequestHandler {
-  return async function postEvent(request, response) {
-    const validation = validateEvent(await readJsonBody(request, BODY_LIMIT_BYTES));
-    if (!validation.ok) {
-      throw new ProblemError(400, `The event can't be accepted: ${describeFieldErrors(validation.errors)}.`, {
-        errors: validation.errors,
-      });
-    }
-    await enqueueEvent(toEventJob(validation.event));
-    response.status(202).json({ success: true });
+export interface EventController {
+  /** Answers `POST /event`: 202 once the event is queued, 400 with every field at fault if it can't be. */
+  postEvent: RequestHandler;
+  /** Answers `POST /events`: 202 once all are queued together, 400 with every event at fault if one can't be. */
+  postEvents: RequestHandler;
+}
+
+export function createEventController({ validator, enqueueEvents }: EventControllerDeps): EventController {
+  return {
+    postEvent: async (request, response) => {
+      const validation = validator.validateEvent(await readJsonBody(request, EVENT_LIMIT_BYTES));
+      if (!validation.ok) {
+        throw createRefusal('The event', validation.errors);
+      }
+      await enqueueEvents([toEventJob(validation.event)]);
+      accept(response, EVENT_ACCEPTED);
+    },
+    postEvents: async (request, response) => {
+      const validation = validator.validateEvents(await readJsonBody(request, BATCH_LIMIT_BYTES));
+      if (!validation.ok) {
+        throw createRefusal('The batch', validation.errors);
+      }
+      const events: EventInput[] = validation.events;
+      await enqueueEvents(events.map(toEventJob));
+      accept(response, Buffer.from(`{"success":true,"accepted":${events.length}}`));
+    },
   };
+}
+
+function createRefusal(subject: string, errors: FieldError[]): ProblemError {
+  return new ProblemError(400, `${subject} can't be accepted: ${describeFieldErrors(errors)}.`, { errors });
+}
+
+const EVENT_ACCEPTED = Buffer.from('{"success":true}');
+
+/** Writes the answer without Express's `json`, which would look for a charset, an ETag and a fresh copy each time. */
+function accept(response: Response, body: Buffer): void {
+  response.writeHead(202, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': body.length,
+  });
+  response.end(body);
 }

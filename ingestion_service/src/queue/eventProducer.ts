@@ -1,14 +1,27 @@
+import type { DependencyWatch } from '@analytics/shared/dependencyWatch';
 import type { EventJob } from '@analytics/shared/event';
-import { eventJobOptions, INGEST_EVENT_JOB } from '@analytics/shared/eventQueue';
+import {
+  eventJobOptions,
+  INGEST_BATCH_JOB,
+  INGEST_EVENT_JOB,
+  MAX_JOB_EVENTS,
+} from '@analytics/shared/eventQueue';
 import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
 import { createUnavailableError } from '@analytics/shared/problem';
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import type { Backpressure } from './backpressure.ts';
+
+/** More than this many events waiting in this process for a write to Redis are refused, so that its memory stays bounded. */
+const MAX_LINE_EVENTS = 10_000;
 
 export interface EventProducerOptions {
   /** A connection that fails rather than waits. */
   redis: Redis;
+  /** Knows whether that Redis answers. */
+  redisWatch: Pick<DependencyWatch, 'isUp'>;
+  backpressure: Pick<Backpressure, 'findRefusal' | 'noteJob'>;
   queueName: string;
   queuePrefix: string;
   logger: Logger;
@@ -16,19 +29,29 @@ export interface EventProducerOptions {
 
 export interface EventProducer {
   /**
-   * Resolves once Redis has acknowledged the event's job.
+   * Resolves once Redis has acknowledged the job that carries the events: all of them in one job, or none.
    *
-   * @throws ProblemError 503 if it did not. The event may have been queued all the same, so a retry should carry the same
-   * `event_id`.
+   * @throws ProblemError 503 if it did not. The events may have been queued all the same, so a retry should carry the same
+   * `event_id`s.
    */
-  enqueueEvent(event: EventJob): Promise<void>;
-  /** Closes the queue, not the connection. */
+  enqueueEvents(events: readonly EventJob[]): Promise<void>;
+  /** Resolves when nothing waits any more, then closes the queue; the connection is left to whoever opened it. */
   close(): Promise<void>;
 }
 
-/** Opens the queue's producing end. */
+/** Events of one request, and how to answer it. */
+interface LineEntry {
+  events: readonly EventJob[];
+  resolve: () => void;
+  reject: (error: Error) => void;
+}
+
+/**
+ * Opens the queue's producing end. It commits in groups: what arrives while a write to Redis is under way waits in line and
+ * goes together in the next one. No timer: an idle service writes one event at once, a busy one fills its batches by itself.
+ */
 export function createEventProducer(options: EventProducerOptions): EventProducer {
-  const { redis, queueName, queuePrefix, logger } = options;
+  const { redis, redisWatch, backpressure, queueName, queuePrefix, logger } = options;
   const queue = new Queue(queueName, {
     connection: redis,
     prefix: queuePrefix,
@@ -36,24 +59,95 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
     skipVersionCheck: true,
     defaultJobOptions: eventJobOptions,
   });
-  // Without a listener the process would end. The connection's own listener logs what happens to the connection.
+  // Without a listener the process would end. The watch logs what happens to the connection.
   queue.on('error', () => {});
   const outageLog = createOutageLog('The event queue', logger);
+  let line: LineEntry[] = [];
+  let lineEvents = 0;
+  let writing: Promise<void> | undefined;
+
+  function enqueueEvents(events: readonly EventJob[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const refusal = findRefusal(events.length);
+      if (refusal !== undefined) {
+        reject(createUnavailableError(refusal));
+        return;
+      }
+      line.push({ events, resolve, reject });
+      lineEvents += events.length;
+      writing ??= writeLine();
+    });
+  }
+
+  function findRefusal(count: number): string | undefined {
+    if (!redisWatch.isUp) {
+      return 'The event queue is not reachable. Try again.';
+    }
+    if (lineEvents + count > MAX_LINE_EVENTS) {
+      return 'Too many events are waiting here. Try again.';
+    }
+    return backpressure.findRefusal();
+  }
+
+  async function writeLine(): Promise<void> {
+    while (line.length > 0) {
+      // Lets every request that has already arrived take its place, so that they share this write.
+      await new Promise(setImmediate);
+      const entries = line;
+      line = [];
+      lineEvents = 0;
+      await Promise.all(fillJobs(entries).map(commit));
+    }
+    writing = undefined;
+  }
+
+  async function commit(entries: LineEntry[]): Promise<void> {
+    const error = await addJob(entries.flatMap(({ events }) => events));
+    for (const entry of entries) {
+      if (error) {
+        entry.reject(error);
+      } else {
+        entry.resolve();
+      }
+    }
+  }
+
+  async function addJob(events: EventJob[]): Promise<Error | undefined> {
+    try {
+      if (events.length === 1) {
+        await queue.add(INGEST_EVENT_JOB, events[0]);
+      } else {
+        await queue.add(INGEST_BATCH_JOB, { events });
+      }
+    } catch (error) {
+      outageLog.failed(error as Error);
+      return createUnavailableError('The event queue did not confirm in time. Try again.', error);
+    }
+    backpressure.noteJob(events.length);
+    outageLog.recovered();
+    return undefined;
+  }
 
   return {
-    enqueueEvent: async (event) => {
-      // BullMQ would wait for a connection without end.
-      if (redis.status !== 'ready') {
-        throw createUnavailableError('The event queue is not reachable. Try again.');
-      }
-      try {
-        await queue.add(INGEST_EVENT_JOB, event);
-        outageLog.recovered();
-      } catch (error) {
-        outageLog.failed(error as Error);
-        throw createUnavailableError('The event queue did not confirm the event. Try again.', error);
-      }
+    enqueueEvents,
+    close: async () => {
+      await writing;
+      await queue.close();
     },
-    close: () => queue.close(),
   };
+}
+
+/** Spreads requests over as few jobs as there can be, each request's events whole in one of them. */
+function fillJobs(entries: LineEntry[]): LineEntry[][] {
+  const jobs: LineEntry[][] = [];
+  let room = 0;
+  for (const entry of entries) {
+    if (entry.events.length > room) {
+      jobs.push([]);
+      room = MAX_JOB_EVENTS;
+    }
+    jobs.at(-1)?.push(entry);
+    room -= entry.events.length;
+  }
+  return jobs;
 }

@@ -1,8 +1,10 @@
 import { createMethodNotAllowedHandler } from '@analytics/shared/problem';
-import { type RequestHandler, Router } from 'express';
+import { Router } from 'express';
+import type { EventController } from '../controllers/eventController.ts';
 
-export function createEventRouter(postEvent: RequestHandler): Router {
+export function createEventRouter({ postEvent, postEvents }: EventController): Router {
   const router = Router();
   router.route('/event').post(postEvent).all(createMethodNotAllowedHandler('POST'));
+  router.route('/events').post(postEvents).all(createMethodNotAllowedHandler('POST'));
   return router;
 }

@@ -1,20 +1,27 @@
-import { type EventInput, eventInputSchema } from '@analytics/shared/event';
+import { type EventInput, eventBatchInputSchema, eventInputSchema } from '@analytics/shared/event';
 import { type FieldError, toFieldErrors } from '@analytics/shared/problem';
 
-export interface ValidateEventOptions {
+export interface EventValidatorOptions {
   /** How far a timestamp may lie ahead of this service's clock, in milliseconds. */
   maxFutureMs: number;
   /** Milliseconds since 1970. */
   now?: () => number;
 }
 
-export type EventValidation = { ok: true; event: EventInput } | { ok: false; errors: FieldError[] };
+type Refused = { ok: false; errors: FieldError[] };
 
-export type ValidateEvent = (body: unknown) => EventValidation;
+/** Decides whether a body is what a route takes, and says of one that isn't all that is wrong with it. */
+export interface EventValidator {
+  validateEvent(body: unknown): { ok: true; event: EventInput } | Refused;
+  /** Names every event at fault by its index: `events.3.path`. */
+  validateEvents(body: unknown): { ok: true; events: EventInput[] } | Refused;
+}
 
-/** Makes the check that decides whether a body is an event, and says of one that isn't all that is wrong with it. */
-export function createValidateEvent({ maxFutureMs, now = Date.now }: ValidateEventOptions): ValidateEvent {
-  return function validateEvent(body) {
+/** What is said of one event in a batch, at most: a batch of nonsense should not get an answer larger than itself. */
+const MAX_ERRORS_PER_EVENT = 3;
+
+export function createEventValidator({ maxFutureMs, now = Date.now }: EventValidatorOptions): EventValidator {
+  function validateEvent(body: unknown): { ok: true; event: EventInput } | Refused {
     const result = eventInputSchema.safeParse(body);
     if (!result.success) {
       return { ok: false, errors: toFieldErrors(result.error, 'body') };
@@ -24,5 +31,27 @@ export function createValidateEvent({ maxFutureMs, now = Date.now }: ValidateEve
       return { ok: false, errors: [{ field: 'timestamp', message }] };
     }
     return { ok: true, event: result.data };
-  };
+  }
+
+  function validateEvents(body: unknown): { ok: true; events: EventInput[] } | Refused {
+    const batch = eventBatchInputSchema.safeParse(body);
+    if (!batch.success) {
+      return { ok: false, errors: toFieldErrors(batch.error, 'body') };
+    }
+    const validations = batch.data.events.map(validateEvent);
+    const errors = validations.flatMap((validation, index) =>
+      validation.ok
+        ? []
+        : validation.errors.slice(0, MAX_ERRORS_PER_EVENT).map((error) => withIndex(error, index)),
+    );
+    return errors.length > 0
+      ? { ok: false, errors }
+      : { ok: true, events: validations.flatMap((validation) => (validation.ok ? [validation.event] : [])) };
+  }
+
+  return { validateEvent, validateEvents };
+}
+
+function withIndex({ field, message }: FieldError, index: number): FieldError {
+  return { field: field === 'body' ? `events.${index}` : `events.${index}.${field}`, message };
 }

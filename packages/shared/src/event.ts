@@ -20,6 +20,17 @@ export const eventInputSchema = z.strictObject({
 /** What a client sends. */
 export type EventInput = z.infer<typeof eventInputSchema>;
 
+/** The most events that one request may bring. */
+export const MAX_BATCH_EVENTS = 500;
+
+/** The body of `POST /events`, its events still to be looked at one by one. */
+export const eventBatchInputSchema = z.strictObject({
+  events: z
+    .array(z.unknown(), { error: whenPresent('must be an array') })
+    .min(1, 'must hold at least one event')
+    .max(MAX_BATCH_EVENTS, `must hold at most ${MAX_BATCH_EVENTS} events`),
+});
+
 /** The event at its border with the queue: its identity is fixed, so that storing it twice stores it once. */
 export const eventJobSchema = eventInputSchema.omit({ event_id: true }).extend({
   _id: z.string().regex(/^[0-9a-f]{24}$/, 'must be 24 hexadecimal digits'),

@@ -1,15 +1,31 @@
 import type { JobsOptions } from 'bullmq';
+import type { EventJob } from './event.ts';
 
 /** The job whose data is one `EventJob`. A foreign producer may use it with an `EventInput`. */
 export const INGEST_EVENT_JOB = 'ingest-event';
 
+/** The job whose data is an `EventBatch`: stored, or taken up again, as a whole. */
+export const INGEST_BATCH_JOB = 'ingest-batch';
+
+/** What a batch job carries. */
+export interface EventBatch {
+  events: EventJob[];
+}
+
 /**
- * How every event job is queued. A completed job is of no more use: its result is in the log, its identity in MongoDB. A
- * failed one is never removed by the queue, because what was accepted must stay recoverable.
+ * The most events that one job carries. As many as MongoDB takes well in one insert; few enough that a worker that dies
+ * leaves little to do again.
+ */
+export const MAX_JOB_EVENTS = 500;
+
+/**
+ * How every event job is queued. The attempts are for what nobody foresaw: MongoDB's absence costs none. A completed job goes
+ * at once, because what it did is in the log and in MongoDB, and a kept one would hold its events in Redis. A failed one stays
+ * until it is in `dead_letters`, because what was accepted must not be lost.
  */
 export const eventJobOptions = {
   attempts: 5,
   backoff: { type: 'exponential', delay: 1000, jitter: 0.5 },
-  removeOnComplete: { age: 3600, count: 1000 },
+  removeOnComplete: true,
   removeOnFail: false,
 } satisfies JobsOptions;

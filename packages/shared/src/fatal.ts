@@ -16,3 +16,8 @@ export function handleFatalErrors(name: string): void {
     process.exit(1);
   });
 }
+
+/** Ends the process as an error that nothing caught does. For what is found out where nobody waits for it. */
+export function exitWithFatalError(error: Error): void {
+  process.emit('uncaughtException', error);
+}

@@ -1,21 +1,24 @@
 import type { Logger } from './logger.ts';
 
 export interface OutageLog {
-  /** The dependency failed. Logged when it is the first failure in a row, or another one than before; else counted. */
+  /** The dependency failed. Logged for each reason once in an outage; else counted. */
   failed(error: Error): void;
   /** The dependency answered. Logged if it had failed before, with how often and for how long. */
   recovered(): void;
 }
 
-/** Keeps the log of a dependency's outage short: its beginning, every change of its reason, its end. */
+/** Reasons that vary without end would fill the log. */
+const MAX_REASONS = 10;
+
+/** Keeps the log of a dependency's outage short: its beginning, every reason once, its end. */
 export function createOutageLog(
   dependency: string,
   logger: Pick<Logger, 'warn' | 'info'>,
   now: () => number = Date.now,
 ): OutageLog {
+  const reasons = new Set<string>();
   let failures = 0;
   let sinceMs = 0;
-  let lastMessage: string | undefined;
 
   return {
     failed: (error) => {
@@ -23,10 +26,10 @@ export function createOutageLog(
         sinceMs = now();
       }
       failures += 1;
-      const message = describe(error);
-      if (message !== lastMessage) {
-        logger.warn(`${dependency} is away: ${message}. Trying again until it answers.`);
-        lastMessage = message;
+      const reason = describe(error);
+      if (!reasons.has(reason) && reasons.size < MAX_REASONS) {
+        reasons.add(reason);
+        logger.warn(`${dependency} is away: ${reason}. Trying again until it answers.`);
       }
     },
     recovered: () => {
@@ -34,7 +37,7 @@ export function createOutageLog(
         logger.info({ failures, away_ms: now() - sinceMs }, `${dependency} answers again`);
       }
       failures = 0;
-      lastMessage = undefined;
+      reasons.clear();
     },
   };
 }

@@ -49,6 +49,7 @@ export function createUnavailableError(detail: string, cause?: unknown): Problem
 
 /** More than this many errors help nobody and would make a large answer of a large body. */
 const MAX_FIELD_ERRORS = 20;
+const MAX_DESCRIBED_ERRORS = 8;
 
 /** Says of each field what zod found wrong with it, unknown fields by their names. */
 export function toFieldErrors(error: z.ZodError, wholeName: string): FieldError[] {
@@ -63,8 +64,11 @@ export function toFieldErrors(error: z.ZodError, wholeName: string): FieldError[
   return errors.slice(0, MAX_FIELD_ERRORS);
 }
 
+/** What is wrong, in half a sentence; of many errors the first. */
 export function describeFieldErrors(errors: FieldError[]): string {
-  return errors.map(({ field, message }) => `${field} ${message}`).join('; ');
+  const first = errors.slice(0, MAX_DESCRIBED_ERRORS).map(({ field, message }) => `${field} ${message}`);
+  const others = errors.length - first.length;
+  return [...first, ...(others > 0 ? [`and ${others} more`] : [])].join('; ');
 }
 
 /** Makes the problem of a status. From 500 on the words are generic: what went wrong inside is the log's to tell. */

@@ -12,7 +12,7 @@ function createRecorder() {
   return { lines, outageLog, advance: (ms: number) => (nowMs += ms) };
 }
 
-test('an outage is logged when it begins, when its reason changes and when it ends, however often it is met', () => {
+test('an outage is logged when it begins, once for each reason and when it ends, however often it is met', () => {
   const { lines, outageLog, advance } = createRecorder();
 
   for (let attempt = 0; attempt < 1000; attempt += 1) {
@@ -20,13 +20,14 @@ test('an outage is logged when it begins, when its reason changes and when it en
   }
   advance(5000);
   outageLog.failed(new Error('loading'));
+  outageLog.failed(new Error('connection refused'));
   outageLog.recovered();
   outageLog.recovered();
 
   expect(lines).toEqual([
     'Redis is away: connection refused. Trying again until it answers.',
     'Redis is away: loading. Trying again until it answers.',
-    [{ failures: 1001, away_ms: 5000 }, 'Redis answers again'],
+    [{ failures: 1002, away_ms: 5000 }, 'Redis answers again'],
   ]);
 });
 

@@ -8,12 +8,14 @@ import {
   redisSettings,
   wholeNumberSetting,
 } from '@analytics/shared/config';
+import { durabilitySettings } from '@analytics/shared/redisDurability';
 import { z } from 'zod';
 
 const schema = z.object({
   PORT: portSetting(5001),
   ...redisSettings,
   ...queueSettings,
+  ...durabilitySettings,
   ...mongoSettings,
   WORKER_CONCURRENCY: wholeNumberSetting({ min: 1, max: 1000, default: 5 }),
   LOG_LEVEL: logLevelSetting,

@@ -1,6 +1,8 @@
 import type { Logger } from '@analytics/shared/logger';
 import { connectMongo } from '@analytics/shared/mongo';
-import type { Connection } from 'mongoose';
+import { createOutageLog } from '@analytics/shared/outageLog';
+import { retryUntilDone } from '@analytics/shared/retryUntilDone';
+import type { Connection, Model } from 'mongoose';
 import type { Config } from './config.ts';
 
 /** A write that got no answer by then counts as failed and is tried again; it is safe to store an event twice. */
@@ -10,21 +12,34 @@ const SOCKET_TIMEOUT_MS = 20_000;
  * Opens the writing connection. A write counts only when a majority of the replica set has it in its journal, so that no
  * event is taken off the queue before it would survive a crash.
  */
-export function connectDatabase(
-  connection: Connection,
-  config: Config,
+export function connectDatabase(connection: Connection, config: Config, signal: AbortSignal): Promise<void> {
+  return connectMongo(connection, config.MONGO_URI, signal, {
+    writeConcern: { w: 'majority', journal: true },
+    maxPoolSize: config.WORKER_CONCURRENCY + 2,
+    socketTimeoutMS: SOCKET_TIMEOUT_MS,
+  });
+}
+
+/**
+ * Builds the indexes that are missing. The writer does so, because it must be there before anything is to be read. Tries until
+ * MongoDB lets it; resolves without them when `signal` ends that.
+ */
+export async function buildIndexes(
+  models: Pick<Model<unknown>, 'createIndexes'>[],
   signal: AbortSignal,
   logger: Logger,
-): Promise<boolean> {
-  return connectMongo(
-    connection,
-    config.MONGO_URI,
-    {
+): Promise<void> {
+  const outageLog = createOutageLog('Building the indexes', logger);
+  try {
+    await retryUntilDone(() => Promise.all(models.map((model) => model.createIndexes())), {
+      isPassing: () => true,
+      onFailure: outageLog.failed,
       signal,
-      writeConcern: { w: 'majority', journal: true },
-      maxPoolSize: config.WORKER_CONCURRENCY + 1,
-      socketTimeoutMS: SOCKET_TIMEOUT_MS,
-    },
-    logger,
-  );
+    });
+    outageLog.recovered();
+  } catch (error) {
+    if (!signal.aborted) {
+      throw error;
+    }
+  }
 }

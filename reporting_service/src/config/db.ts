@@ -1,19 +1,10 @@
-import type { Logger } from '@analytics/shared/logger';
 import { connectMongo } from '@analytics/shared/mongo';
 import type { Connection } from 'mongoose';
 import type { Config } from './config.ts';
 
 /** Opens the reading connection. It waits a little longer for an answer than a report may take on the server. */
-export function connectDatabase(
-  connection: Connection,
-  config: Config,
-  signal: AbortSignal,
-  logger: Logger,
-): Promise<boolean> {
-  return connectMongo(
-    connection,
-    config.MONGO_URI,
-    { signal, socketTimeoutMS: (config.STATS_TIMEOUT_SECONDS + 5) * 1000 },
-    logger,
-  );
+export function connectDatabase(connection: Connection, config: Config, signal: AbortSignal): Promise<void> {
+  return connectMongo(connection, config.MONGO_URI, signal, {
+    socketTimeoutMS: (config.STATS_TIMEOUT_SECONDS + 5) * 1000,
+  });
 }

@@ -1,0 +1,107 @@
+import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import { deriveEventId } from '@analytics/shared/event';
+import request from 'supertest';
+import { beforeEach, expect, test } from 'vitest';
+import { startApp } from './startApp.ts';
+
+const { app, queue } = await startApp(useTestStack());
+
+beforeEach(async () => {
+  await queue.drain();
+  await waitUntil(async () => (await request(app).get('/readyz')).status === 200);
+});
+
+const event = { site_id: 's', event_type: 'page_view', path: '/', timestamp: '2025-11-12T19:30:01Z' };
+
+const post = (body: object | string) =>
+  request(app)
+    .post('/events')
+    .set('Content-Type', 'application/json')
+    .send(typeof body === 'string' ? body : JSON.stringify(body));
+
+test('a batch is answered with 202 and its size, and waits in the queue as one job', async () => {
+  const response = await post({ events: [{ ...event, event_id: 'a' }, event, { ...event, user_id: 'ann' }] });
+
+  const [job, ...others] = await queue.getJobs(['waiting']);
+  const { event_id: _, ...stored } = { ...event, event_id: '', user_id: null as string | null };
+  expect([response.status, response.text]).toEqual([202, '{"success":true,"accepted":3}']);
+  expect(others).toEqual([]);
+  expect([job?.name, job?.data]).toEqual([
+    'ingest-batch',
+    {
+      events: [
+        { ...stored, _id: deriveEventId('s', 'a') },
+        { ...stored, _id: expect.stringMatching(/^[0-9a-f]{24}$/) },
+        { ...stored, user_id: 'ann', _id: expect.stringMatching(/^[0-9a-f]{24}$/) },
+      ],
+    },
+  ]);
+});
+
+test('a batch of 500 events is accepted', async () => {
+  const response = await post({ events: Array(500).fill(event) });
+
+  expect([response.status, response.body]).toEqual([202, { success: true, accepted: 500 }]);
+});
+
+const invalidBatches: [name: string, body: object | string, fields: string[]][] = [
+  ['not JSON', '{"events":[', ['body']],
+  ['an array', [event], ['body']],
+  ['a single event', event, ['events', 'site_id', 'event_type', 'path', 'timestamp']],
+  ['no events', { events: [] }, ['events']],
+  ['events that are none', { events: event }, ['events']],
+  ['501 events', { events: Array(501).fill(event) }, ['events']],
+  ['a field beside the events', { events: [event], site_id: 's' }, ['site_id']],
+  [
+    'several bad events among good ones',
+    { events: [event, { ...event, path: '' }, event, 'nonsense', { ...event, siteId: 's', user_id: 7 }] },
+    ['events.1.path', 'events.3', 'events.4.user_id', 'events.4.siteId'],
+  ],
+  [
+    'an event too far ahead',
+    { events: [event, { ...event, timestamp: '2025-11-14T19:30:01Z' }] },
+    ['events.1.timestamp'],
+  ],
+];
+
+test.each(invalidBatches)(
+  '%s is refused with 400 that names every event at fault; nothing is queued',
+  async (_name, body, fields) => {
+    const response = await post(body);
+
+    expect([response.status, response.type]).toEqual([400, 'application/problem+json']);
+    expect(JSON.parse(response.text).errors).toEqual(
+      fields.map((field) => ({ field, message: expect.any(String) })),
+    );
+    expect(await queue.count()).toBe(0);
+  },
+);
+
+test('a batch of nonsense names each of its 500 events, and its answer is not much larger than the batch', async () => {
+  const nonsense = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`field${index}`, index]));
+  const body = JSON.stringify({ events: Array(500).fill(nonsense) });
+
+  const response = await post(body);
+
+  const named = new Set(
+    JSON.parse(response.text).errors.map(({ field }: { field: string }) => field.split('.')[1]),
+  );
+  expect(named.size).toBe(500);
+  expect(response.text.length).toBeLessThan(2 * body.length);
+});
+
+test('a batch over 512 KiB is refused with 413, one of 500 KiB is not too large', async () => {
+  const large = { ...event, path: 'p'.repeat(2000), user_id: 'u'.repeat(256) };
+
+  const tooLarge = await post({ events: Array(250).fill(large) });
+  const fitting = await post({ events: Array(200).fill(large) });
+
+  expect([tooLarge.status, fitting.status]).toEqual([413, 202]);
+});
+
+test('another method than POST is refused with 405', async () => {
+  const response = await request(app).get('/events');
+
+  expect([response.status, response.headers['allow']]).toEqual([405, 'POST']);
+});

@@ -1,0 +1,92 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DependencyHealth } from './health.ts';
+import type { Logger } from './logger.ts';
+import { createOutageLog } from './outageLog.ts';
+
+export interface DependencyWatchOptions {
+  /** The dependency as the log calls it. */
+  dependency: string;
+  /** Asks for a sign of life; rejects if there is none. It need not know a limit of its own. */
+  probe: () => Promise<unknown>;
+  logger: Logger;
+  /** The pause between two probes, in milliseconds. */
+  intervalMs?: number;
+  /** A dependency that has not answered by then is away, in milliseconds. */
+  timeoutMs?: number;
+}
+
+export interface DependencyWatch {
+  /** Whether the last probe was answered; false before the first one was. */
+  readonly isUp: boolean;
+  /** How the dependency is, by the last probe. */
+  readonly health: DependencyHealth;
+  /** Resolves with the result of `work`; rejects at once if the dependency is away, or goes away meanwhile. */
+  whileUp<Result>(work: () => Promise<Result>): Promise<Result>;
+  stop(): void;
+}
+
+/**
+ * Asks a dependency again and again whether it is there, so that a request to one that hangs is refused at once and not after
+ * a timeout of its own. The one place that logs the dependency's outages.
+ */
+export function createDependencyWatch(options: DependencyWatchOptions): DependencyWatch {
+  const { dependency, probe, logger, intervalMs = 250, timeoutMs = 900 } = options;
+  const outageLog = createOutageLog(dependency, logger);
+  const stopping = new AbortController();
+  const onDown = new Set<(error: Error) => void>();
+  let failure: Error | undefined = new Error('not reached yet');
+
+  async function watch(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        await withTimeout(probe(), timeoutMs);
+        failure = undefined;
+        outageLog.recovered();
+      } catch (error) {
+        if (stopping.signal.aborted) {
+          return;
+        }
+        failure = error as Error;
+        outageLog.failed(failure);
+        for (const listener of onDown) {
+          listener(failure);
+        }
+      }
+      await delay(intervalMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+  }
+  void watch();
+
+  return {
+    get isUp() {
+      return failure === undefined;
+    },
+    get health(): DependencyHealth {
+      return failure ? { status: 'down', reason: failure.message } : { status: 'up' };
+    },
+    whileUp: (work) =>
+      new Promise((resolve, reject) => {
+        if (failure) {
+          reject(failure);
+          return;
+        }
+        onDown.add(reject);
+        work()
+          .then(resolve, reject)
+          .finally(() => onDown.delete(reject));
+      }),
+    stop: () => stopping.abort(),
+  };
+}
+
+async function withTimeout(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timedOut = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    await Promise.race([work, timedOut]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,90 @@
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
+import { expect, onTestFinished, test } from 'vitest';
+
+/** A dependency that a test switches between answering, failing and being silent. */
+function createDependency() {
+  let mode: 'answers' | 'fails' | 'is silent' = 'answers';
+  const lines: string[] = [];
+  const logger = {
+    warn: (line: string) => lines.push(line),
+    info: (_fields: object, line: string) => lines.push(line),
+  };
+  const watch = createDependencyWatch({
+    dependency: 'Redis',
+    probe: () => {
+      if (mode === 'fails') {
+        return Promise.reject(new Error('refused'));
+      }
+      return mode === 'answers' ? Promise.resolve() : new Promise(() => {});
+    },
+    logger: logger as never,
+    intervalMs: 5,
+    timeoutMs: 50,
+  });
+  onTestFinished(() => watch.stop());
+  const become = (next: typeof mode) => {
+    mode = next;
+  };
+  return { watch, lines, become };
+}
+
+test('a dependency is down until it has answered once, and says so', () => {
+  const { watch } = createDependency();
+
+  expect([watch.isUp, watch.health]).toEqual([false, { status: 'down', reason: 'not reached yet' }]);
+});
+
+test('a dependency that fails or is silent is down, and up again when it answers; each outage is logged once', async () => {
+  const { watch, lines, become } = createDependency();
+  await waitUntil(() => watch.isUp);
+
+  become('fails');
+  await waitUntil(() => !watch.isUp);
+  expect(watch.health).toEqual({ status: 'down', reason: 'refused' });
+  become('answers');
+  await waitUntil(() => watch.isUp);
+  become('is silent');
+  await waitUntil(() => !watch.isUp);
+  expect(watch.health).toEqual({ status: 'down', reason: 'no answer within 50 ms' });
+  become('answers');
+  await waitUntil(() => watch.isUp);
+
+  expect(lines).toEqual([
+    'Redis is away: refused. Trying again until it answers.',
+    'Redis answers again',
+    'Redis is away: no answer within 50 ms. Trying again until it answers.',
+    'Redis answers again',
+  ]);
+});
+
+test('work on a dependency that goes away is given up at once', async () => {
+  const { watch, become } = createDependency();
+  await waitUntil(() => watch.isUp);
+
+  const work = watch.whileUp(() => new Promise(() => {}));
+  become('fails');
+
+  await expect(work).rejects.toThrow('refused');
+});
+
+test('work on a dependency that is away is not begun', async () => {
+  const { watch, become } = createDependency();
+  become('fails');
+  await waitUntil(() => watch.health.reason === 'refused');
+  let isBegun = false;
+
+  const work = watch.whileUp(async () => {
+    isBegun = true;
+  });
+
+  await expect(work).rejects.toThrow('refused');
+  expect(isBegun).toBe(false);
+});
+
+test('work that is done resolves with its result', async () => {
+  const { watch } = createDependency();
+  await waitUntil(() => watch.isUp);
+
+  expect(await watch.whileUp(async () => 42)).toBe(42);
+});

@@ -1,0 +1,94 @@
+import {
+  deriveEventId,
+  type EventJob,
+  eventInputSchema,
+  eventJobSchema,
+  toEventJob,
+} from '@analytics/shared/event';
+import { INGEST_BATCH_JOB, INGEST_EVENT_JOB } from '@analytics/shared/eventQueue';
+import { describeFieldErrors, toFieldErrors } from '@analytics/shared/problem';
+
+/** What a worker needs to know of a job to read it. */
+export interface QueuedJob {
+  id: string;
+  name: string;
+  data: unknown;
+  /** When it was queued, in milliseconds since 1970. */
+  timestamp: number;
+  /** Prefix and name of its queue. */
+  queueQualifiedName: string;
+}
+
+/** Something in a job that is no event and won't become one. */
+export interface Unreadable {
+  /** Follows from its place in the job, so that reading the job again gives the same. */
+  _id: string;
+  /** What stood there, as JSON. */
+  raw: string;
+  reason: string;
+}
+
+export interface JobContent {
+  events: EventJob[];
+  unreadable: Unreadable[];
+}
+
+/** Takes a job apart into its events and what is none. One of them that can't be read does not spoil the others. */
+export function readJob(job: QueuedJob): JobContent {
+  const items = listItems(job);
+  if (typeof items === 'string') {
+    const whole = { _id: derivePlaceId(job, 0), raw: JSON.stringify(job.data) ?? '', reason: items };
+    return { events: [], unreadable: [whole] };
+  }
+  const content: JobContent = { events: [], unreadable: [] };
+  for (const [index, item] of items.entries()) {
+    const result = readEvent(item, () => derivePlaceId(job, index));
+    if (result.success) {
+      content.events.push(result.data);
+    } else {
+      const reason = `This is not an event: ${describeFieldErrors(toFieldErrors(result.error, 'data'))}.`;
+      const raw = JSON.stringify(item) ?? '';
+      content.unreadable.push({ _id: derivePlaceId(job, index), raw, reason });
+    }
+  }
+  return content;
+}
+
+/** The items of a job that each should be an event, or why there are none. */
+function listItems({ name, data }: QueuedJob): unknown[] | string {
+  if (name === INGEST_EVENT_JOB) {
+    return [data];
+  }
+  if (name !== INGEST_BATCH_JOB) {
+    return `There is no job of the name ${name}.`;
+  }
+  const events = (data as { events?: unknown } | null)?.events;
+  return Array.isArray(events) && events.length > 0 ? events : "The job's data holds no events.";
+}
+
+/**
+ * Reads one item. A producer that is not ours fixes no `_id`: its event has its identity by its `event_id`, as anywhere, and
+ * without one by its place in the job.
+ */
+function readEvent(item: unknown, derivePlace: () => string) {
+  if (typeof item !== 'object' || item === null || '_id' in item) {
+    return eventJobSchema.safeParse(item);
+  }
+  const result = eventInputSchema.safeParse(item);
+  if (!result.success) {
+    return result;
+  }
+  const event = toEventJob(result.data);
+  return {
+    success: true as const,
+    data: result.data.event_id === undefined ? { ...event, _id: derivePlace() } : event,
+  };
+}
+
+/**
+ * The identity that follows from a place in a job. The job's id alone would come again if the queue were ever emptied, so its
+ * time of birth is part of it.
+ */
+function derivePlaceId({ id, timestamp, queueQualifiedName }: QueuedJob, index: number): string {
+  return deriveEventId(queueQualifiedName, `${id}\0${timestamp}\0${index}`);
+}

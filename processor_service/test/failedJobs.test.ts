@@ -1,0 +1,79 @@
+import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import { createEventId, type EventJob } from '@analytics/shared/event';
+import { eventJobOptions, INGEST_BATCH_JOB, INGEST_EVENT_JOB } from '@analytics/shared/eventQueue';
+import { createLogger } from '@analytics/shared/logger';
+import { closeRedis, createWorkerRedis } from '@analytics/shared/redis';
+import { UnrecoverableError } from 'bullmq';
+import { expect, test } from 'vitest';
+import { startFailedJobSweep } from '../src/failedJobs.ts';
+import { openQueue, openStore, startConsumer } from './startConsumer.ts';
+
+const stack = useTestStack();
+const queue = openQueue(stack);
+const { Event, DeadLetter, store, deadLetters } = await openStore(stack);
+const redis = createWorkerRedis(stack);
+stack.register(() => closeRedis(redis));
+const sweep = startFailedJobSweep({
+  redis,
+  queueName: stack.QUEUE_NAME,
+  queuePrefix: stack.QUEUE_PREFIX,
+  findMissing: store.findMissing,
+  deadLetters,
+  logger: createLogger({ name: 'processor_service', level: 'silent', isPretty: false }),
+});
+stack.register(() => sweep.close());
+
+function createEvent(): EventJob {
+  return {
+    _id: createEventId(),
+    site_id: 's',
+    event_type: 'page_view',
+    path: '/',
+    user_id: null,
+    timestamp: '2025-11-12T19:30:01Z',
+  };
+}
+
+test('of a job that failed for good, what is not stored goes to the dead letters, and the job goes', async () => {
+  const [stored, lost] = [createEvent(), createEvent()];
+  await store.storeEvents([stored]);
+  const consumer = startConsumer(stack, () => Promise.reject(new UnrecoverableError('a bug')), {
+    onJobFailed: sweep.request,
+  });
+
+  const job = await queue.add(INGEST_BATCH_JOB, { events: [stored, lost] }, eventJobOptions);
+  await waitUntil(async () => (await queue.getJob(job.id ?? '')) === undefined);
+  await consumer.close();
+
+  expect(await DeadLetter.collection.find({ job_id: job.id ?? '' }).toArray()).toEqual([
+    {
+      _id: expect.anything(),
+      event: lost,
+      site_id: 's',
+      reason: 'a bug',
+      job_id: job.id,
+      attempts: 1,
+      first_failed_at: expect.any(Date),
+      last_failed_at: expect.any(Date),
+    },
+  ]);
+  expect(await Event.countDocuments()).toBe(1);
+});
+
+test('a job that took its worker down too often goes to the dead letters, and the queue goes on', async () => {
+  const [poison, good] = [createEvent(), createEvent()];
+  // What the look for forgotten jobs writes into a job that was left more often than it may be.
+  const job = await queue.add(INGEST_EVENT_JOB, poison, { ...eventJobOptions, delay: 60_000 });
+  await redis.hset(queue.toKey(job.id ?? ''), 'defa', 'job stalled more than allowable limit');
+  await job.promote();
+  const { processJob } = await openStore(stack);
+  startConsumer(stack, processJob, { onJobFailed: sweep.request });
+
+  await queue.add(INGEST_EVENT_JOB, good, eventJobOptions);
+  await waitUntil(async () => (await Event.countDocuments({ _id: good._id })) === 1);
+  await waitUntil(async () => (await DeadLetter.countDocuments({ _id: poison._id })) === 1);
+
+  expect(await Event.countDocuments({ _id: poison._id })).toBe(0);
+  await waitUntil(async () => (await queue.getFailedCount()) === 0);
+});
