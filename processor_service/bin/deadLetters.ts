@@ -1,0 +1,166 @@
+import { once } from 'node:events';
+import { createInterface } from 'node:readline/promises';
+import { parseArgs } from 'node:util';
+import { readEnvironment } from '@analytics/shared/config';
+import { createMongoConnection, describeMongo } from '@analytics/shared/mongo';
+import { createRequestRedis, describeRedis } from '@analytics/shared/redis';
+import { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { type Config, parseConfig } from '../src/config/config.ts';
+import { connectDatabase } from '../src/config/db.ts';
+import { createDeadLetterCommands, type DeadLetterCommands } from '../src/deadLetterCommands.ts';
+import type { DeadLetterSelection } from '../src/deadLetterFilter.ts';
+import { createDeadLetterModel } from '../src/models/DeadLetter.model.ts';
+
+const HELP = `npm run dead-letters -- <command> [options]
+
+Dead letters are events that were accepted and can't be stored. They stay until a person decides.
+
+  list      the newest letters, a line each: id, when it last failed, site, attempts, reason
+  show ID   one letter whole
+  replay    puts letters back into the queue
+  purge     deletes letters for good
+
+  --site ID       only of this site
+  --reason TEXT   only where the reason contains this text
+  --since TIME    only what last failed at this time or later (ISO 8601, such as 2025-11-12T00:00:00Z)
+  --until TIME    only what last failed before this time
+  --limit N       how many letters list shows (20)
+  --yes           replay and purge without asking; needed where nobody can be asked
+
+Redis and MongoDB are those of the settings of processor_service.
+`;
+
+const CONNECT_TIMEOUT_MS = 5000;
+
+process.exitCode = await main().catch((error: Error) => {
+  process.stderr.write(`${error.message}\n`);
+  return 1;
+});
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      site: { type: 'string' },
+      reason: { type: 'string' },
+      since: { type: 'string' },
+      until: { type: 'string' },
+      limit: { type: 'string', default: '20' },
+      yes: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const [command, id] = positionals;
+  if (values.help || command === undefined) {
+    process.stdout.write(HELP);
+    return values.help ? 0 : 1;
+  }
+  const { site, reason, yes } = values;
+  const selection = { site, reason, since: readTime(values.since), until: readTime(values.until) };
+  const limit = Number(values.limit);
+  if (!Number.isInteger(limit) || limit < 1) {
+    throw new Error(`--limit ${values.limit} is not a whole number from 1 on.`);
+  }
+  return withCommands(yes, (commands) => run(commands, command, { id, selection, limit }));
+}
+
+interface Arguments {
+  id: string | undefined;
+  selection: DeadLetterSelection;
+  limit: number;
+}
+
+async function run(
+  commands: DeadLetterCommands,
+  command: string,
+  { id, selection, limit }: Arguments,
+): Promise<number> {
+  switch (command) {
+    case 'list':
+      await commands.list(selection, limit);
+      return 0;
+    case 'show':
+      return (await commands.show(id ?? '')) ? 0 : 1;
+    case 'replay':
+      await commands.replay(selection);
+      return 0;
+    case 'purge':
+      await commands.purge(selection);
+      return 0;
+    default:
+      throw new Error(`There is no command ${command}. See npm run dead-letters -- --help`);
+  }
+}
+
+/** Opens what the commands need, and closes it after them. */
+async function withCommands(
+  isSure: boolean,
+  work: (commands: DeadLetterCommands) => Promise<number>,
+): Promise<number> {
+  const config = parseConfig(readEnvironment({ processEnv: process.env, within: import.meta.dirname }));
+  const connection = createMongoConnection();
+  const redis = createRequestRedis(config);
+  const queue = new Queue(config.QUEUE_NAME, {
+    connection: redis,
+    prefix: config.QUEUE_PREFIX,
+    skipVersionCheck: true,
+  });
+  // A queue that can't be reached makes the command that needs it fail, which is where it is told.
+  queue.on('error', () => {});
+  try {
+    await connectDatabase(connection, config, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
+    if (!connection.db) {
+      throw new Error(`${describeMongo(config.MONGO_URI)} does not answer. Is MONGO_URI right?`);
+    }
+    const { collection: letters } = createDeadLetterModel(connection);
+    return await work(
+      createDeadLetterCommands({
+        letters: letters as never,
+        openQueue: async () => {
+          await requireRedis(redis, config);
+          return queue;
+        },
+        say: (line) => process.stdout.write(`${line}\n`),
+        showProgress: (line) => process.stderr.isTTY && process.stderr.write(`\r${line}`),
+        confirm: (question) => confirm(question, isSure),
+      }),
+    );
+  } finally {
+    await connection.close();
+    redis.disconnect();
+  }
+}
+
+async function requireRedis(redis: Redis, config: Config): Promise<void> {
+  const timedOut = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
+  if (redis.status !== 'ready') {
+    await once(redis, 'ready', { signal: timedOut }).catch((cause) => {
+      throw new Error(`${describeRedis(config)} does not answer. Are REDIS_HOST and REDIS_PORT right?`, {
+        cause,
+      });
+    });
+  }
+}
+
+async function confirm(question: string, isSure: boolean): Promise<boolean> {
+  if (isSure || !process.stdin.isTTY) {
+    process.stdout.write(`${question} ${isSure ? 'Yes.' : 'Add --yes to do it.'}\n`);
+    return isSure;
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const answer = await terminal.question(`${question} [y/N] `);
+  terminal.close();
+  return /^y(es)?$/i.test(answer.trim());
+}
+
+function readTime(text: string | undefined): Date | undefined {
+  if (text === undefined) {
+    return undefined;
+  }
+  const time = new Date(text);
+  if (Number.isNaN(time.getTime())) {
+    throw new Error(`${text} is not a time. Write it as 2025-11-12T00:00:00Z.`);
+  }
+  return time;
+}

@@ -1,0 +1,196 @@
+import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import { createEventId, type EventJob } from '@analytics/shared/event';
+import { beforeEach, expect, test } from 'vitest';
+import { createDeadLetterCommands } from '../src/deadLetterCommands.ts';
+import { createDeadLetters } from '../src/deadLetters.ts';
+import { openQueue, openStore, startConsumer } from './startConsumer.ts';
+
+const stack = useTestStack();
+const queue = openQueue(stack);
+const { Event, DeadLetter, processJob } = await openStore(stack);
+
+let lines: string[];
+let questions: string[];
+let isConfirmed: boolean;
+
+const commands = createDeadLetterCommands({
+  letters: DeadLetter.collection as never,
+  openQueue: async () => queue,
+  say: (line) => lines.push(line),
+  showProgress: () => {},
+  confirm: async (question) => {
+    questions.push(question);
+    return isConfirmed;
+  },
+});
+
+beforeEach(async () => {
+  await DeadLetter.deleteMany();
+  await queue.drain();
+  lines = [];
+  questions = [];
+  isConfirmed = true;
+});
+
+function createEvent(site_id: string): EventJob {
+  return {
+    _id: createEventId(),
+    site_id,
+    event_type: 'page_view',
+    path: '/',
+    user_id: null,
+    timestamp: '2025-11-12T19:30:01Z',
+  };
+}
+
+async function keep(event: EventJob, reason: string, failedAt: string): Promise<void> {
+  await createDeadLetters(DeadLetter, () => new Date(failedAt)).keep([{ event, reason }], {
+    id: '7',
+    attempts: 2,
+  });
+}
+
+async function keepThree() {
+  const [a, b, c] = [createEvent('a'), createEvent('b'), createEvent('a')];
+  await keep(a, 'too large (BSON)', '2025-11-12T10:00:00Z');
+  await keep(b, 'Document failed validation', '2025-11-12T11:00:00Z');
+  await keep(c, 'Document failed validation', '2025-11-12T12:00:00Z');
+  return { a, b, c };
+}
+
+test('list shows the newest letters first, a line each, and how many there are', async () => {
+  const { b, c } = await keepThree();
+
+  await commands.list({}, 2);
+
+  expect(lines).toEqual([
+    `${c._id}  2025-11-12T12:00:00.000Z  a  2  Document failed validation`,
+    `${b._id}  2025-11-12T11:00:00.000Z  b  2  Document failed validation`,
+    '3 dead letters in all, the newest 2 shown.',
+  ]);
+});
+
+const selections: [name: string, selection: object, names: string[]][] = [
+  ['a site', { site: 'a' }, ['a', 'c']],
+  ['a part of the reason in any case', { reason: 'FAILED' }, ['b', 'c']],
+  ['a reason taken literally', { reason: '(bson)' }, ['a']],
+  ['a reason that would match as a pattern', { reason: '.*' }, []],
+  ['a time from on', { since: new Date('2025-11-12T11:00:00Z') }, ['b', 'c']],
+  ['a time before', { until: new Date('2025-11-12T11:00:00Z') }, ['a']],
+  ['all of these', { site: 'a', reason: 'failed', since: new Date('2025-11-12T11:00:00Z') }, ['c']],
+];
+
+test.each(selections)('letters are chosen by %s', async (_name, selection, names) => {
+  const events = await keepThree();
+
+  await commands.list(selection, 10);
+
+  const ids = new Set(lines.map((line) => line.split(' ')[0]));
+  expect(Object.entries(events).flatMap(([name, { _id }]) => (ids.has(_id) ? [name] : []))).toEqual(names);
+});
+
+test('show writes a letter whole', async () => {
+  const { a } = await keepThree();
+
+  expect(await commands.show(a._id)).toBe(true);
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+    _id: a._id,
+    event: a,
+    reason: 'too large (BSON)',
+    attempts: 2,
+  });
+});
+
+test.each(['000000000000000000000000', 'nonsense'])('show says that there is no letter %s', async (id) => {
+  expect(await commands.show(id)).toBe(false);
+});
+
+test('replay counts, asks, puts the letters back into the queue with their own _id, and removes them', async () => {
+  const { b, c } = await keepThree();
+  const consumer = startConsumer(stack, processJob);
+
+  await commands.replay({ reason: 'validation' });
+  await waitUntil(async () => (await Event.countDocuments({ _id: { $in: [b._id, c._id] } })) === 2);
+  await consumer.close();
+
+  expect(questions).toEqual(['Replay 2 dead letters?']);
+  expect(lines).toEqual(['2 dead letters put back into the queue.']);
+  expect(await DeadLetter.countDocuments()).toBe(1);
+});
+
+test('what is not confirmed changes nothing', async () => {
+  await keepThree();
+  isConfirmed = false;
+
+  await commands.replay({});
+  await commands.purge({});
+
+  expect(questions).toEqual(['Replay 3 dead letters?', 'Delete for good 3 dead letters?']);
+  expect([await DeadLetter.countDocuments(), await queue.count()]).toEqual([3, 0]);
+});
+
+test('a letter that failed again while it was replayed stays', async () => {
+  const event = createEvent('a');
+  await keep(event, 'first', '2025-11-12T10:00:00Z');
+  const slowQueue = {
+    add: async (...args: Parameters<typeof queue.add>) => {
+      const job = await queue.add(...args);
+      await keep(event, 'again', '2025-11-12T13:00:00Z');
+      return job;
+    },
+  };
+
+  await createDeadLetterCommands({
+    letters: DeadLetter.collection as never,
+    openQueue: async () => slowQueue as never,
+    say: (line) => lines.push(line),
+    showProgress: () => {},
+    confirm: async () => true,
+  }).replay({});
+
+  expect(await DeadLetter.collection.find().toArray()).toMatchObject([
+    {
+      reason: 'again',
+      first_failed_at: new Date('2025-11-12T10:00:00Z'),
+      last_failed_at: new Date('2025-11-12T13:00:00Z'),
+    },
+  ]);
+});
+
+test('a raw letter is replayed under its own _id if it could be an event, and left alone if it could not', async () => {
+  const { _id, ...input } = createEvent('raw');
+  await createDeadLetters(DeadLetter).keep(
+    [
+      { _id, raw: JSON.stringify(input), reason: 'mended since' },
+      { _id: createEventId(), raw: '"nonsense"', reason: 'is no object' },
+    ],
+    { id: '8', attempts: 1 },
+  );
+
+  await commands.replay({});
+
+  const [job] = await queue.getJobs(['waiting']);
+  expect(job?.data).toEqual({ ...input, _id });
+  expect(lines).toEqual([
+    '1 dead letter put back into the queue; 1 dead letter left, for they hold nothing that could be an event.',
+  ]);
+});
+
+test('purge counts, asks and deletes', async () => {
+  await keepThree();
+
+  await commands.purge({ site: 'a' });
+
+  expect([questions, lines, await DeadLetter.countDocuments()]).toEqual([
+    ['Delete for good 2 dead letters?'],
+    ['2 dead letters deleted.'],
+    1,
+  ]);
+});
+
+test('nothing is asked when no letter matches', async () => {
+  await commands.purge({ site: 'nobody' });
+
+  expect([questions, lines]).toEqual([[], ['No dead letter matches.']]);
+});
