@@ -3,7 +3,7 @@ import type { Logger } from '@analytics/shared/logger';
 import { createProblemHandler, handleUnknownRoute } from '@analytics/shared/problem';
 import express, { type Express } from 'express';
 import { createEventController, type EventControllerDeps } from './controllers/eventController.ts';
-import { createEventRouter } from './routes/event.route.ts';
+import { addEventRoutes } from './routes/event.route.ts';
 
 export interface AppDeps extends EventControllerDeps {
   /** What `/readyz` asks, by the dependency's name. */
@@ -16,7 +16,7 @@ export function createApp({ checks, logger, ...deps }: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  app.use(createEventRouter(createEventController(deps)));
+  addEventRoutes(app, createEventController(deps));
   app.use(createHealthRouter(checks));
   app.use(handleUnknownRoute);
   app.use(createProblemHandler(logger));

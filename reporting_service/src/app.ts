@@ -3,7 +3,7 @@ import type { Logger } from '@analytics/shared/logger';
 import { createProblemHandler, handleUnknownRoute } from '@analytics/shared/problem';
 import express, { type Express } from 'express';
 import { createStatsController, type StatsControllerDeps } from './controllers/statsController.ts';
-import { createStatsRouter } from './routes/stats.route.ts';
+import { addStatsRoutes } from './routes/stats.route.ts';
 
 export interface AppDeps extends StatsControllerDeps {
   /** What `/readyz` asks, by the dependency's name. */
@@ -16,7 +16,7 @@ export function createApp({ checks, logger, ...deps }: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  app.use(createStatsRouter(createStatsController(deps)));
+  addStatsRoutes(app, createStatsController(deps));
   app.use(createHealthRouter(checks));
   app.use(handleUnknownRoute);
   app.use(createProblemHandler(logger));

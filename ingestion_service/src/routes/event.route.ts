@@ -1,10 +1,9 @@
 import { createMethodNotAllowedHandler } from '@analytics/shared/problem';
-import { Router } from 'express';
+import type { Express } from 'express';
 import type { EventController } from '../controllers/eventController.ts';
 
-export function createEventRouter({ postEvent, postEvents }: EventController): Router {
-  const router = Router();
-  router.route('/event').post(postEvent).all(createMethodNotAllowedHandler('POST'));
-  router.route('/events').post(postEvents).all(createMethodNotAllowedHandler('POST'));
-  return router;
+/** Puts the routes on the app itself: a router of their own would be a second search for each request. */
+export function addEventRoutes(app: Express, { postEvent, postEvents }: EventController): void {
+  app.route('/event').post(postEvent).all(createMethodNotAllowedHandler('POST'));
+  app.route('/events').post(postEvents).all(createMethodNotAllowedHandler('POST'));
 }

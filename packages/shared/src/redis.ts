@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Redis, type RedisOptions } from 'ioredis';
 
 export interface RedisSettings {
@@ -35,10 +36,14 @@ export function createWorkerRedis(settings: RedisSettings): Redis {
   return createRedis(settings, { maxRetriesPerRequest: null });
 }
 
-/** Asks Redis for a sign of life. Without a connection it rejects at once, with why there is none. */
+/** Asks Redis for a sign of life. Without a connection it rejects with why there is none, as soon as that is known. */
 export async function pingRedis(redis: Redis): Promise<void> {
   if (redis.status !== 'ready') {
-    throw connectionErrors.get(redis) ?? new Error('not connected yet');
+    const error = connectionErrors.get(redis);
+    if (error) {
+      throw error;
+    }
+    await once(redis, 'ready');
   }
   await redis.ping();
 }

@@ -1,8 +1,7 @@
 import { createMethodNotAllowedHandler } from '@analytics/shared/problem';
-import { type RequestHandler, Router } from 'express';
+import type { Express, RequestHandler } from 'express';
 
-export function createStatsRouter(getStats: RequestHandler): Router {
-  const router = Router();
-  router.route('/stats').get(getStats).all(createMethodNotAllowedHandler('GET, HEAD'));
-  return router;
+/** Puts the routes on the app itself: a router of their own would be a second search for each request. */
+export function addStatsRoutes(app: Express, getStats: RequestHandler): void {
+  app.route('/stats').get(getStats).all(createMethodNotAllowedHandler('GET, HEAD'));
 }
