@@ -43,6 +43,7 @@ const backpressure = createBackpressure({
   ...queueNames,
   maxWaitingEvents: config.QUEUE_MAX_WAITING_EVENTS,
   maxMemoryPercent: config.REDIS_MAX_MEMORY_PERCENT,
+  logger,
 });
 shutdown.register('the sampling of the queue', () => backpressure.stop());
 const producer = createEventProducer({ redis, redisWatch, backpressure, ...queueNames, logger });

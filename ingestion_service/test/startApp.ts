@@ -26,6 +26,7 @@ export async function startApp(
     ...queueNames,
     maxWaitingEvents: 1_000_000,
     maxMemoryPercent: 80,
+    logger,
     ...limits,
   });
   stack.register(() => backpressure.stop());

@@ -1,21 +1,7 @@
-import { createHealthRouter, type HealthCheck } from '@analytics/shared/health';
-import type { Logger } from '@analytics/shared/logger';
-import { createProblemHandler, handleUnknownRoute } from '@analytics/shared/problem';
-import express, { type Express } from 'express';
-
-export interface AppDeps {
-  /** What `/readyz` asks, by the dependency's name. */
-  checks: Record<string, HealthCheck>;
-  logger: Logger;
-}
+import { createServiceApp, type ServiceAppDeps } from '@analytics/shared/serviceApp';
+import type { Express } from 'express';
 
 /** Builds the worker's small HTTP side, which tells only how the worker is. */
-export function createApp({ checks, logger }: AppDeps): Express {
-  const app = express();
-  app.disable('x-powered-by');
-  app.disable('etag');
-  app.use(createHealthRouter(checks));
-  app.use(handleUnknownRoute);
-  app.use(createProblemHandler(logger));
-  return app;
+export function createApp(deps: ServiceAppDeps): Express {
+  return createServiceApp(deps);
 }

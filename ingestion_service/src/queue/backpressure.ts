@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '@analytics/shared/logger';
 import type { Redis } from 'ioredis';
 
 export interface BackpressureOptions {
@@ -9,6 +10,7 @@ export interface BackpressureOptions {
   maxWaitingEvents: number;
   /** New events are refused while Redis has used this share of its `maxmemory`, in percent. */
   maxMemoryPercent: number;
+  logger: Pick<Logger, 'warn' | 'info'>;
   /** The pause between two samples, in milliseconds. */
   sampleIntervalMs?: number;
 }
@@ -38,6 +40,7 @@ export function createBackpressure(options: BackpressureOptions): Backpressure {
     queuePrefix,
     maxWaitingEvents,
     maxMemoryPercent,
+    logger,
     sampleIntervalMs = 500,
   } = options;
   const waitKey = `${queuePrefix}:${queueName}:wait`;
@@ -56,10 +59,22 @@ export function createBackpressure(options: BackpressureOptions): Backpressure {
     return undefined;
   }
 
+  function tell(next: string | undefined): void {
+    if (next === undefined) {
+      logger.info('new events are accepted again');
+    } else {
+      logger.warn(`new events are refused: ${next}`);
+    }
+  }
+
   async function watch(): Promise<void> {
     while (!stopping.signal.aborted) {
       // A Redis that does not answer is the watch's to notice; its return brings the next sample.
-      refusal = await sample().catch(() => refusal);
+      const next = await sample().catch(() => refusal);
+      if (next !== refusal) {
+        tell(next);
+      }
+      refusal = next;
       await delay(sampleIntervalMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   }

@@ -8,6 +8,7 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const IDLE_CHECK_INTERVAL_MS = 50;
+const CLOSE_GRACE_MS = 5000;
 
 /**
  * Makes the HTTP server of an Express app. Express gives each request and response the app's prototypes by
@@ -48,7 +49,10 @@ export async function listen(server: Server, port: number): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Takes no new connection, lets requests under way finish, and ends connections that only wait for a next request. */
+/**
+ * Takes no new connection, answers the requests under way and ends their connections. A request that is not done five seconds
+ * later, such as one whose body still trickles in, is cut off.
+ */
 export async function closeServer(server: Server): Promise<void> {
   if (!server.listening) {
     return;
@@ -56,8 +60,10 @@ export async function closeServer(server: Server): Promise<void> {
   server.close();
   // A connection becomes idle only when its last answer is out, which may be after this call.
   const idleCheck = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_INTERVAL_MS);
+  const cutOff = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
   await once(server, 'close');
   clearInterval(idleCheck);
+  clearTimeout(cutOff);
 }
 
 /**

@@ -96,6 +96,19 @@ test('closing lets a request under way finish and then ends its connection', asy
   await closed;
 });
 
+test('closing cuts off a request that never ends', async () => {
+  const server = createHttpServer(express().use((_request, response) => void response.send('answered')));
+  const port = await listen(server, 0);
+  const endless = connect(port, '127.0.0.1').on('error', () => {});
+  endless.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf');
+  await once(server, 'request');
+  const ended = once(endless, 'close');
+
+  await closeServer(server);
+
+  await ended;
+});
+
 test('a port that is taken is named in a plain sentence', async () => {
   const other = createServer();
   const port = await listen(other, 0);
