@@ -7,7 +7,12 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ['packages/*/test/**/*.test.ts', '*_service/test/**/*.test.ts', 'e2e/**/*.test.ts'],
+    include: [
+      'packages/*/test/**/*.test.ts',
+      '*_service/test/**/*.test.ts',
+      'e2e/*.test.ts',
+      'bench/test/**/*.test.ts',
+    ],
     globalSetup: ['packages/local-stack/src/testing/globalSetup.ts'],
     // A process of its own for each file, so that what a file leaves open can be seen.
     pool: 'forks',

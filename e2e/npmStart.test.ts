@@ -1,6 +1,8 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findFreePort, requireFreePort } from '@analytics/local-stack/freePort';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
@@ -10,6 +12,8 @@ import { expect, test } from 'vitest';
 
 const stack = useTestStack();
 const rootFolder = join(import.meta.dirname, '..');
+const dataFolder = await mkdtemp(join(tmpdir(), 'npm-start-'));
+stack.register(() => rm(dataFolder, { recursive: true }));
 const ports = {
   INGESTION_PORT: await findFreePort(),
   REPORTING_PORT: await findFreePort(),
@@ -22,7 +26,7 @@ function npmStart(...args: string[]) {
   const child = spawn('npm', ['start', '--', ...args], {
     cwd: rootFolder,
     detached: true,
-    env: { ...process.env, ...toText({ ...settings, ...ports }) },
+    env: { ...process.env, ...toText({ ...settings, ...ports, DATA_FOLDER: dataFolder }) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

@@ -2,10 +2,12 @@ import { join } from 'node:path';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import newman, { type NewmanRunSummary } from 'newman';
 import { expect, test } from 'vitest';
-import { startServices } from './startServices.ts';
+import { startServices, waitUntilReady } from './startServices.ts';
 
 const stack = useTestStack();
-const { ingestion, reporting } = await startServices(stack);
+const services = await startServices(stack);
+await waitUntilReady(services);
+const { ingestion, reporting } = services;
 const folder = join(import.meta.dirname, '../postman');
 
 function runCollection(): Promise<NewmanRunSummary> {

@@ -4,9 +4,11 @@ import type { SiteStats } from '@analytics/shared/stats';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createClient } from './client.ts';
-import { startServices } from './startServices.ts';
+import { startServices, waitUntilReady } from './startServices.ts';
 
-const { getStats, postAndWait } = createClient(await startServices(useTestStack()));
+const services = await startServices(useTestStack());
+await waitUntilReady(services);
+const { getStats, postAndWait } = createClient(services);
 
 const DAYS = ['2025-11-11', '2025-11-12', '2025-11-13'];
 

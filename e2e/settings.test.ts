@@ -7,9 +7,11 @@ import { parseConfig as parseProcessorConfig } from '../processor_service/src/co
 import { parseConfig as parseReportingConfig } from '../reporting_service/src/config/config.ts';
 
 const example = Object.fromEntries(
-  Object.entries(parse(readFileSync(join(import.meta.dirname, '../.env.example')))).filter(
-    ([, value]) => value,
-  ),
+  Object.entries(
+    parse(
+      readFileSync(join(import.meta.dirname, '../.env.example'), 'utf8').replace(/^# (?=[A-Z_]+=)/gm, ''),
+    ),
+  ).filter(([, value]) => value),
 );
 
 const services = [

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 
 const rootFolder = join(import.meta.dirname, '..');
 
@@ -22,7 +23,10 @@ export interface Services {
   reporting: ServiceProcess;
 }
 
-/** Runs the three services as they run in production: each a process of its own, on its build, told by its environment. */
+/**
+ * Runs the three services as they run in production: each a process of its own, on its build, told by its environment.
+ * Resolves when they listen, whether they are ready or not.
+ */
 export async function startServices(stack: TestStack): Promise<Services> {
   const [ingestion, processor, reporting] = await Promise.all([
     startService('ingestion_service', 'server', stack),
@@ -30,6 +34,13 @@ export async function startServices(stack: TestStack): Promise<Services> {
     startService('reporting_service', 'server', stack),
   ]);
   return { ingestion, processor, reporting };
+}
+
+/** Waits until every service says that it is ready. */
+export async function waitUntilReady(services: Services): Promise<void> {
+  for (const { url } of Object.values(services)) {
+    await waitUntil(async () => (await fetch(`${url}/readyz`)).status === 200);
+  }
 }
 
 /** Runs one service on any free port; resolves when it listens. It ends with the test file at the latest. */

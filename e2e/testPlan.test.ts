@@ -4,10 +4,11 @@ import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import mongoose from 'mongoose';
 import { expect, test } from 'vitest';
 import { createClient } from './client.ts';
-import { startServices } from './startServices.ts';
+import { startServices, waitUntilReady } from './startServices.ts';
 
 const stack = useTestStack();
 const services = await startServices(stack);
+await waitUntilReady(services);
 const { postEvent, getStats, postAndWait } = createClient(services);
 const connection = mongoose.createConnection(stack.MONGO_URI);
 stack.register(() => connection.close());

@@ -3,7 +3,7 @@ import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { exitWithFatalError, handleFatalErrors } from '@analytics/shared/fatal';
 import { closeServer, createHttpServer, listen } from '@analytics/shared/httpServer';
 import { createLogger } from '@analytics/shared/logger';
-import { createMongoConnection, describeMongo, pingMongo } from '@analytics/shared/mongo';
+import { createMongoConnection, describeMongo, pingMongo, requireMongoUri } from '@analytics/shared/mongo';
 import { closeRedis, createWorkerRedis, describeRedis, pingRedis } from '@analytics/shared/redis';
 import { describeRisks, watchRedisDurability } from '@analytics/shared/redisDurability';
 import { createShutdown } from '@analytics/shared/shutdown';
@@ -23,6 +23,7 @@ handleFatalErrors('processor_service');
 const config = parseConfig(
   readEnvironment({ processEnv: process.env, within: import.meta.dirname, portAlias: 'PROCESSOR_PORT' }),
 );
+requireMongoUri(config.MONGO_URI);
 const logger = createLogger({
   name: 'processor_service',
   level: config.LOG_LEVEL,
@@ -32,13 +33,13 @@ const shutdown = createShutdown({ logger, deadlineMs: 24_000 });
 shutdown.handleSignals();
 
 const connection = createMongoConnection();
+shutdown.register('MongoDB', () => connection.close());
 const mongoWatch = createDependencyWatch({
   dependency: describeMongo(config.MONGO_URI),
   probe: () => pingMongo(connection),
   logger,
 });
 shutdown.register('the watch over MongoDB', () => mongoWatch.stop());
-shutdown.register('MongoDB', () => connection.close());
 const redis = createWorkerRedis(config);
 shutdown.register('Redis', () => closeRedis(redis));
 const redisWatch = createDependencyWatch({
@@ -53,10 +54,12 @@ const durability = watchRedisDurability(
   config.REDIS_DURABILITY === 'strict' ? exitWithFatalError : undefined,
 );
 
+let isTakingJobs = false;
 const app = createApp({
   checks: {
     redis: () => ({ ...redisWatch.health, ...describeRisks(durability) }),
     mongodb: () => mongoWatch.health,
+    worker: () => (isTakingJobs ? { status: 'up' } : { status: 'down', reason: 'not taking jobs yet' }),
   },
   logger,
 });
@@ -94,6 +97,7 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
   });
   const consumer = createEventConsumer({
     redis,
+    redisWatch,
     mongoWatch,
     ...queueNames,
     concurrency: config.WORKER_CONCURRENCY,
@@ -101,6 +105,7 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
     onJobFailed: sweep.request,
     logger,
   });
+  isTakingJobs = true;
   logger.info(
     { queue: config.QUEUE_NAME, concurrency: config.WORKER_CONCURRENCY },
     'taking jobs off the queue',

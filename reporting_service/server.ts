@@ -3,7 +3,7 @@ import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { handleFatalErrors } from '@analytics/shared/fatal';
 import { closeServer, createHttpServer, listen } from '@analytics/shared/httpServer';
 import { createLogger } from '@analytics/shared/logger';
-import { createMongoConnection, describeMongo, pingMongo } from '@analytics/shared/mongo';
+import { createMongoConnection, describeMongo, pingMongo, requireMongoUri } from '@analytics/shared/mongo';
 import { createShutdown } from '@analytics/shared/shutdown';
 import { createApp } from './src/app.ts';
 import { parseConfig } from './src/config/config.ts';
@@ -15,6 +15,7 @@ handleFatalErrors('reporting_service');
 const config = parseConfig(
   readEnvironment({ processEnv: process.env, within: import.meta.dirname, portAlias: 'REPORTING_PORT' }),
 );
+requireMongoUri(config.MONGO_URI);
 const logger = createLogger({
   name: 'reporting_service',
   level: config.LOG_LEVEL,

@@ -11,7 +11,7 @@ import { durabilitySettings } from '@analytics/shared/redisDurability';
 import { z } from 'zod';
 
 const schema = z.object({
-  PORT: portSetting(3000),
+  PORT: portSetting(3000, 'INGESTION_PORT'),
   ...redisSettings,
   ...queueSettings,
   ...durabilitySettings,

@@ -1,4 +1,5 @@
 import type { DependencyWatch } from '@analytics/shared/dependencyWatch';
+import type { EventJob } from '@analytics/shared/event';
 import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
 import { retryUntilDone } from '@analytics/shared/retryUntilDone';
@@ -26,6 +27,8 @@ const CLOSE_DEADLINE_MS = 20_000;
 export interface EventConsumerOptions {
   /** A connection that waits rather than fails. */
   redis: Redis;
+  /** Knows whether that Redis answers. */
+  redisWatch: Pick<DependencyWatch, 'isUp'>;
   /** Knows whether MongoDB answers. */
   mongoWatch: Pick<DependencyWatch, 'isUp'>;
   queueName: string;
@@ -44,9 +47,22 @@ export interface EventConsumer {
 
 /** Starts taking jobs off the queue. */
 export function createEventConsumer(options: EventConsumerOptions): EventConsumer {
-  const { redis, mongoWatch, queueName, queuePrefix, concurrency, processJob, onJobFailed, logger } = options;
+  const {
+    redis,
+    redisWatch,
+    mongoWatch,
+    queueName,
+    queuePrefix,
+    concurrency,
+    processJob,
+    onJobFailed,
+    logger,
+  } = options;
   const stopping = new AbortController();
-  const writeOutage = createOutageLog('Storing in MongoDB', logger);
+  const writeOutage = createOutageLog(
+    { began: 'MongoDB does not take the events', ended: 'MongoDB takes the events again' },
+    logger,
+  );
 
   async function consumeJob(job: Job, token?: string): Promise<JobResult> {
     try {
@@ -59,7 +75,7 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
       writeOutage.recovered();
       return result;
     } catch (error) {
-      if (isMongoError(error) && stopping.signal.aborted) {
+      if (isMongoError(error) && stopping.signal.aborted && redisWatch.isUp) {
         await job.moveToWait(token);
         throw new WaitingError();
       }
@@ -75,6 +91,8 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
     stalledInterval: STALLED_INTERVAL_MS,
     maxStalledCount: MAX_STALLED_COUNT,
     runRetryDelay: 1000,
+    // A foreign producer may not have said so, and its jobs would fill Redis.
+    removeOnComplete: { count: 0 },
     skipVersionCheck: true,
   });
   logJobs(worker, logger);
@@ -85,8 +103,9 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
     close: async () => {
       stopping.abort();
       stopPausing();
-      const deadline = setTimeout(() => void worker.close(true), CLOSE_DEADLINE_MS);
-      await worker.close();
+      // Without Redis nothing can be given back or finished; the locks run out by themselves.
+      const deadline = setTimeout(() => worker.disconnect(), redisWatch.isUp ? CLOSE_DEADLINE_MS : 0);
+      await worker.close(!redisWatch.isUp);
       clearTimeout(deadline);
     },
   };
@@ -124,6 +143,10 @@ function pauseOnErrors(worker: TolerantWorker): () => void {
   return () => clearTimeout(timer);
 }
 
+function isConnectionError(error: NodeJS.ErrnoException): boolean {
+  return error.syscall !== undefined || error.message.includes('Connection is closed');
+}
+
 /** What the driver throws passes: either MongoDB comes back, or the one who runs it mends it. */
 function isMongoError(error: unknown): boolean {
   return error instanceof mongo.MongoError;
@@ -135,16 +158,25 @@ function toProcessable(job: Job): ProcessableJob {
 }
 
 function logJobs(worker: TolerantWorker, logger: Logger): void {
-  const queueOutage = createOutageLog('The event queue', logger);
+  const queueOutage = createOutageLog(
+    { began: 'the queue does not hand out jobs', ended: 'the queue hands out jobs again' },
+    logger,
+  );
+  worker.on('active', queueOutage.recovered);
   worker.on('completed', (job, result) => {
-    queueOutage.recovered();
     logger.info({ job_id: job.id, ...result }, 'job completed');
   });
   worker.on('failed', (job, error) => {
-    logger.error({ job_id: job?.id, attempts: job?.attemptsMade, err: error }, 'job failed');
+    const event_id = (job?.data as Partial<EventJob> | null)?._id;
+    logger.error({ job_id: job?.id, event_id, attempts: job?.attemptsMade, err: error }, 'job failed');
   });
   worker.on('stalled', (jobId) => {
     logger.warn({ job_id: jobId }, 'job was left by a worker that ended or hung, and waits again');
   });
-  worker.on('error', queueOutage.failed);
+  worker.on('error', (error) => {
+    // What happens to the connection is the watch's to log.
+    if (!isConnectionError(error)) {
+      queueOutage.failed(error);
+    }
+  });
 }

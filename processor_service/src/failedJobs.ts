@@ -35,7 +35,10 @@ export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep 
   const queue = new Queue(queueName, { connection: redis, prefix: queuePrefix, skipVersionCheck: true });
   // Without a listener the process would end. The consumer's own log tells what happens to the queue.
   queue.on('error', () => {});
-  const outageLog = createOutageLog('The sweep of failed jobs', logger);
+  const outageLog = createOutageLog(
+    { began: "failed jobs can't be moved", ended: 'failed jobs are moved again' },
+    logger,
+  );
   const stopping = new AbortController();
   let wake: AbortController | undefined;
 

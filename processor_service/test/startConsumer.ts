@@ -55,6 +55,7 @@ export function startConsumer(
   stack.register(() => closeRedis(redis));
   const consumer = createEventConsumer({
     redis,
+    redisWatch: { isUp: true },
     mongoWatch: { isUp: true },
     queueName: stack.QUEUE_NAME,
     queuePrefix: stack.QUEUE_PREFIX,

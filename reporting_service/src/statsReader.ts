@@ -26,7 +26,7 @@ export function createStatsReader(
   Event: EventModel,
   { topPathsLimit, timeoutMs, mongoWatch, logger }: StatsReaderOptions,
 ): StatsReader {
-  const outageLog = createOutageLog('The report', logger);
+  const outageLog = createOutageLog({ began: 'a report failed', ended: 'reports work again' }, logger);
 
   async function aggregate(query: StatsQuery): Promise<SiteStatsFacets | undefined> {
     try {

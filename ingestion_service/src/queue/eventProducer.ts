@@ -61,7 +61,10 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
   });
   // Without a listener the process would end. The watch logs what happens to the connection.
   queue.on('error', () => {});
-  const outageLog = createOutageLog('The event queue', logger);
+  const outageLog = createOutageLog(
+    { began: 'Redis does not confirm events', ended: 'Redis confirms events again' },
+    logger,
+  );
   let line: LineEntry[] = [];
   let lineEvents = 0;
   let writing: Promise<void> | undefined;
@@ -120,6 +123,9 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
         await queue.add(INGEST_BATCH_JOB, { events });
       }
     } catch (error) {
+      if (error instanceof TypeError || error instanceof RangeError) {
+        return error;
+      }
       outageLog.failed(error as Error);
       return createUnavailableError('The event queue did not confirm in time. Try again.', error);
     }

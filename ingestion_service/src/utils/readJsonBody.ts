@@ -47,7 +47,7 @@ function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer>
     request.on('data', (chunk: Buffer) => {
       length += chunk.length;
       if (length > limitBytes) {
-        refuseTooLarge(request, limitBytes, reject);
+        reject(createTooLargeError(limitBytes));
         return;
       }
       chunks.push(chunk);
@@ -57,15 +57,11 @@ function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer>
   });
 }
 
-/** Stops keeping what arrives. The connection can't be used again, for the rest of this body would stand in its way. */
-function refuseTooLarge(request: IncomingMessage, limitBytes: number, reject: (error: Error) => void): void {
-  request.removeAllListeners('data');
-  request.resume();
-  reject(
-    new ProblemError(413, `The body must have at most ${limitBytes} bytes.`, {
-      headers: { Connection: 'close' },
-    }),
-  );
+/** The connection can't be used again, for the rest of this body would stand in its way. */
+function createTooLargeError(limitBytes: number): ProblemError {
+  return new ProblemError(413, `The body must have at most ${limitBytes} bytes.`, {
+    headers: { Connection: 'close' },
+  });
 }
 
 function createBodyError(message: string, cause?: unknown): ProblemError {

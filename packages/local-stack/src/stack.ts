@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Environment, readEnvironment } from '@analytics/shared/config';
 import { requireFreeDisk } from './diskSpace.ts';
 import { identifyMongo, identifyRedis } from './listeningServer.ts';
@@ -82,10 +82,13 @@ function createContext(options: StackOptions) {
     progress = createProgress(),
     signal,
   } = options;
+  const settings =
+    options.settings ?? readEnvironment({ processEnv: process.env, within: import.meta.dirname });
+  const dataFolder = resolve(rootFolder, settings['DATA_FOLDER'] ?? '.data');
   return {
-    settings: options.settings ?? readEnvironment({ processEnv: process.env, within: import.meta.dirname }),
-    dataFolder: join(rootFolder, '.data'),
-    logFolder: join(rootFolder, '.data', 'logs'),
+    settings,
+    dataFolder,
+    logFolder: join(dataFolder, 'logs'),
     redisPort,
     mongoPort,
     search: { environment: process.env, progress, signal },

@@ -57,8 +57,8 @@ export function parseSettings<Schema extends z.ZodType>(
 }
 
 /** A setting that is a whole number, written in digits. */
-export function wholeNumberSetting(range: { min: number; max: number; default: number }) {
-  const message = `must be a whole number from ${range.min} to ${range.max}`;
+export function wholeNumberSetting(range: { min: number; max: number; default: number; note?: string }) {
+  const message = `must be a whole number from ${range.min} to ${range.max}${range.note ?? ''}`;
   return z
     .string()
     .regex(/^\d{1,15}$/, { error: message, abort: true })
@@ -67,9 +67,10 @@ export function wholeNumberSetting(range: { min: number; max: number; default: n
     .default(range.default);
 }
 
-/** A TCP port. 0 asks the system for a free one. */
-export function portSetting(defaultPort: number) {
-  return wholeNumberSetting({ min: 0, max: 65_535, default: defaultPort });
+/** A TCP port. 0 asks the system for a free one. `alias` is the setting that may stand for it. */
+export function portSetting(defaultPort: number, alias?: string) {
+  const note = alias === undefined ? '' : ` (${alias} sets it, too)`;
+  return wholeNumberSetting({ min: 0, max: 65_535, default: defaultPort, note });
 }
 
 export const logLevelSetting = z

@@ -31,7 +31,10 @@ export interface DependencyWatch {
  */
 export function createDependencyWatch(options: DependencyWatchOptions): DependencyWatch {
   const { dependency, probe, logger, intervalMs = 250, timeoutMs = 900 } = options;
-  const outageLog = createOutageLog(dependency, logger);
+  const outageLog = createOutageLog(
+    { began: `${dependency} is away`, ended: `${dependency} answers again` },
+    logger,
+  );
   const stopping = new AbortController();
   const onDown = new Set<(error: Error) => void>();
   let failure: Error | undefined = new Error('not reached yet');

@@ -1,18 +1,23 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 
+/** The name of a site, in events and in the questions about them. */
+export const siteIdSchema = text(128);
+
 /**
  * The event at its border with a client: the body of `POST /event`. Lengths count UTF-16 code units, as JavaScript does.
  * Whether the timestamp lies too far ahead depends on the clock, so it is the validating service's to check.
  */
 export const eventInputSchema = z.strictObject({
-  site_id: text(128),
+  site_id: siteIdSchema,
   event_type: text(64),
   path: text(2048),
   user_id: text(256).nullish(),
   timestamp: z.iso.datetime({
     offset: true,
-    error: whenPresent('must be an ISO 8601 date-time with Z or an offset, such as 2025-11-12T19:30:01Z'),
+    error: whenPresent(
+      'must be an ISO 8601 date-time with seconds and Z or an offset, such as 2025-11-12T19:30:01Z',
+    ),
   }),
   event_id: text(128).optional(),
 });

@@ -4,6 +4,11 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Express } from 'express';
 import { createProblem } from './problem.ts';
 
+/** How often Node looks for requests that are past their time: what the limits below can be exceeded by. */
+const TIMEOUT_CHECK_INTERVAL_MS = 1000;
+
+/** Past it a connection is refused at once. Each can hold a body of up to 512 KiB. */
+const MAX_CONNECTIONS = 10_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
@@ -15,7 +20,7 @@ const CLOSE_GRACE_MS = 5000;
  * `Object.setPrototypeOf`, which throws away V8's knowledge of the object's shape; this server creates them with those
  * prototypes, so that the swap changes nothing. The app behaves the same on any server.
  *
- * Bounds what a slow or silent client can hold: headers within 10 s, a whole request within 30 s.
+ * Bounds what slow or silent clients can hold: headers within 10 s, a whole request within 30 s, 10,000 connections.
  */
 export function createHttpServer(app: Express): Server {
   const server = createServer(
@@ -25,10 +30,17 @@ export function createHttpServer(app: Express): Server {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
+      // Nothing here depends on the Host header, and Node's own refusal would have no body.
+      requireHostHeader: false,
     },
     app,
   );
+  server.maxConnections = MAX_CONNECTIONS;
   server.on('clientError', answerUnreadableRequest);
+  // An expectation other than 100-continue may be passed over (RFC 9110); Node's own refusal would have no body.
+  server.on('checkExpectation', app);
+  trackSockets(server);
   return server;
 }
 
@@ -58,12 +70,37 @@ export async function closeServer(server: Server): Promise<void> {
     return;
   }
   server.close();
-  // A connection becomes idle only when its last answer is out, which may be after this call.
-  const idleCheck = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_INTERVAL_MS);
-  const cutOff = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+  // Node counts neither a connection that never sent anything as idle, nor one whose last answer is out only later.
+  const endIdle = () => {
+    server.closeIdleConnections();
+    endSockets(server, (socket) => socket.bytesRead === 0);
+  };
+  endIdle();
+  const idleCheck = setInterval(endIdle, IDLE_CHECK_INTERVAL_MS);
+  const cutOff = setTimeout(() => endSockets(server, () => true), CLOSE_GRACE_MS);
   await once(server, 'close');
   clearInterval(idleCheck);
   clearTimeout(cutOff);
+}
+
+/** The open connections of each server. */
+const socketsOfServers = new WeakMap<Server, Set<Socket>>();
+
+function trackSockets(server: Server): void {
+  const sockets = new Set<Socket>();
+  socketsOfServers.set(server, sockets);
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+}
+
+function endSockets(server: Server, isMeant: (socket: Socket) => boolean): void {
+  for (const socket of socketsOfServers.get(server) ?? []) {
+    if (isMeant(socket)) {
+      socket.destroy();
+    }
+  }
 }
 
 /**

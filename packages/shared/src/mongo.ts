@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import mongoose, { type Connection, type ConnectOptions } from 'mongoose';
+import { SettingsError } from './config.ts';
 import { retryUntilDone } from './retryUntilDone.ts';
 
 const DEFAULT_DATABASE = 'analytics';
@@ -56,10 +57,29 @@ export async function pingMongo(connection: Connection): Promise<void> {
   await connection.db?.admin().ping();
 }
 
-/** How a person finds the server: its hosts, without the credentials, which must not reach a log. */
+/**
+ * How a person finds the server: its hosts, without the credentials, which must not reach a log. Of a URI that can't be taken
+ * apart for sure, nothing.
+ */
 export function describeMongo(uri: string): string {
-  const authority = uri.replace(/^mongodb(\+srv)?:\/\//, '').split(/[/?]/, 1)[0] ?? '';
-  return `MongoDB at ${authority.slice(authority.lastIndexOf('@') + 1)}`;
+  const hosts = /^mongodb(?:\+srv)?:\/\/(?:[^/?@]*@)?([^/?@]+)(?:[/?][^@]*)?$/.exec(uri)?.[1];
+  return hosts === undefined ? 'MongoDB' : `MongoDB at ${hosts}`;
+}
+
+/**
+ * Makes sure that the driver understands a URI, so that one that can never work ends the start.
+ *
+ * @throws SettingsError without any part of the URI, which may hold a password.
+ */
+export function requireMongoUri(uri: string): void {
+  try {
+    new mongoose.mongo.MongoClient(uri);
+  } catch {
+    // The driver's words can quote the URI.
+    throw new SettingsError(
+      'MONGO_URI is not a connection string that MongoDB understands. Special characters in the user name and the password must be percent-encoded, and options spelt as in the manual.',
+    );
+  }
 }
 
 /** Why a connection that never was could not be opened. */

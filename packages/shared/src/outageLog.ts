@@ -1,18 +1,26 @@
 import type { Logger } from './logger.ts';
 
 export interface OutageLog {
-  /** The dependency failed. Logged for each reason once in an outage; else counted. */
+  /** It failed. Logged for each reason once in an outage; else counted. */
   failed(error: Error): void;
-  /** The dependency answered. Logged if it had failed before, with how often and for how long. */
+  /** It worked. Logged if it had failed before, with how often and for how long. */
   recovered(): void;
 }
 
 /** Reasons that vary without end would fill the log. */
 const MAX_REASONS = 10;
 
-/** Keeps the log of a dependency's outage short: its beginning, every reason once, its end. */
+/** How an outage is told. */
+export interface OutageWords {
+  /** What is the matter, such as "Redis at 127.0.0.1:6379 is away"; the reason follows. */
+  began: string;
+  /** That it is over, such as "Redis at 127.0.0.1:6379 answers again". */
+  ended: string;
+}
+
+/** Keeps the log of an outage short: its beginning, every reason once, its end. */
 export function createOutageLog(
-  dependency: string,
+  { began, ended }: OutageWords,
   logger: Pick<Logger, 'warn' | 'info'>,
   now: () => number = Date.now,
 ): OutageLog {
@@ -29,12 +37,12 @@ export function createOutageLog(
       const reason = describe(error);
       if (!reasons.has(reason) && reasons.size < MAX_REASONS) {
         reasons.add(reason);
-        logger.warn(`${dependency} is away: ${reason}. Trying again until it answers.`);
+        logger.warn(`${began}: ${reason}`);
       }
     },
     recovered: () => {
       if (failures > 0) {
-        logger.info({ failures, away_ms: now() - sinceMs }, `${dependency} answers again`);
+        logger.info({ failures, away_ms: now() - sinceMs }, ended);
       }
       failures = 0;
       reasons.clear();

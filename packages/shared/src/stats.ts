@@ -1,11 +1,9 @@
 import { z } from 'zod';
+import { siteIdSchema } from './event.ts';
 
 /** The query of `GET /stats`. */
 export const statsQuerySchema = z.strictObject({
-  site_id: z
-    .string({ error: requireOne })
-    .min(1, 'must not be empty')
-    .max(128, 'must have at most 128 characters'),
+  site_id: siteIdSchema,
   date: z.iso
     .date({
       error: (issue) =>
@@ -33,8 +31,4 @@ export interface SiteStats {
   unique_users: number;
   /** Most views first, ties by path in the order of its UTF-8 bytes. */
   top_paths: PathViews[];
-}
-
-function requireOne(issue: { input?: unknown }): string {
-  return issue.input === undefined ? 'is required' : 'must be given once';
 }

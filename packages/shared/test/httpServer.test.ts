@@ -3,6 +3,7 @@ import { createServer, get } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { closeServer, createHttpServer, listen } from '@analytics/shared/httpServer';
+import { createServiceApp } from '@analytics/shared/serviceApp';
 import express, { type RequestHandler } from 'express';
 import { expect, onTestFinished, test } from 'vitest';
 
@@ -99,7 +100,9 @@ test('closing lets a request under way finish and then ends its connection', asy
 test('closing cuts off a request that never ends', async () => {
   const server = createHttpServer(express().use((_request, response) => void response.send('answered')));
   const port = await listen(server, 0);
-  const endless = connect(port, '127.0.0.1').on('error', () => {});
+  const endless = connect(port, '127.0.0.1')
+    .on('error', () => {})
+    .resume();
   endless.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf');
   await once(server, 'request');
   const ended = once(endless, 'close');
@@ -107,6 +110,47 @@ test('closing cuts off a request that never ends', async () => {
   await closeServer(server);
 
   await ended;
+});
+
+test('closing ends a connection that never sent anything at once', async () => {
+  const server = createHttpServer(express());
+  const port = await listen(server, 0);
+  const silent = connect(port, '127.0.0.1').resume();
+  await once(server, 'connection');
+  const startedAt = Date.now();
+
+  await closeServer(server);
+
+  expect(Date.now() - startedAt).toBeLessThan(1000);
+  expect(silent.destroyed || (await once(silent, 'close'))).toBeTruthy();
+});
+
+const oddRequests: [name: string, bytes: string, status: RegExp][] = [
+  ['without a Host header', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', /^HTTP\/1\.1 404 /],
+  [
+    'with an expectation of its own',
+    'GET / HTTP/1.1\r\nHost: x\r\nExpect: foo\r\nConnection: close\r\n\r\n',
+    /^HTTP\/1\.1 404 /,
+  ],
+  [
+    'with headers of 20 KB',
+    `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+    /^HTTP\/1\.1 431 /,
+  ],
+  ['with half a header', 'GET / HTTP/1.1\r\nHost', /^HTTP\/1\.1 408 /],
+];
+
+test.each(oddRequests)('a request %s gets a problem', { timeout: 15_000 }, async (_name, bytes, status) => {
+  const server = createHttpServer(createServiceApp({ checks: {}, logger: { error: () => {} } }));
+  const port = await listen(server, 0);
+  onTestFinished(() => closeServer(server));
+  const socket = connect(port, '127.0.0.1');
+  socket.write(bytes);
+
+  const answer = await text(socket);
+
+  expect(answer).toMatch(status);
+  expect(answer).toMatch(/Content-Type: application\/problem\+json/);
 });
 
 test('a port that is taken is named in a plain sentence', async () => {

@@ -12,7 +12,7 @@ import { durabilitySettings } from '@analytics/shared/redisDurability';
 import { z } from 'zod';
 
 const schema = z.object({
-  PORT: portSetting(5001),
+  PORT: portSetting(5001, 'PROCESSOR_PORT'),
   ...redisSettings,
   ...queueSettings,
   ...durabilitySettings,

@@ -34,10 +34,10 @@ export async function startOwnRedis(args: string[] = []): Promise<OwnServer> {
 }
 
 /** Starts a MongoDB that no other test uses. */
-export async function startOwnMongo(): Promise<OwnServer> {
+export async function startOwnMongo(args: string[] = []): Promise<OwnServer> {
   const program = await findMongoProgram({ environment: process.env, progress: createProgress() });
   return startOwn((port, dataFolder) =>
-    startMongoServer({ program, port, dataFolder, args: FRUGAL_MONGO_ARGS }),
+    startMongoServer({ program, port, dataFolder, args: [...FRUGAL_MONGO_ARGS, ...args] }),
   );
 }
 

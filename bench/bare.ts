@@ -1,0 +1,17 @@
+import { createServer } from 'node:http';
+import { say } from '@analytics/local-stack/terminal';
+
+// The least that any server of this API has to do in Node: read the body, parse it, answer. Nothing is kept, so what it
+// answers per second is the ceiling that the other servers are measured against.
+const reply = Buffer.from('{"success":true}');
+
+const server = createServer((request, response) => {
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.on('end', () => {
+    JSON.parse(Buffer.concat(chunks).toString());
+    response.writeHead(202, { 'Content-Type': 'application/json', 'Content-Length': reply.length });
+    response.end(reply);
+  });
+});
+server.listen(Number(process.env['PORT']), () => say('listening'));

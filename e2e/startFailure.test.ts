@@ -1,0 +1,65 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { closeServer, listen } from '@analytics/shared/httpServer';
+import { expect, test } from 'vitest';
+
+const stack = useTestStack();
+const rootFolder = join(import.meta.dirname, '..');
+
+/** Runs a service's build with settings that it can't work with, until it ends. */
+async function run(script: string, settings: Record<string, string>) {
+  const { register: _, ...names } = stack;
+  const known = Object.fromEntries(Object.entries(names).map(([key, value]) => [key, String(value)]));
+  const child = spawn(process.execPath, [join(rootFolder, script)], {
+    env: { PATH: process.env['PATH'], PORT: '0', ...known, ...settings },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [output, errors, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit'),
+  ]);
+  return { code, output, errors };
+}
+
+test.each([
+  'ingestion_service/dist/server.js',
+  'processor_service/dist/worker.js',
+  'reporting_service/dist/server.js',
+])('%s ends with 1 and the list of the settings that are wrong', async (script) => {
+  const { code, errors } = await run(script, { PORT: 'http', LOG_LEVEL: 'loud' });
+
+  expect(code).toBe(1);
+  expect(errors).toMatch(/PORT must be a whole number from 0 to 65535 \([A-Z]+_PORT sets it, too\)/);
+  expect(errors).toMatch(/LOG_LEVEL must be one of trace, debug/);
+});
+
+test.each([
+  ['mongodb://localhost:notaport/x'],
+  ['mongodb://user:p/a?ss@localhost/x'],
+  ['mongodb://localhost/x?unknownOption=1'],
+])('a MONGO_URI that can never work ends the start, and no part of it is told: %s', async (uri) => {
+  const { code, output, errors } = await run('reporting_service/dist/server.js', { MONGO_URI: uri });
+
+  expect([code, output]).toEqual([1, '']);
+  expect(errors).toMatch(/^reporting_service can't start\. MONGO_URI is not a connection string/);
+  expect(errors).not.toMatch(/localhost|p\/a/);
+});
+
+test('a port that is taken ends the start with one line that names it', async () => {
+  const other = createServer();
+  const port = await listen(other, 0);
+  stack.register(() => closeServer(other));
+
+  const { code, output } = await run('ingestion_service/dist/server.js', { PORT: String(port) });
+
+  expect(code).toBe(1);
+  expect(JSON.parse(output.trim().split('\n').at(-1) ?? '')).toMatchObject({
+    level: 60,
+    msg: `Can't listen on port ${port}: it is already in use.`,
+  });
+});

@@ -1,0 +1,103 @@
+import { startOwnMongo } from '@analytics/local-stack/testing/ownServers';
+import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { createEventId, type EventJob } from '@analytics/shared/event';
+import { createLogger } from '@analytics/shared/logger';
+import { createMongoConnection } from '@analytics/shared/mongo';
+import { afterEach, expect, test } from 'vitest';
+import { parseConfig } from '../src/config/config.ts';
+import { buildIndexes, connectDatabase } from '../src/config/db.ts';
+import { createEventStore } from '../src/eventStore.ts';
+import { createEventModel } from '../src/models/Event.model.ts';
+
+const stack = useTestStack();
+const server = await startOwnMongo(['--setParameter', 'enableTestCommands=1']);
+stack.register(() => server.remove());
+const connection = createMongoConnection();
+stack.register(() => connection.close());
+const Event = createEventModel(connection);
+const { signal } = new AbortController();
+await connectDatabase(
+  connection,
+  parseConfig({ MONGO_URI: `mongodb://127.0.0.1:${server.port}/analytics` }),
+  signal,
+);
+const store = createEventStore(Event);
+const admin = connection.getClient().db('admin');
+
+/** Makes MongoDB fail at its next insert, as its own tests do. */
+function failNextInsert(data: Record<string, unknown>) {
+  return admin.command({
+    configureFailPoint: 'failCommand',
+    mode: { times: 1 },
+    data: { failCommands: ['insert'], ...data },
+  });
+}
+
+afterEach(() => admin.command({ configureFailPoint: 'failCommand', mode: 'off' }));
+
+function createEvent(path = '/'): EventJob {
+  return {
+    _id: createEventId(),
+    site_id: 's',
+    event_type: 'page_view',
+    path,
+    user_id: null,
+    timestamp: '2025-11-12T19:30:01Z',
+  };
+}
+
+test('the outcome of each event of a write is told in their order', async () => {
+  const [good, refused, duplicate, other] = [
+    createEvent(),
+    createEvent('/refused'),
+    createEvent(),
+    createEvent(),
+  ];
+  await store.storeEvents([duplicate]);
+  await connection.db?.command({ collMod: 'events', validator: { path: { $ne: '/refused' } } });
+
+  expect(await store.storeEvents([good, refused, duplicate, other])).toEqual([
+    'stored',
+    { rejected: expect.stringContaining('failed validation') },
+    'duplicate',
+    'stored',
+  ]);
+});
+
+test.each([91, 189, 10107, 11600, 14031])(
+  'a command that fails with the passing code %i is thrown on, to be tried again',
+  async (errorCode) => {
+    const event = createEvent();
+    await failNextInsert({ errorCode });
+
+    await expect(store.storeEvents([event])).rejects.toMatchObject({ code: errorCode });
+    expect(await store.storeEvents([event])).toEqual(['stored']);
+  },
+);
+
+test('a write that a majority did not confirm is thrown on, although it may be stored', async () => {
+  const event = createEvent();
+  await failNextInsert({ writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' } });
+
+  await expect(store.storeEvents([event])).rejects.toThrow(/replication timed out/);
+  expect(await store.storeEvents([event])).toEqual(['duplicate']);
+});
+
+test('a write counts only when a majority has it in its journal', () => {
+  expect(connection.getClient().options.writeConcern).toMatchObject({ w: 'majority', journal: true });
+});
+
+test('an index that somebody made with other options is left as it is and does not stop the worker', async () => {
+  const told: unknown[] = [];
+  const logger = {
+    ...createLogger({ name: 'x', level: 'silent', isPretty: false }),
+    warn: (line: unknown) => told.push(line),
+    info: () => {},
+  };
+  await Event.collection.dropIndexes();
+  await Event.collection.createIndex({ timestamp: 1 }, { expireAfterSeconds: 86_400 * 365 * 50 });
+
+  await buildIndexes([Event], signal, logger as never);
+
+  expect(told).toEqual([expect.stringMatching(/^an index is left as it is: /)]);
+});
