@@ -8,9 +8,31 @@ import { ProblemError } from '@analytics/shared/problem';
  * @throws ProblemError 415 if it is not announced as plain JSON in UTF-8, 413 if it is longer than `limitBytes`, 400 if it is
  * empty, cut short, or not JSON.
  */
-export async function readJsonBody(request: IncomingMessage, limitBytes: number): Promise<unknown> {
-  requireJson(request);
-  const body = await readBody(request, limitBytes);
+export function readJsonBody(request: IncomingMessage, limitBytes: number): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    requireJson(request);
+    const chunks: Buffer[] = [];
+    let length = 0;
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > limitBytes) {
+        reject(createTooLargeError(limitBytes));
+      } else {
+        chunks.push(chunk);
+      }
+    });
+    request.on('end', () => {
+      try {
+        resolve(parseBody(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+      } catch (error) {
+        reject(error);
+      }
+    });
+    request.on('error', (error) => reject(createBodyError('could not be read', error)));
+  });
+}
+
+function parseBody(body: Buffer): unknown {
   if (body.length === 0) {
     throw createBodyError('is empty');
   }
@@ -38,23 +60,6 @@ function requireJson({ headers }: IncomingMessage): void {
   if (encoding.toLowerCase() !== 'identity') {
     throw new ProblemError(415, 'The body must be sent without a Content-Encoding.');
   }
-}
-
-function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    request.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length > limitBytes) {
-        reject(createTooLargeError(limitBytes));
-        return;
-      }
-      chunks.push(chunk);
-    });
-    request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-    request.on('error', (error) => reject(createBodyError('could not be read', error)));
-  });
 }
 
 /** The connection can't be used again, for the rest of this body would stand in its way. */
