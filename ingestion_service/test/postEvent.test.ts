@@ -165,6 +165,29 @@ test('bytes that are not UTF-8 are refused', async () => {
   await expectToGoOn();
 });
 
+test.each([
+  [65_536, 400],
+  [65_537, 413],
+])('a body of %i bytes is answered with %i: 64 KiB are not too large', async (bytes, status) => {
+  const body = JSON.stringify({ ...event, path: '' });
+
+  const response = await post(body.replace('"path":""', `"path":"${'p'.repeat(bytes - body.length)}"`));
+
+  expect(response.status).toBe(status);
+});
+
+test('a job is queued with five attempts, goes when it is done and stays when it fails', async () => {
+  await post(event);
+
+  const [job] = await queue.getJobs(['waiting']);
+  expect(job?.opts).toMatchObject({
+    attempts: 5,
+    backoff: { type: 'exponential', delay: 1000, jitter: 0.5 },
+    removeOnComplete: true,
+    removeOnFail: false,
+  });
+});
+
 test('a thousand unknown fields get a short answer', async () => {
   const unknown = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`field${index}`, 1]));
 

@@ -4,7 +4,8 @@ import request from 'supertest';
 import { expect, test } from 'vitest';
 import { startApp, type TestEvent } from './startApp.ts';
 
-const { app, storeEvents } = await startApp(useTestStack());
+const stack = useTestStack();
+const { app, storeEvents } = await startApp(stack);
 
 /** Stores events of a site that no other test has; each is written as "time path user". */
 async function storeSite(...lines: string[]): Promise<string> {
@@ -81,6 +82,15 @@ test('the ten paths with the most views come first, ties by path', async () => {
     { path: '/l', views: 2 },
     ...['/a', '/b', '/c', '/d', '/e', '/f', '/g', '/h'].map((path) => ({ path, views: 1 })),
   ]);
+});
+
+test('STATS_TOP_PATHS says how many paths there are', async () => {
+  const { app: shortApp } = await startApp(stack, { STATS_TOP_PATHS: '2' });
+  const site_id = await storeSite(...['/a', '/b', '/c'].map((path) => `2025-11-12T10:00:00Z ${path}`));
+
+  const response = await request(shortApp).get('/stats').query({ site_id });
+
+  expect(response.body.top_paths.map(({ path }: { path: string }) => path)).toEqual(['/a', '/b']);
 });
 
 test("a site's numbers hold nothing of another site whose name begins alike", async () => {

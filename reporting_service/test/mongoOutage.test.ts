@@ -31,3 +31,34 @@ test('while MongoDB is away the answer is 503 within 2 s; it recovers by itself 
   expect(answeredAfterMs).toBeLessThan(2000);
   expect(Date.now() - restartedAt).toBeLessThan(5000);
 });
+
+test('while MongoDB hangs the answer is 503 within 2 s, for a report under way as for a new one; it recovers by itself', async () => {
+  const mongo = await startOwnMongo();
+  shared.register(() => mongo.remove());
+  const { app } = await startApp({ ...shared, MONGO_URI: `mongodb://127.0.0.1:${mongo.port}/analytics` });
+  const get = () => request(app).get('/stats?site_id=a');
+  expect((await get()).status).toBe(200);
+
+  process.kill(mongo.pid, 'SIGSTOP');
+  const startedAt = Date.now();
+  const underWay = await get();
+  const underWayMs = Date.now() - startedAt;
+  const again = await get();
+  process.kill(mongo.pid, 'SIGCONT');
+  await waitUntil(async () => (await get()).status === 200);
+
+  expect([underWay.status, again.status]).toEqual([503, 503]);
+  expect(underWayMs).toBeLessThan(2000);
+});
+
+test('a report that takes MongoDB too long is answered with 503', async () => {
+  const mongo = await startOwnMongo(['--setParameter', 'enableTestCommands=1']);
+  shared.register(() => mongo.remove());
+  const stack = { ...shared, MONGO_URI: `mongodb://127.0.0.1:${mongo.port}/analytics` };
+  const { app, admin } = await startApp(stack);
+  await admin.command({ configureFailPoint: 'maxTimeAlwaysTimeOut', mode: 'alwaysOn' });
+
+  const response = await request(app).get('/stats?site_id=a');
+
+  expect([response.status, response.headers['retry-after']]).toEqual([503, '2']);
+});

@@ -21,8 +21,8 @@ export interface TestEvent {
 }
 
 /** Builds the service on the file's own database, as `server.ts` does. */
-export async function startApp(stack: TestStack) {
-  const config = parseConfig({ MONGO_URI: stack.MONGO_URI });
+export async function startApp(stack: TestStack, settings: Record<string, string> = {}) {
+  const config = parseConfig({ MONGO_URI: stack.MONGO_URI, ...settings });
   const connection = createMongoConnection();
   stack.register(() => connection.close());
   const Event = createEventModel(connection);
@@ -55,5 +55,5 @@ export async function startApp(stack: TestStack) {
       })),
     );
   }
-  return { app, storeEvents };
+  return { app, storeEvents, admin: connection.getClient().db('admin') };
 }
