@@ -93,26 +93,39 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
   }
 
   async function writeLine(): Promise<void> {
+    // Lets every request that has already arrived take its place, so that they share the first write.
+    await new Promise(setImmediate);
+    let answerLast = () => {};
     while (line.length > 0) {
-      // Lets every request that has already arrived take its place, so that they share this write.
-      await new Promise(setImmediate);
       const entries = line;
       line = [];
       lineEvents = 0;
-      await Promise.all(fillJobs(entries).map(commit));
+      const written = Promise.all(fillJobs(entries).map(commit));
+      // The last write is answered only now, so that Redis has the next one to work on meanwhile.
+      setImmediate(answerLast);
+      const answers = await written;
+      answerLast = () => {
+        for (const answer of answers) {
+          answer();
+        }
+      };
     }
     writing = undefined;
+    answerLast();
   }
 
-  async function commit(entries: LineEntry[]): Promise<void> {
+  /** Resolves with what answers the entries, once Redis has acknowledged their job or has not. */
+  async function commit(entries: LineEntry[]): Promise<() => void> {
     const error = await addJob(entries.flatMap(({ events }) => events));
-    for (const entry of entries) {
-      if (error) {
-        entry.reject(error);
-      } else {
-        entry.resolve();
+    return () => {
+      for (const entry of entries) {
+        if (error) {
+          entry.reject(error);
+        } else {
+          entry.resolve();
+        }
       }
-    }
+    };
   }
 
   async function addJob(events: EventJob[]): Promise<Error | undefined> {
