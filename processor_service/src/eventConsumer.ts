@@ -3,10 +3,11 @@ import type { EventJob } from '@analytics/shared/event';
 import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
 import { retryUntilDone } from '@analytics/shared/retryUntilDone';
-import { type Job, WaitingError, Worker } from 'bullmq';
+import { type Job, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { mongo } from 'mongoose';
 import type { JobResult, ProcessableJob, ProcessJob } from './processJob.ts';
+import { TolerantWorker } from './tolerantWorker.ts';
 
 /**
  * A worker that dies leaves its jobs locked for at most this long; a living one renews its locks. With the two looks for
@@ -17,9 +18,6 @@ const STALLED_INTERVAL_MS = 2500;
 
 /** How often a job may be left by its worker before it counts as the cause and goes to the dead letters. */
 const MAX_STALLED_COUNT = 3;
-
-/** A queue that refuses to hand out a job, as a full Redis does, is asked again after this pause. */
-const QUEUE_ERROR_PAUSE_MS = 500;
 
 /** What a stopping worker gives its jobs to finish, before it leaves them to another one. */
 const CLOSE_DEADLINE_MS = 20_000;
@@ -83,7 +81,7 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
     }
   }
 
-  const worker = new TolerantWorker(queueName, consumeJob, {
+  const worker = new TolerantWorker<JobResult>(queueName, consumeJob, {
     connection: redis,
     prefix: queuePrefix,
     concurrency,
@@ -97,50 +95,16 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
   });
   logJobs(worker, logger);
   worker.on('failed', onJobFailed);
-  const stopPausing = pauseOnErrors(worker);
 
   return {
     close: async () => {
       stopping.abort();
-      stopPausing();
       // Without Redis nothing can be given back or finished; the locks run out by themselves.
       const deadline = setTimeout(() => worker.disconnect(), redisWatch.isUp ? CLOSE_DEADLINE_MS : 0);
       await worker.close(!redisWatch.isUp);
       clearTimeout(deadline);
     },
   };
-}
-
-/**
- * A worker to whom a job's data is what stands there, JSON or not. BullMQ's own throws on text that is no JSON before the job
- * reaches anybody, leaves the job locked, and takes it up again without end.
- */
-class TolerantWorker extends Worker<unknown, JobResult> {
-  protected override createJob(json: Parameters<Worker['createJob']>[0], jobId: string): Job {
-    try {
-      return super.createJob(json, jobId);
-    } catch (error) {
-      if (error instanceof SyntaxError) {
-        return super.createJob({ ...json, data: JSON.stringify(json.data) }, jobId);
-      }
-      throw error;
-    }
-  }
-}
-
-/** BullMQ asks again at once for a job that it could not get, thousands of times a second while Redis is full. */
-function pauseOnErrors(worker: TolerantWorker): () => void {
-  let timer: NodeJS.Timeout | undefined;
-  worker.on('error', () => {
-    if (timer === undefined && !worker.closing) {
-      void worker.pause(true);
-      timer = setTimeout(() => {
-        timer = undefined;
-        void worker.resume();
-      }, QUEUE_ERROR_PAUSE_MS);
-    }
-  });
-  return () => clearTimeout(timer);
 }
 
 function isConnectionError(error: NodeJS.ErrnoException): boolean {
@@ -157,7 +121,7 @@ function toProcessable(job: Job): ProcessableJob {
   return { id: id ?? '', name, data, timestamp, queueQualifiedName, attemptsStarted };
 }
 
-function logJobs(worker: TolerantWorker, logger: Logger): void {
+function logJobs(worker: TolerantWorker<JobResult>, logger: Logger): void {
   const queueOutage = createOutageLog(
     { began: 'the queue does not hand out jobs', ended: 'the queue hands out jobs again' },
     logger,

@@ -1,0 +1,48 @@
+import { type Job, Worker } from 'bullmq';
+
+/** A queue that refuses to hand out a job, as a full Redis does, is asked again after this pause. */
+const ERROR_PAUSE_MS = 500;
+
+/** BullMQ's worker, but for two things that it takes badly: data that is no JSON, and a Redis that refuses. */
+export class TolerantWorker<Result> extends Worker<unknown, Result> {
+  private errorPause: NodeJS.Timeout | undefined;
+
+  constructor(...args: ConstructorParameters<typeof Worker<unknown, Result>>) {
+    super(...args);
+    this.on('error', () => this.pauseBriefly());
+  }
+
+  /**
+   * To this worker a job's data is what stands there, JSON or not. BullMQ's own throws before such a job reaches anybody, leaves
+   * it locked, and takes it up again without end.
+   */
+  protected override createJob(
+    json: Parameters<Worker['createJob']>[0],
+    jobId: string,
+  ): Job<unknown, Result> {
+    try {
+      return super.createJob(json, jobId);
+    } catch (error) {
+      if (error instanceof SyntaxError) {
+        return super.createJob({ ...json, data: JSON.stringify(json.data) }, jobId);
+      }
+      throw error;
+    }
+  }
+
+  override close(force?: boolean): Promise<void> {
+    clearTimeout(this.errorPause);
+    return super.close(force);
+  }
+
+  /** BullMQ asks again at once for a job that it could not get, thousands of times a second while Redis is full. */
+  private pauseBriefly(): void {
+    if (this.errorPause === undefined && !this.closing) {
+      void this.pause(true);
+      this.errorPause = setTimeout(() => {
+        this.errorPause = undefined;
+        void this.resume();
+      }, ERROR_PAUSE_MS);
+    }
+  }
+}
