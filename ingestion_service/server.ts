@@ -3,7 +3,13 @@ import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { exitWithFatalError, handleFatalErrors } from '@analytics/shared/fatal';
 import { closeServer, createHttpServer, listen } from '@analytics/shared/httpServer';
 import { createLogger } from '@analytics/shared/logger';
-import { closeRedis, createRequestRedis, describeRedis, pingRedis } from '@analytics/shared/redis';
+import {
+  closeRedis,
+  createRequestRedis,
+  describeRedis,
+  pingRedis,
+  renewRedisConnection,
+} from '@analytics/shared/redis';
 import { describeRisks, watchRedisDurability } from '@analytics/shared/redisDurability';
 import { createShutdown } from '@analytics/shared/shutdown';
 import { createApp } from './src/app.ts';
@@ -29,6 +35,7 @@ shutdown.register('Redis', () => closeRedis(redis));
 const redisWatch = createDependencyWatch({
   dependency: describeRedis(config),
   probe: () => pingRedis(redis),
+  onStillDown: () => renewRedisConnection(redis),
   logger,
 });
 shutdown.register('the watch over Redis', () => redisWatch.stop());

@@ -4,7 +4,13 @@ import { exitWithFatalError, handleFatalErrors } from '@analytics/shared/fatal';
 import { closeServer, createHttpServer, listen } from '@analytics/shared/httpServer';
 import { createLogger } from '@analytics/shared/logger';
 import { createMongoConnection, describeMongo, pingMongo, requireMongoUri } from '@analytics/shared/mongo';
-import { closeRedis, createWorkerRedis, describeRedis, pingRedis } from '@analytics/shared/redis';
+import {
+  closeRedis,
+  createWorkerRedis,
+  describeRedis,
+  pingRedis,
+  renewRedisConnection,
+} from '@analytics/shared/redis';
 import { describeRisks, watchRedisDurability } from '@analytics/shared/redisDurability';
 import { createShutdown } from '@analytics/shared/shutdown';
 import { createApp } from './src/app.ts';
@@ -33,7 +39,7 @@ const shutdown = createShutdown({ logger, deadlineMs: 24_000 });
 shutdown.handleSignals();
 
 const connection = createMongoConnection();
-shutdown.register('MongoDB', () => connection.close());
+shutdown.register('MongoDB', () => connection.close(true));
 const mongoWatch = createDependencyWatch({
   dependency: describeMongo(config.MONGO_URI),
   probe: () => pingMongo(connection),
@@ -45,6 +51,7 @@ shutdown.register('Redis', () => closeRedis(redis));
 const redisWatch = createDependencyWatch({
   dependency: describeRedis(config),
   probe: () => pingRedis(redis),
+  onStillDown: () => renewRedisConnection(redis),
   logger,
 });
 shutdown.register('the watch over Redis', () => redisWatch.stop());

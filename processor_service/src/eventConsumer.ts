@@ -19,8 +19,11 @@ const STALLED_INTERVAL_MS = 2500;
 /** How often a job may be left by its worker before it counts as the cause and goes to the dead letters. */
 const MAX_STALLED_COUNT = 3;
 
-/** What a stopping worker gives its jobs to finish, before it leaves them to another one. */
-const CLOSE_DEADLINE_MS = 20_000;
+/** What a stopping worker gives its jobs to finish, before it gives them back. */
+const FINISH_DEADLINE_MS = 5000;
+
+/** What it then gives Redis to take them back, before it leaves them to their locks. */
+const CLOSE_DEADLINE_MS = 10_000;
 
 export interface EventConsumerOptions {
   /** A connection that waits rather than fails. */
@@ -57,6 +60,7 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
     logger,
   } = options;
   const stopping = new AbortController();
+  const handingOver = new AbortController();
   const writeOutage = createOutageLog(
     { began: 'MongoDB does not take the events', ended: 'MongoDB takes the events again' },
     logger,
@@ -64,16 +68,19 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
 
   async function consumeJob(job: Job, token?: string): Promise<JobResult> {
     try {
-      const result = await retryUntilDone(() => processJob(toProcessable(job)), {
-        isPassing: isMongoError,
-        // That MongoDB is away is the watch's to log; a write that it refuses is this one's.
-        onFailure: (error) => mongoWatch.isUp && writeOutage.failed(error),
-        signal: stopping.signal,
-      });
+      const result = await retryUntilDone(
+        () => giveUpOn(handingOver.signal, processJob(toProcessable(job))),
+        {
+          isPassing: isMongoError,
+          // That MongoDB is away is the watch's to log; a write that it refuses is this one's.
+          onFailure: (error) => mongoWatch.isUp && writeOutage.failed(error),
+          signal: stopping.signal,
+        },
+      );
       writeOutage.recovered();
       return result;
     } catch (error) {
-      if (isMongoError(error) && stopping.signal.aborted && redisWatch.isUp) {
+      if ((isMongoError(error) || error === handingOver.signal.reason) && stopping.signal.aborted) {
         await job.moveToWait(token);
         throw new WaitingError();
       }
@@ -99,12 +106,23 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
   return {
     close: async () => {
       stopping.abort();
+      const handOver = setTimeout(() => handingOver.abort(), FINISH_DEADLINE_MS);
       // Without Redis nothing can be given back or finished; the locks run out by themselves.
       const deadline = setTimeout(() => worker.disconnect(), redisWatch.isUp ? CLOSE_DEADLINE_MS : 0);
       await worker.close(!redisWatch.isUp);
+      clearTimeout(handOver);
       clearTimeout(deadline);
     },
   };
+}
+
+/** Waits no longer for `work` when the signal says so; it goes on by itself, and storing its events twice does no harm. */
+function giveUpOn<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(signal.reason);
+    signal.addEventListener('abort', giveUp);
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+  });
 }
 
 function isConnectionError(error: NodeJS.ErrnoException): boolean {

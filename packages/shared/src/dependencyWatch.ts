@@ -3,12 +3,16 @@ import type { DependencyHealth } from './health.ts';
 import type { Logger } from './logger.ts';
 import { createOutageLog } from './outageLog.ts';
 
+const STILL_DOWN_MS = 3000;
+
 export interface DependencyWatchOptions {
   /** The dependency as the log calls it. */
   dependency: string;
   /** Asks for a sign of life; rejects if there is none. It need not know a limit of its own. */
   probe: () => Promise<unknown>;
   logger: Logger;
+  /** Told every three seconds while the dependency is away, to try what might bring it back. */
+  onStillDown?: () => void;
   /** The pause between two probes, in milliseconds. */
   intervalMs?: number;
   /** A dependency that has not answered by then is away, in milliseconds. */
@@ -30,7 +34,7 @@ export interface DependencyWatch {
  * a timeout of its own. The one place that logs the dependency's outages.
  */
 export function createDependencyWatch(options: DependencyWatchOptions): DependencyWatch {
-  const { dependency, probe, logger, intervalMs = 250, timeoutMs = 900 } = options;
+  const { dependency, probe, logger, onStillDown, intervalMs = 250, timeoutMs = 900 } = options;
   const outageLog = createOutageLog(
     { began: `${dependency} is away`, ended: `${dependency} answers again` },
     logger,
@@ -38,12 +42,14 @@ export function createDependencyWatch(options: DependencyWatchOptions): Dependen
   const stopping = new AbortController();
   const onDown = new Set<(error: Error) => void>();
   let failure: Error | undefined = new Error('not reached yet');
+  let downSinceMs: number | undefined;
 
   async function watch(): Promise<void> {
     while (!stopping.signal.aborted) {
       try {
         await withTimeout(probe(), timeoutMs);
         failure = undefined;
+        downSinceMs = undefined;
         outageLog.recovered();
       } catch (error) {
         if (stopping.signal.aborted) {
@@ -53,6 +59,11 @@ export function createDependencyWatch(options: DependencyWatchOptions): Dependen
         outageLog.failed(failure);
         for (const listener of onDown) {
           listener(failure);
+        }
+        downSinceMs ??= performance.now();
+        if (performance.now() - downSinceMs > STILL_DOWN_MS) {
+          downSinceMs = performance.now();
+          onStillDown?.();
         }
       }
       await delay(intervalMs, undefined, { signal: stopping.signal }).catch(() => undefined);

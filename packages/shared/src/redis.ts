@@ -48,6 +48,16 @@ export async function pingRedis(redis: Redis): Promise<void> {
   await redis.ping();
 }
 
+/**
+ * Makes a new connection in the place of one that looks alive and gives no answer: its other end may be gone without a word.
+ * What was not answered is sent again on the new one.
+ */
+export function renewRedisConnection(redis: Redis): void {
+  if (redis.status === 'ready') {
+    redis.disconnect(true);
+  }
+}
+
 /** How a person finds the server; no password in it. */
 export function describeRedis({ REDIS_HOST, REDIS_PORT }: RedisSettings): string {
   return `Redis at ${REDIS_HOST}:${REDIS_PORT}`;
