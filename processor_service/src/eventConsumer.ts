@@ -3,6 +3,7 @@ import type { EventJob } from '@analytics/shared/event';
 import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
 import { retryUntilDone } from '@analytics/shared/retryUntilDone';
+import { TimeoutError } from '@analytics/shared/withTimeout';
 import { type Job, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { mongo } from 'mongoose';
@@ -71,7 +72,7 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
       const result = await retryUntilDone(
         () => giveUpOn(handingOver.signal, processJob(toProcessable(job))),
         {
-          isPassing: isMongoError,
+          isPassing,
           // That MongoDB is away is the watch's to log; a write that it refuses is this one's.
           onFailure: (error) => mongoWatch.isUp && writeOutage.failed(error),
           signal: stopping.signal,
@@ -80,7 +81,7 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
       writeOutage.recovered();
       return result;
     } catch (error) {
-      if ((isMongoError(error) || error === handingOver.signal.reason) && stopping.signal.aborted) {
+      if ((isPassing(error) || error === handingOver.signal.reason) && stopping.signal.aborted) {
         await job.moveToWait(token);
         throw new WaitingError();
       }
@@ -130,8 +131,8 @@ function isConnectionError(error: NodeJS.ErrnoException): boolean {
 }
 
 /** What the driver throws passes: either MongoDB comes back, or the one who runs it mends it. */
-function isMongoError(error: unknown): boolean {
-  return error instanceof mongo.MongoError;
+function isPassing(error: unknown): boolean {
+  return error instanceof mongo.MongoError || error instanceof TimeoutError;
 }
 
 function toProcessable(job: Job): ProcessableJob {

@@ -1,5 +1,6 @@
 import type { EventJob } from '@analytics/shared/event';
 import type { EventModel, EventRecord } from '@analytics/shared/eventModel';
+import { withTimeout } from '@analytics/shared/withTimeout';
 import { mongo, Types } from 'mongoose';
 
 /** What became of one event of a write. A rejected one is one that MongoDB will never take. */
@@ -10,7 +11,7 @@ export interface EventStore {
    * Stores events that may or may not be stored already; afterwards each one that was not rejected is there once. Resolves
    * with what became of each, in the same order.
    *
-   * @throws The driver's error if MongoDB could not say what became of them, for a reason that passes. Calling again is safe.
+   * @throws The driver's error, or TimeoutError, if MongoDB could not say what became of them, for a reason that passes. Calling again is safe.
    */
   storeEvents(events: readonly EventJob[]): Promise<StoreOutcome[]>;
   /** Those of the events that are not stored. */
@@ -18,6 +19,12 @@ export interface EventStore {
 }
 
 const DUPLICATE_KEY = 11000;
+
+/**
+ * A write that got no answer by then has failed and is tried again. Without a limit of our own, one lost answer would hold its
+ * jobs, whose locks the worker goes on renewing, for ever.
+ */
+const WRITE_TIMEOUT_MS = 15_000;
 
 /**
  * Write errors of a single document that say something of the server's state and nothing of the document: the write will
@@ -44,7 +51,8 @@ export function createEventStore(Event: EventModel, now: () => Date = () => new 
       const records = events.map((event) => toRecord(event, storedAt));
       try {
         // The write concern (majority, journal) is the connection's.
-        await Event.insertMany(records, { ordered: false, lean: true });
+        const inserted = Event.insertMany(records, { ordered: false, lean: true });
+        await withTimeout(inserted, WRITE_TIMEOUT_MS);
         return events.map(() => 'stored');
       } catch (error) {
         return readOutcomes(error, events.length);

@@ -61,3 +61,24 @@ test('a worker that stops while MongoDB is away gives its jobs back, their attem
   expect((await second.getJob(job.id ?? ''))?.attemptsMade).toBe(0);
   await mongo.restart();
 });
+
+test('a write to a MongoDB that hangs fails after its time, and works when it goes on', async () => {
+  const mongo = await startOwnMongo();
+  shared.register(() => mongo.remove());
+  const { store } = await openStore({ ...shared, MONGO_URI: `mongodb://127.0.0.1:${mongo.port}/x` });
+  const event = {
+    _id: createEventId(),
+    site_id: 's',
+    event_type: 'p',
+    path: '/',
+    user_id: null,
+    timestamp: '2025-11-12T19:30:01Z',
+  };
+  await store.storeEvents([event]);
+  process.kill(mongo.pid, 'SIGSTOP');
+  const t = Date.now();
+  await expect(store.storeEvents([event])).rejects.toThrow();
+  expect(Date.now() - t).toBeLessThan(17_000);
+  process.kill(mongo.pid, 'SIGCONT');
+  expect(await store.storeEvents([event])).toEqual(['duplicate']);
+}, 40_000);

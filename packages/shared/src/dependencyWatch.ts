@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DependencyHealth } from './health.ts';
 import type { Logger } from './logger.ts';
 import { createOutageLog } from './outageLog.ts';
+import { withTimeout } from './withTimeout.ts';
 
 const STILL_DOWN_MS = 3000;
 
@@ -91,16 +92,4 @@ export function createDependencyWatch(options: DependencyWatchOptions): Dependen
       }),
     stop: () => stopping.abort(),
   };
-}
-
-async function withTimeout(work: Promise<unknown>, timeoutMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timedOut = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-  });
-  try {
-    await Promise.race([work, timedOut]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
