@@ -1,0 +1,116 @@
+import { findFreePort } from '@analytics/local-stack/freePort';
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import { startService } from '../../startServices.ts';
+import { type Proxies, startProxies, throughProxies } from './proxies.ts';
+import { type Servers, startServers, type View } from './servers.ts';
+import { createServerVictim, type ServiceVictim, startServiceVictim, type Victim } from './victim.ts';
+
+/** What the services promise after a SIGTERM. */
+const SERVER_EXIT_DEADLINE_MS = 10_000;
+const WORKER_EXIT_DEADLINE_MS = 25_000;
+
+export interface SystemOptions {
+  /** How many workers run from the start: 1 unless told. */
+  workers?: number;
+  /** Further arguments of Redis. */
+  redisArgs?: string[];
+  /** Whether ingestion and workers reach their servers through proxies; without them a server that ended refuses connections. */
+  isProxied?: boolean;
+}
+
+/** The whole system, each part a process of its own. */
+export interface System extends View {
+  ingestion: ServiceVictim;
+  workers: ServiceVictim[];
+  reporting: ServiceVictim;
+  redis: Victim;
+  mongo: Victim;
+  proxies: Proxies | undefined;
+  /** Starts one more worker and resolves when it is up, whether it is ready or not. */
+  addWorker(): Promise<ServiceVictim>;
+  /** All that should be running and is not. */
+  findDead(): string[];
+  /** Ends everything at once and removes its data. */
+  remove(): Promise<void>;
+}
+
+/** Starts a fresh system: empty servers, one ingestion service, workers, one reporting service, all of them ready. */
+export async function startSystem(options: SystemOptions = {}): Promise<System> {
+  const { workers: workerCount = 1, redisArgs = [], isProxied = false } = options;
+  const servers = await startServers(redisArgs);
+  const proxies = isProxied ? await startProxies(servers.stack) : undefined;
+  const services = createServices(servers, proxies);
+  const remove = async () => {
+    await services.kill();
+    await Promise.all(Object.values(proxies ?? {}).map((proxy) => proxy.close()));
+    await servers.remove();
+  };
+  try {
+    const [ingestion, reporting, ...workers] = await Promise.all([
+      services.addIngestion(),
+      services.addReporting(),
+      ...Array.from({ length: workerCount }, services.addWorker),
+    ]);
+    await Promise.all([ingestion, reporting, ...workers].map(waitUntilReady));
+    const redis = createServerVictim('Redis', servers.redis);
+    const mongo = createServerVictim('mongod', servers.mongo);
+    return {
+      ...servers.view,
+      ingestion,
+      reporting,
+      workers,
+      redis,
+      mongo,
+      proxies,
+      addWorker: services.addWorker,
+      findDead: () =>
+        [redis, mongo, ...services.started].filter(({ isRunning }) => !isRunning).map(({ name }) => name),
+      remove,
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** Knows how each service is started, and all that were. */
+function createServices({ stack }: Servers, proxies: Proxies | undefined) {
+  const started: ServiceVictim[] = [];
+  const workerStack = proxies ? throughProxies(stack, proxies) : stack;
+
+  async function add(...args: Parameters<typeof startServiceVictim>): Promise<ServiceVictim> {
+    const service = await startServiceVictim(...args);
+    started.push(service);
+    return service;
+  }
+
+  return {
+    started,
+    addIngestion: async () => {
+      // A service that is started again is where it was.
+      const PORT = await findFreePort();
+      const ingestionStack = {
+        ...stack,
+        PORT,
+        REDIS_PORT: proxies?.ingestionToRedis.port ?? stack.REDIS_PORT,
+      };
+      return add('ingestion', SERVER_EXIT_DEADLINE_MS, () =>
+        startService('ingestion_service', 'server', ingestionStack),
+      );
+    },
+    addReporting: () =>
+      add('reporting', SERVER_EXIT_DEADLINE_MS, () => startService('reporting_service', 'server', stack)),
+    addWorker: () =>
+      add('worker', WORKER_EXIT_DEADLINE_MS, () => startService('processor_service', 'worker', workerStack)),
+    kill: () => Promise.all(started.map((service) => service.isRunning && service.kill())),
+  };
+}
+
+/** A service is up before it knows of its dependencies, and refuses what it is asked until then. */
+async function waitUntilReady({ service }: ServiceVictim): Promise<void> {
+  const ask = async () => {
+    const response = await fetch(`${service.url}/readyz`);
+    return { status: response.status, body: await response.text() };
+  };
+  await waitUntil(ask, ({ status }) => status === 200);
+}

@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startVitest } from 'vitest/node';
+
+const HELP = `npm run test:faults [-- FILE... [--seed N] [--short] [--name PATTERN]]
+
+Breaks a running system in every way of e2e/faults/*.test.ts, one after another, and prints what became of its events.
+All of it takes about a quarter of an hour.
+
+  FILE            only the files whose names contain this
+  --name PATTERN  only the tests whose names match
+  --seed N        the random kills come as in an earlier run, which printed N
+  --short         less load around each fault and fewer random kills, as in CI`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seed: { type: 'string' },
+    short: { type: 'boolean' },
+    name: { type: 'string' },
+    help: { type: 'boolean' },
+  },
+});
+if (values.help) {
+  process.stdout.write(`${HELP}\n`);
+  process.exit(0);
+}
+if (values.short) {
+  process.env['FAULTS'] = 'short';
+}
+if (values.seed !== undefined) {
+  process.env['FAULTS_SEED'] = values.seed;
+}
+const vitest = await startVitest('test', positionals, {
+  config: join(import.meta.dirname, 'vitest.config.ts'),
+  root: join(import.meta.dirname, '../..'),
+  watch: false,
+  ...(values.name !== undefined && { testNamePattern: values.name }),
+});
+await vitest.exit();
