@@ -10,7 +10,8 @@ export default defineConfig({
     include: [
       'packages/*/test/**/*.test.ts',
       '*_service/test/**/*.test.ts',
-      'e2e/*.test.ts', 'e2e/faults/harness/*.test.ts',
+      'e2e/*.test.ts',
+      'e2e/faults/harness/*.test.ts',
       'bench/test/**/*.test.ts',
     ],
     globalSetup: ['packages/local-stack/src/testing/globalSetup.ts'],
