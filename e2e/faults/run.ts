@@ -10,7 +10,7 @@ All of it takes about a quarter of an hour.
   FILE            only the files whose names contain this
   --name PATTERN  only the tests whose names match
   --seed N        the random kills come as in an earlier run, which printed N
-  --short         less load around each fault and fewer random kills, as in CI`;
+  --short         less load around each fault and fewer random kills`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
