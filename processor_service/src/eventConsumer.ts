@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { DependencyWatch } from '@analytics/shared/dependencyWatch';
 import type { EventJob } from '@analytics/shared/event';
 import type { Logger } from '@analytics/shared/logger';
@@ -62,6 +63,8 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
   } = options;
   const stopping = new AbortController();
   const handingOver = new AbortController();
+  // Each job in hand listens to both.
+  setMaxListeners(2 * concurrency, stopping.signal, handingOver.signal);
   const writeOutage = createOutageLog(
     { began: 'MongoDB does not take the events', ended: 'MongoDB takes the events again' },
     logger,
