@@ -3,7 +3,13 @@ import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { exitWithFatalError, handleFatalErrors } from '@analytics/shared/fatal';
 import { closeServer, createHttpServer, listen } from '@analytics/shared/httpServer';
 import { createLogger } from '@analytics/shared/logger';
-import { createMongoConnection, describeMongo, pingMongo, requireMongoUri } from '@analytics/shared/mongo';
+import {
+  closeMongo,
+  createMongoConnection,
+  describeMongo,
+  pingMongo,
+  requireMongoUri,
+} from '@analytics/shared/mongo';
 import {
   closeRedis,
   createWorkerRedis,
@@ -39,7 +45,7 @@ const shutdown = createShutdown({ logger, deadlineMs: 24_000 });
 shutdown.handleSignals();
 
 const connection = createMongoConnection();
-shutdown.register('MongoDB', () => connection.close(true));
+shutdown.register('MongoDB', () => closeMongo(connection));
 const mongoWatch = createDependencyWatch({
   dependency: describeMongo(config.MONGO_URI),
   probe: () => pingMongo(connection),

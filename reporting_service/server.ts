@@ -3,7 +3,13 @@ import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { handleFatalErrors } from '@analytics/shared/fatal';
 import { closeServer, createHttpServer, listen } from '@analytics/shared/httpServer';
 import { createLogger } from '@analytics/shared/logger';
-import { createMongoConnection, describeMongo, pingMongo, requireMongoUri } from '@analytics/shared/mongo';
+import {
+  closeMongo,
+  createMongoConnection,
+  describeMongo,
+  pingMongo,
+  requireMongoUri,
+} from '@analytics/shared/mongo';
 import { createShutdown } from '@analytics/shared/shutdown';
 import { createApp } from './src/app.ts';
 import { parseConfig } from './src/config/config.ts';
@@ -25,7 +31,7 @@ const shutdown = createShutdown({ logger, deadlineMs: 9000 });
 shutdown.handleSignals();
 
 const connection = createMongoConnection();
-shutdown.register('MongoDB', () => connection.close());
+shutdown.register('MongoDB', () => closeMongo(connection));
 const mongoWatch = createDependencyWatch({
   dependency: describeMongo(config.MONGO_URI),
   probe: () => pingMongo(connection),

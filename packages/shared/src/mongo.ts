@@ -2,11 +2,13 @@ import { once } from 'node:events';
 import mongoose, { type Connection, type ConnectOptions } from 'mongoose';
 import { SettingsError } from './config.ts';
 import { retryUntilDone } from './retryUntilDone.ts';
+import { TimeoutError, withTimeout } from './withTimeout.ts';
 
 const DEFAULT_DATABASE = 'analytics';
 const SERVER_SELECTION_TIMEOUT_MS = 1500;
 const HEARTBEAT_INTERVAL_MS = 2000;
 const RECONNECT_DELAY_MS = 500;
+const CLOSE_TIMEOUT_MS = 1000;
 
 /** Makes a connection that is not open yet, so that models can be registered on it. */
 export function createMongoConnection(): Connection {
@@ -55,6 +57,17 @@ export async function pingMongo(connection: Connection): Promise<void> {
     await once(connection, 'connected');
   }
   await connection.db?.admin().ping();
+}
+
+/** Closes a connection. A server that hangs is not waited for: it would have to answer the goodbye. */
+export async function closeMongo(connection: Connection): Promise<void> {
+  try {
+    await withTimeout(connection.close(true), CLOSE_TIMEOUT_MS);
+  } catch (error) {
+    if (!(error instanceof TimeoutError)) {
+      throw error;
+    }
+  }
 }
 
 /**
