@@ -1,5 +1,6 @@
 import { readEnvironment } from '@analytics/shared/config';
 import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
+import { openEventQueue } from '@analytics/shared/eventQueue';
 import { exitWithFatalError, handleFatalErrors } from '@analytics/shared/fatal';
 import { closeServer, createHttpServer, listen } from '@analytics/shared/httpServer';
 import { createLogger } from '@analytics/shared/logger';
@@ -30,6 +31,7 @@ import { groupWrites } from './src/groupWrites.ts';
 import { createDeadLetterModel } from './src/models/DeadLetter.model.ts';
 import { createEventModel } from './src/models/Event.model.ts';
 import { createProcessJob } from './src/processJob.ts';
+import { createSuspectJobs } from './src/suspectJobs.ts';
 
 handleFatalErrors('processor_service');
 const config = parseConfig(
@@ -101,13 +103,8 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
   const store = createEventStore(Event);
   const deadLetters = createDeadLetters(DeadLetter);
   const queueNames = { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX };
-  const sweep = startFailedJobSweep({
-    redis,
-    ...queueNames,
-    findMissing: store.findMissing,
-    deadLetters,
-    logger,
-  });
+  const queue = openEventQueue(redis, queueNames);
+  const sweep = startFailedJobSweep({ redis, queue, findMissing: store.findMissing, deadLetters, logger });
   const consumer = createEventConsumer({
     redis,
     redisWatch,
@@ -115,6 +112,7 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
     ...queueNames,
     concurrency: config.WORKER_CONCURRENCY,
     processJob: createProcessJob(groupWrites(store), deadLetters),
+    suspectJobs: createSuspectJobs({ queue, deadLetters, logger }),
     onJobFailed: sweep.request,
     logger,
   });
@@ -127,6 +125,7 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
     close: async () => {
       await consumer.close();
       await sweep.close();
+      await queue.close();
     },
   };
 }

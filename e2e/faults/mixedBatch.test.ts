@@ -1,6 +1,6 @@
 import { eventJobOptions, INGEST_BATCH_JOB, INGEST_EVENT_JOB } from '@analytics/shared/eventQueue';
 import { test } from 'vitest';
-import type { KeyedEvent, Ledger, LedgerEntry } from './harness/ledger.ts';
+import { type KeyedEvent, type Ledger, type LedgerEntry, toEventJob } from './harness/ledger.ts';
 import { runFault } from './harness/runFault.ts';
 import type { System } from './harness/system.ts';
 
@@ -18,11 +18,6 @@ function createPoisons(event: KeyedEvent, mark: string): unknown[] {
     { ...event, price: mark },
     { ...event, _id: mark },
   ];
-}
-
-/** As the ingestion service would queue it. */
-function toEventJob({ _id, event: { event_id: _, ...event } }: LedgerEntry) {
-  return { ...event, _id, user_id: event.user_id ?? null };
 }
 
 /** Queues a batch as another producer might: good events with and without an `_id`, each three times, among poison. */

@@ -1,5 +1,6 @@
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { expect, test } from 'vitest';
+import { waitUntilDrained } from './harness/observation.ts';
 import { runFault } from './harness/runFault.ts';
 import type { System } from './harness/system.ts';
 import type { ServiceVictim } from './harness/victim.ts';
@@ -9,19 +10,10 @@ const KILLS = 3;
 /** The lock of a dead worker, two looks for forgotten jobs, and the start of the next worker. */
 const TAKEN_UP_AGAIN_MS = 40_000;
 
-const hasSome = (items: unknown[]) => items.length > 0;
-const listActive = ({ queue }: System) => queue.getActive();
-
-/** Jobs that a worker has taken up since. */
-async function listTakenSince(system: System, timeMs: number): Promise<string[]> {
-  const active = await listActive(system);
-  return active.flatMap(({ id, processedOn = 0 }) => (processedOn > timeMs && id ? id : []));
-}
-
-/** How often a worker has taken each of the jobs up, if one has it now. */
-async function listStarts(system: System, jobIds: string[]): Promise<number[]> {
-  const active = await listActive(system);
-  return jobIds.map((jobId) => active.find(({ id }) => id === jobId)?.attemptsStarted ?? 0);
+/** How often a worker has taken the job up, if one has it now. */
+async function readStarts({ queue }: System, jobId: string): Promise<number> {
+  const active = await queue.getActive();
+  return active.find(({ id }) => id === jobId)?.attemptsStarted ?? 0;
 }
 
 const untilTakingJobs = ({ service }: ServiceVictim) =>
@@ -32,25 +24,25 @@ test('a job whose worker is killed three times is stored by the fourth', (contex
     name: `worker killed ${KILLS} times on the same job`,
     run: async ({ system, load }) => {
       const [worker] = system.workers as [ServiceVictim];
+      await load.pause();
+      await waitUntilDrained(system);
       // A job stays with its worker for as long as MongoDB hangs.
       system.mongo.freeze();
-      const frozenAt = Date.now();
-      const jobIds = await waitUntil(() => listTakenSince(system, frozenAt), hasSome);
-      // Further jobs would take the places that the next worker has for these.
-      await load.pause();
+      await load.postOne();
+      const [job] = await waitUntil(
+        () => system.queue.getActive(),
+        ({ length }) => length === 1,
+      );
       for (let kill = 1; kill <= KILLS; kill += 1) {
         await worker.kill();
-        const orphans = await listActive(system);
-        // A new worker takes jobs once it has seen MongoDB. The dead one's locks keep the orphans from it for longer than that.
+        // A new worker takes jobs once it has seen MongoDB. The dead one's lock keeps the job from it for longer than that.
         system.mongo.resume();
         await worker.restart();
         await untilTakingJobs(worker);
-        const countJobs = () => system.queue.getJobCountByTypes('wait', 'active');
-        await waitUntil(countJobs, (count) => count <= orphans.length);
         system.mongo.freeze();
         await waitUntil(
-          () => listStarts(system, jobIds),
-          (starts) => starts.every((count) => count === kill + 1),
+          () => readStarts(system, job?.id as string),
+          (starts) => starts === kill + 1,
           TAKEN_UP_AGAIN_MS,
         );
       }

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { readEnvironment } from '@analytics/shared/config';
+import { openEventQueue } from '@analytics/shared/eventQueue';
 import { createMongoConnection, describeMongo } from '@analytics/shared/mongo';
 import { createRequestRedis, describeRedis } from '@analytics/shared/redis';
-import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { type Config, parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
@@ -101,13 +101,7 @@ async function withCommands(
   const config = parseConfig(readEnvironment({ processEnv: process.env, within: import.meta.dirname }));
   const connection = createMongoConnection();
   const redis = createRequestRedis(config);
-  const queue = new Queue(config.QUEUE_NAME, {
-    connection: redis,
-    prefix: config.QUEUE_PREFIX,
-    skipVersionCheck: true,
-  });
-  // A queue that can't be reached makes the command that needs it fail, which is where it is told.
-  queue.on('error', () => {});
+  const queue = openEventQueue(redis, { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX });
   try {
     await connectDatabase(connection, config, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
     if (!connection.db) {

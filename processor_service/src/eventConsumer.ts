@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { DependencyWatch } from '@analytics/shared/dependencyWatch';
 import type { EventJob } from '@analytics/shared/event';
+import type { EventQueueNames } from '@analytics/shared/eventQueue';
 import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
 import { retryUntilDone } from '@analytics/shared/retryUntilDone';
@@ -8,7 +9,8 @@ import { TimeoutError } from '@analytics/shared/withTimeout';
 import { type Job, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { mongo } from 'mongoose';
-import type { JobResult, ProcessableJob, ProcessJob } from './processJob.ts';
+import { type JobResult, type ProcessJob, toProcessableJob } from './processJob.ts';
+import type { SuspectJobs } from './suspectJobs.ts';
 import { TolerantWorker } from './tolerantWorker.ts';
 
 /**
@@ -27,17 +29,16 @@ const FINISH_DEADLINE_MS = 5000;
 /** What it then gives Redis to take them back, before it leaves them to their locks. */
 const CLOSE_DEADLINE_MS = 10_000;
 
-export interface EventConsumerOptions {
+export interface EventConsumerOptions extends EventQueueNames {
   /** A connection that waits rather than fails. */
   redis: Redis;
   /** Knows whether that Redis answers. */
   redisWatch: Pick<DependencyWatch, 'isUp'>;
   /** Knows whether MongoDB answers. */
   mongoWatch: Pick<DependencyWatch, 'isUp'>;
-  queueName: string;
-  queuePrefix: string;
   concurrency: number;
   processJob: ProcessJob;
+  suspectJobs: SuspectJobs;
   /** Told when a job has failed for good. */
   onJobFailed: () => void;
   logger: Logger;
@@ -58,6 +59,7 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
     queuePrefix,
     concurrency,
     processJob,
+    suspectJobs,
     onJobFailed,
     logger,
   } = options;
@@ -73,7 +75,7 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
   async function consumeJob(job: Job, token?: string): Promise<JobResult> {
     try {
       const result = await retryUntilDone(
-        () => giveUpOn(handingOver.signal, processJob(toProcessable(job))),
+        () => giveUpOn(handingOver.signal, processJob(toProcessableJob(job))),
         {
           isPassing,
           // That MongoDB is away is the watch's to log; a write that it refuses is this one's.
@@ -92,7 +94,10 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
     }
   }
 
-  const worker = new TolerantWorker<JobResult>(queueName, consumeJob, {
+  const consumeGuarded = (job: Job, token?: string) =>
+    suspectJobs.guard(job, token, () => consumeJob(job, token));
+
+  const worker = new TolerantWorker<JobResult>(queueName, consumeGuarded, {
     connection: redis,
     prefix: queuePrefix,
     concurrency,
@@ -133,14 +138,15 @@ function isConnectionError(error: NodeJS.ErrnoException): boolean {
   return error.syscall !== undefined || error.message.includes('Connection is closed');
 }
 
-/** What the driver throws passes: either MongoDB comes back, or the one who runs it mends it. */
+/**
+ * What the driver throws passes: either MongoDB comes back, or the one who runs it mends it. Only what it was given wrongly
+ * stays wrong.
+ */
 function isPassing(error: unknown): boolean {
-  return error instanceof mongo.MongoError || error instanceof TimeoutError;
-}
-
-function toProcessable(job: Job): ProcessableJob {
-  const { id, name, data, timestamp, queueQualifiedName, attemptsStarted } = job;
-  return { id: id ?? '', name, data, timestamp, queueQualifiedName, attemptsStarted };
+  return (
+    error instanceof TimeoutError ||
+    (error instanceof mongo.MongoError && !(error instanceof mongo.MongoInvalidArgumentError))
+  );
 }
 
 function logJobs(worker: TolerantWorker<JobResult>, logger: Logger): void {

@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
-import { Queue } from 'bullmq';
+import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { mongo } from 'mongoose';
 import type { DeadLetter, DeadLetters } from './deadLetters.ts';
 import type { EventStore } from './eventStore.ts';
+import { findOversize } from './jobSize.ts';
 import { type QueuedJob, readJob } from './readJob.ts';
 
 const SWEEP_INTERVAL_MS = 10_000;
@@ -12,8 +14,7 @@ const PAGE_SIZE = 50;
 
 export interface FailedJobsOptions {
   redis: Redis;
-  queueName: string;
-  queuePrefix: string;
+  queue: Queue;
   findMissing: EventStore['findMissing'];
   deadLetters: DeadLetters;
   logger: Logger;
@@ -28,43 +29,71 @@ export interface FailedJobSweep {
 
 /**
  * Moves what is left of jobs that failed for good into the dead letters: those that took their workers down with them too
- * often, whose data is no JSON, or that met a bug at every attempt. Of a job's events, only those that are not stored.
+ * often, or that met a bug at every attempt. Of a job's events, only those that are not stored. What no letter can hold stays
+ * where it is.
  */
 export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep {
-  const { redis, queueName, queuePrefix, findMissing, deadLetters, logger } = options;
-  const queue = new Queue(queueName, { connection: redis, prefix: queuePrefix, skipVersionCheck: true });
-  // Without a listener the process would end. The consumer's own log tells what happens to the queue.
-  queue.on('error', () => {});
+  const { redis, queue, findMissing, deadLetters, logger } = options;
   const outageLog = createOutageLog(
     { began: "failed jobs can't be moved", ended: 'failed jobs are moved again' },
     logger,
   );
   const stopping = new AbortController();
   let wake: AbortController | undefined;
+  let toldOf = new Set<string>();
 
   async function sweep(): Promise<void> {
+    const left = new Map<string, string>();
     for (;;) {
-      const jobIds = await queue.getRanges(['failed'], 0, PAGE_SIZE - 1);
+      const jobIds = await queue.getRanges(['failed'], left.size, left.size + PAGE_SIZE - 1);
       if (jobIds.length === 0) {
-        return;
+        break;
       }
       for (const jobId of jobIds) {
-        await moveToDeadLetters(jobId);
+        const obstacle = (await findObstacle(jobId)) ?? (await moveToDeadLetters(jobId));
+        if (obstacle !== undefined) {
+          left.set(jobId, obstacle);
+        }
       }
     }
+    tellOfLeft(left);
   }
 
-  async function moveToDeadLetters(jobId: string): Promise<void> {
+  async function findObstacle(jobId: string): Promise<string | undefined> {
+    return findOversize(await redis.hstrlen(queue.toKey(jobId), 'data'));
+  }
+
+  /** Moves a job, or says why it can never be moved. */
+  async function moveToDeadLetters(jobId: string): Promise<string | undefined> {
     // Read from Redis itself, because BullMQ can't read a job whose data is no JSON.
     const fields = await redis.hgetall(queue.toKey(jobId));
     const reason = fields['failedReason'] ?? 'The job failed without a reason.';
     const letters = await toLetters(toQueuedJob(jobId, fields, queue.qualifiedName), reason);
-    await deadLetters.keep(letters, { id: jobId, attempts: Number(fields['ats'] ?? 0) });
+    try {
+      await deadLetters.keep(letters, { id: jobId, attempts: Number(fields['ats'] ?? 0) });
+    } catch (error) {
+      // The driver says so of a letter that is larger than a document may be.
+      if (error instanceof mongo.MongoInvalidArgumentError) {
+        return error.message;
+      }
+      throw error;
+    }
     await queue.remove(jobId);
     logger.warn(
       { job_id: jobId, dead_letters: letters.length, reason },
       'failed job moved to the dead letters',
     );
+    return undefined;
+  }
+
+  /** Nothing is lost with them: they stay among the queue's failed jobs, where a person can look at them. */
+  function tellOfLeft(left: Map<string, string>): void {
+    for (const [jobId, obstacle] of left) {
+      if (!toldOf.has(jobId)) {
+        logger.error({ job_id: jobId, reason: obstacle }, "failed job can't be moved and stays in the queue");
+      }
+    }
+    toldOf = new Set(left.keys());
   }
 
   async function toLetters(job: QueuedJob, reason: string): Promise<DeadLetter[]> {
@@ -88,7 +117,6 @@ export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep 
     close: async () => {
       stopping.abort();
       await running;
-      await queue.close();
     },
   };
 }

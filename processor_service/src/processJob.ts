@@ -1,3 +1,4 @@
+import type { Job } from 'bullmq';
 import type { DeadLetter, DeadLetters } from './deadLetters.ts';
 import type { EventStore } from './eventStore.ts';
 import { type QueuedJob, readJob } from './readJob.ts';
@@ -16,6 +17,12 @@ export interface JobResult {
 export interface ProcessableJob extends QueuedJob {
   /** How often a worker has taken it up, this time included. */
   attemptsStarted: number;
+}
+
+/** What the processing step needs of BullMQ's job. */
+export function toProcessableJob(job: Job): ProcessableJob {
+  const { id, name, data, timestamp, queueQualifiedName, attemptsStarted } = job;
+  return { id: id ?? '', name, data, timestamp, queueQualifiedName, attemptsStarted };
 }
 
 export type ProcessJob = (job: ProcessableJob) => Promise<JobResult>;

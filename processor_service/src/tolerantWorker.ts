@@ -1,9 +1,10 @@
 import { type Job, Worker } from 'bullmq';
+import { findOversize } from './jobSize.ts';
 
 /** A queue that refuses to hand out a job, as a full Redis does, is asked again after this pause. */
 const ERROR_PAUSE_MS = 500;
 
-/** BullMQ's worker, but for two things that it takes badly: data that is no JSON, and a Redis that refuses. */
+/** BullMQ's worker, but for what it takes badly: data that is no JSON or too much of it, and a Redis that refuses. */
 export class TolerantWorker<Result> extends Worker<unknown, Result> {
   private errorPause: NodeJS.Timeout | undefined;
 
@@ -15,11 +16,17 @@ export class TolerantWorker<Result> extends Worker<unknown, Result> {
   /**
    * To this worker a job's data is what stands there, JSON or not. BullMQ's own throws before such a job reaches anybody, leaves
    * it locked, and takes it up again without end.
+   *
+   * A job that is to fail is not read at all: what is too large to be read would take one worker after another down with it.
    */
   protected override createJob(
     json: Parameters<Worker['createJob']>[0],
     jobId: string,
   ): Job<unknown, Result> {
+    const deferredFailure = json.deferredFailure ?? findOversize(json.data.length);
+    if (deferredFailure !== undefined) {
+      return super.createJob({ ...json, data: 'null', deferredFailure }, jobId);
+    }
     try {
       return super.createJob(json, jobId);
     } catch (error) {

@@ -16,8 +16,7 @@ const redis = createWorkerRedis(stack);
 stack.register(() => closeRedis(redis));
 const sweep = startFailedJobSweep({
   redis,
-  queueName: stack.QUEUE_NAME,
-  queuePrefix: stack.QUEUE_PREFIX,
+  queue,
   findMissing: store.findMissing,
   deadLetters,
   logger: createLogger({ name: 'processor_service', level: 'silent', isPretty: false }),
@@ -76,4 +75,31 @@ test('a job that took its worker down too often goes to the dead letters, and th
 
   expect(await Event.countDocuments({ _id: poison._id })).toBe(0);
   await waitUntil(async () => (await queue.getFailedCount()) === 0);
+});
+
+test('a job too large to be read fails unread and stays in the queue; those behind it are moved', async () => {
+  const event = createEvent();
+  const large = await queue.add(INGEST_EVENT_JOB, 'x'.repeat(20 * 1024 * 1024));
+  const seen: unknown[] = [];
+  const consumer = startConsumer(
+    stack,
+    (job) => {
+      seen.push(job.data);
+      return Promise.reject(new UnrecoverableError('a bug'));
+    },
+    { onJobFailed: sweep.request },
+  );
+  await waitUntil(async () => (await large.getState()) === 'failed');
+
+  await queue.add(INGEST_EVENT_JOB, event);
+  await waitUntil(async () => (await DeadLetter.countDocuments({ _id: event._id })) === 1);
+  await consumer.close();
+
+  expect(seen).toEqual([event]);
+  expect(await queue.getFailedCount()).toBe(1);
+  expect(await redis.hmget(queue.toKey(large.id ?? ''), 'failedReason')).toEqual([
+    "The job's data is 20.0 MiB long; more than 16.0 MiB is not read.",
+  ]);
+  expect(await redis.hstrlen(queue.toKey(large.id ?? ''), 'data')).toBe(20 * 1024 * 1024 + 2);
+  await large.remove();
 });

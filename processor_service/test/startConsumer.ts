@@ -1,8 +1,9 @@
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
+import { openEventQueue } from '@analytics/shared/eventQueue';
 import { createLogger } from '@analytics/shared/logger';
 import { createMongoConnection } from '@analytics/shared/mongo';
 import { closeRedis, createWorkerRedis } from '@analytics/shared/redis';
-import { Queue } from 'bullmq';
+import type { Queue } from 'bullmq';
 import { parseConfig } from '../src/config/config.ts';
 import { buildIndexes, connectDatabase } from '../src/config/db.ts';
 import { createDeadLetters } from '../src/deadLetters.ts';
@@ -12,15 +13,15 @@ import { groupWrites } from '../src/groupWrites.ts';
 import { createDeadLetterModel } from '../src/models/DeadLetter.model.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
 import { createProcessJob, type ProcessJob } from '../src/processJob.ts';
+import type { SuspectJobs } from '../src/suspectJobs.ts';
 
 const logger = createLogger({ name: 'processor_service', level: 'silent', isPretty: false });
 
 /** Opens the file's queue, as a producer would. */
 export function openQueue(stack: TestStack): Queue {
-  const queue = new Queue(stack.QUEUE_NAME, {
-    connection: { host: stack.REDIS_HOST, port: stack.REDIS_PORT },
-    prefix: stack.QUEUE_PREFIX,
-  });
+  const redis = createWorkerRedis(stack);
+  stack.register(() => closeRedis(redis));
+  const queue = openEventQueue(redis, { queueName: stack.QUEUE_NAME, queuePrefix: stack.QUEUE_PREFIX });
   stack.register(() => queue.close());
   return queue;
 }
@@ -49,11 +50,16 @@ export async function openStore(stack: TestStack) {
 export function startConsumer(
   stack: TestStack,
   processJob: ProcessJob,
-  { concurrency = 5, onJobFailed = () => {} }: { concurrency?: number; onJobFailed?: () => void } = {},
+  {
+    concurrency = 5,
+    onJobFailed = () => {},
+    suspectJobs = { guard: (_job, _token, work) => work() },
+  }: { concurrency?: number; onJobFailed?: () => void; suspectJobs?: SuspectJobs } = {},
 ) {
   const redis = createWorkerRedis(stack);
   stack.register(() => closeRedis(redis));
   const consumer = createEventConsumer({
+    suspectJobs,
     redis,
     redisWatch: { isUp: true },
     mongoWatch: { isUp: true },

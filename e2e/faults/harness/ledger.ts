@@ -1,4 +1,4 @@
-import { deriveEventId, type EventInput } from '@analytics/shared/event';
+import { deriveEventId, type EventInput, type EventJob } from '@analytics/shared/event';
 
 /** An event that carries its own idempotency key, so that its `_id` is known before it is sent. */
 export type KeyedEvent = EventInput & { event_id: string };
@@ -38,6 +38,11 @@ export interface Ledger {
   /** Notes that the queue took these from a producer other than the ingestion service. */
   acknowledge(entries: readonly LedgerEntry[]): void;
   addPoison(raw: string): void;
+}
+
+/** The entry's event as the ingestion service would queue it. */
+export function toEventJob({ _id, event: { event_id: _, ...event } }: LedgerEntry): EventJob {
+  return { ...event, _id, user_id: event.user_id ?? null };
 }
 
 export function createLedger(): Ledger {

@@ -1,6 +1,7 @@
 import { type OwnServer, startOwnMongo, startOwnRedis } from '@analytics/local-stack/testing/ownServers';
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
-import { Queue } from 'bullmq';
+import { openEventQueue } from '@analytics/shared/eventQueue';
+import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { mongo } from 'mongoose';
 
@@ -42,12 +43,7 @@ export async function startServers(redisArgs: string[]): Promise<Servers> {
   });
   // That Redis is away is what some of the faults are about.
   redisClient.on('error', () => {});
-  const queue = new Queue(QUEUE_NAME, {
-    connection: redisClient,
-    prefix: QUEUE_PREFIX,
-    skipVersionCheck: true,
-  });
-  queue.on('error', () => {});
+  const queue = openEventQueue(redisClient, { queueName: QUEUE_NAME, queuePrefix: QUEUE_PREFIX });
   const mongoClient = new mongo.MongoClient(stack.MONGO_URI);
   return {
     redis,

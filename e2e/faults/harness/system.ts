@@ -16,6 +16,8 @@ export interface SystemOptions {
   redisArgs?: string[];
   /** Whether ingestion and workers reach their servers through proxies; without them a server that ended refuses connections. */
   isProxied?: boolean;
+  /** What the workers find in their environment besides. */
+  workerEnv?: Record<string, string>;
 }
 
 /** The whole system, each part a process of its own. */
@@ -36,10 +38,10 @@ export interface System extends View {
 
 /** Starts a fresh system: empty servers, one ingestion service, workers, one reporting service, all of them ready. */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
-  const { workers: workerCount = 1, redisArgs = [], isProxied = false } = options;
+  const { workers: workerCount = 1, redisArgs = [], isProxied = false, workerEnv = {} } = options;
   const servers = await startServers(redisArgs);
   const proxies = isProxied ? await startProxies(servers.stack) : undefined;
-  const services = createServices(servers, proxies);
+  const services = createServices(servers, proxies, workerEnv);
   const remove = async () => {
     await services.kill();
     await Promise.all(Object.values(proxies ?? {}).map((proxy) => proxy.close()));
@@ -74,9 +76,9 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
 }
 
 /** Knows how each service is started, and all that were. */
-function createServices({ stack }: Servers, proxies: Proxies | undefined) {
+function createServices({ stack }: Servers, proxies: Proxies | undefined, workerEnv: Record<string, string>) {
   const started: ServiceVictim[] = [];
-  const workerStack = proxies ? throughProxies(stack, proxies) : stack;
+  const workerStack = { ...(proxies ? throughProxies(stack, proxies) : stack), ...workerEnv };
 
   async function add(...args: Parameters<typeof startServiceVictim>): Promise<ServiceVictim> {
     const service = await startServiceVictim(...args);

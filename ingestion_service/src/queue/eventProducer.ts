@@ -1,29 +1,27 @@
 import type { DependencyWatch } from '@analytics/shared/dependencyWatch';
 import type { EventJob } from '@analytics/shared/event';
 import {
-  eventJobOptions,
+  type EventQueueNames,
   INGEST_BATCH_JOB,
   INGEST_EVENT_JOB,
   MAX_JOB_EVENTS,
+  openEventQueue,
 } from '@analytics/shared/eventQueue';
 import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
 import { createUnavailableError } from '@analytics/shared/problem';
-import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Backpressure } from './backpressure.ts';
 
 /** More than this many events waiting in this process for a write to Redis are refused, so that its memory stays bounded. */
 const MAX_LINE_EVENTS = 10_000;
 
-export interface EventProducerOptions {
+export interface EventProducerOptions extends EventQueueNames {
   /** A connection that fails rather than waits. */
   redis: Redis;
   /** Knows whether that Redis answers. */
   redisWatch: Pick<DependencyWatch, 'isUp'>;
   backpressure: Pick<Backpressure, 'findRefusal' | 'noteJob'>;
-  queueName: string;
-  queuePrefix: string;
   logger: Logger;
 }
 
@@ -51,16 +49,8 @@ interface LineEntry {
  * goes together in the next one. No timer: an idle service writes one event at once, a busy one fills its batches by itself.
  */
 export function createEventProducer(options: EventProducerOptions): EventProducer {
-  const { redis, redisWatch, backpressure, queueName, queuePrefix, logger } = options;
-  const queue = new Queue(queueName, {
-    connection: redis,
-    prefix: queuePrefix,
-    // BullMQ asks for the version once, and a queue whose question got no answer would stay broken for good.
-    skipVersionCheck: true,
-    defaultJobOptions: eventJobOptions,
-  });
-  // Without a listener the process would end. The watch logs what happens to the connection.
-  queue.on('error', () => {});
+  const { redis, redisWatch, backpressure, logger, ...names } = options;
+  const queue = openEventQueue(redis, names);
   const outageLog = createOutageLog(
     { began: 'Redis does not confirm events', ended: 'Redis confirms events again' },
     logger,

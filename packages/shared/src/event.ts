@@ -39,7 +39,7 @@ export const eventBatchInputSchema = z.strictObject({
 /** The event at its border with the queue: its identity is fixed, so that storing it twice stores it once. */
 export const eventJobSchema = eventInputSchema.omit({ event_id: true }).extend({
   _id: z.string().regex(/^[0-9a-f]{24}$/, 'must be 24 hexadecimal digits'),
-  user_id: eventInputSchema.shape.user_id.transform((userId) => userId ?? null),
+  user_id: text(256).nullable().default(null),
 });
 
 /** What travels through the queue. `timestamp` is the client's text; storing it makes it a Date. */

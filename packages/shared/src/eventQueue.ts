@@ -1,4 +1,5 @@
-import type { JobsOptions } from 'bullmq';
+import { type JobsOptions, Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
 import type { EventJob } from './event.ts';
 
 /** The job whose data is one `EventJob`. A foreign producer may use it with an `EventInput`. */
@@ -29,3 +30,24 @@ export const eventJobOptions = {
   removeOnComplete: true,
   removeOnFail: false,
 } satisfies JobsOptions;
+
+export interface EventQueueNames {
+  /** The queue's own name. */
+  queueName: string;
+  /** Under which BullMQ keeps all of it in Redis. */
+  queuePrefix: string;
+}
+
+/** Opens the queue for whoever adds jobs or looks after them. The connection is left to whoever opened that. */
+export function openEventQueue(redis: Redis, { queueName, queuePrefix }: EventQueueNames): Queue {
+  const queue = new Queue(queueName, {
+    connection: redis,
+    prefix: queuePrefix,
+    // BullMQ asks for the version once, and a queue whose question got no answer would stay broken for good.
+    skipVersionCheck: true,
+    defaultJobOptions: eventJobOptions,
+  });
+  // Without a listener the process would end. What happens to the connection is its watch's to log.
+  queue.on('error', () => {});
+  return queue;
+}

@@ -11,6 +11,12 @@ const CONNECT_TIMEOUT_MS = 2000;
 const MAX_RECONNECT_DELAY_MS = 1000;
 
 /**
+ * How often a Redis that is reading its data after a start is asked whether it is ready. Left alone, ioredis believes the time
+ * that Redis says it still needs, which early in a load is far off.
+ */
+const LOADING_CHECK_INTERVAL_MS = 250;
+
+/**
  * A command that Redis has not answered by then counts as failed, though it may still be carried out. Two in a row, the write
  * that a request waits behind and its own, fit into the two seconds within which a request is answered.
  */
@@ -84,6 +90,7 @@ function createRedis(settings: RedisSettings, options: ConnectionOptions): Redis
     host,
     port,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    maxLoadingRetryTime: LOADING_CHECK_INTERVAL_MS,
     retryStrategy: (attempt: number) => Math.min(50 * 2 ** attempt, MAX_RECONNECT_DELAY_MS),
     ...options,
   };

@@ -17,7 +17,7 @@ const schema = z.object({
   ...queueSettings,
   ...durabilitySettings,
   ...mongoSettings,
-  WORKER_CONCURRENCY: wholeNumberSetting({ min: 1, max: 1000, default: 50 }),
+  WORKER_CONCURRENCY: wholeNumberSetting({ min: 1, max: 1000, default: 100 }),
   LOG_LEVEL: logLevelSetting,
 });
 
