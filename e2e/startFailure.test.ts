@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { startOwnRedis } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { closeServer, listen } from '@analytics/shared/httpServer';
 import { expect, test } from 'vitest';
@@ -63,3 +64,22 @@ test('a port that is taken ends the start with one line that names it', async ()
     msg: `Can't listen on port ${port}: it is already in use.`,
   });
 });
+
+test.each(['ingestion_service/dist/server.js', 'processor_service/dist/worker.js'])(
+  '%s with REDIS_DURABILITY=strict ends on a Redis that forgets, with one line that says so',
+  async (script) => {
+    const redis = await startOwnRedis(['--appendonly', 'no']);
+    stack.register(() => redis.remove());
+
+    const { code, output } = await run(script, {
+      REDIS_PORT: String(redis.port),
+      REDIS_DURABILITY: 'strict',
+    });
+
+    expect(code).toBe(1);
+    expect(JSON.parse(output.trim().split('\n').at(-1) ?? '')).toMatchObject({
+      level: 60,
+      msg: 'This Redis can lose accepted events: its append-only file is off and should be on (appendonly yes). REDIS_DURABILITY=strict does not allow it.',
+    });
+  },
+);

@@ -128,18 +128,30 @@ test('anonymous views count as views and not as users', async () => {
   expect(await getStats(site_id)).toMatchObject({ total_views: 6, unique_users: 2 });
 });
 
-test('the same event_id ten times at once is ten times accepted and once stored', async () => {
-  const event = createEvent({ event_id: 'order-1' });
+test('the same event_id in 50 requests at once, and again when its job is gone, is stored once: the first wins', async () => {
+  const event = createEvent({ event_id: 'order-1', path: '/first' });
+  const countDuplicates = () =>
+    services.processor.log.reduce((sum, { duplicates }) => sum + Number(duplicates ?? 0), 0);
 
-  const statuses = await postAndWait(Array.from({ length: 1 }, () => event));
-  const answers = await Promise.all(Array.from({ length: 9 }, () => postEvent(event)));
-  await waitUntil(
-    () => services.processor.log.reduce((sum, { duplicates }) => sum + Number(duplicates ?? 0), 0),
-    (duplicates) => duplicates === 9,
-  );
+  const answers = await Promise.all(Array.from({ length: 50 }, () => postEvent(event)));
+  await waitUntil(countDuplicates, (count) => count === 49);
+  const later = await postEvent({ ...event, path: '/second' });
+  await waitUntil(countDuplicates, (count) => count === 50);
 
-  expect([...statuses, ...answers.map(({ status }) => status)]).toEqual(Array(10).fill(202));
-  expect(await getStats(event.site_id)).toMatchObject({ total_views: 1 });
+  expect([...answers, later].map(({ status }) => status)).toEqual(Array(51).fill(202));
+  expect(await getStats(event.site_id)).toMatchObject({
+    total_views: 1,
+    top_paths: [{ path: '/first', views: 1 }],
+  });
+});
+
+test('the same event_id in two sites is two events', async () => {
+  const [one, other] = [createEvent({ event_id: 'order-2' }), createEvent({ event_id: 'order-2' })];
+
+  await postAndWait([one, other]);
+
+  expect(await getStats(one.site_id)).toMatchObject({ total_views: 1 });
+  expect(await getStats(other.site_id)).toMatchObject({ total_views: 1 });
 });
 
 test("the worker logs each job's result with its ids", async () => {
