@@ -23,21 +23,22 @@ interface Drain extends Outcome {
 
 /** How fast a queue that filled up while no worker was there gets into MongoDB. */
 export async function measureDrain(bench: Bench, settings: PartSettings): Promise<Report> {
-  const { rounds, seconds, drainEvents, naiveDrainEvents } = settings;
+  const { rounds, seconds, drainEvents } = settings;
+  const count = drainEvents.toLocaleString('en');
   const results = await measureInTurns(bench, 'drain', rounds, {
     raw: {
-      name: `raw insertMany, ${drainEvents.toLocaleString('en')} events`,
+      name: `raw insertMany, ${count} events`,
       measure: (scope) => drainRaw(bench, scope, drainEvents),
     },
     naive: createQueueVariant(bench, {
-      name: `naive, ${naiveDrainEvents.toLocaleString('en')} events`,
+      name: `naive, ${count} events`,
       startProducer: startNaiveIngestion,
       startConsumer: startNaiveWorker,
-      events: naiveDrainEvents,
+      events: drainEvents,
       seconds,
     }),
     ours: createQueueVariant(bench, {
-      name: `this, ${drainEvents.toLocaleString('en')} events`,
+      name: `this, ${count} events`,
       startProducer: startIngestion,
       startConsumer: startWorker,
       events: drainEvents,
