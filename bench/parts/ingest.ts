@@ -1,6 +1,6 @@
 import type { Bench } from '../src/bench.ts';
 import { type Contender, startBare, startIngestion, startNaiveIngestion } from '../src/contenders.ts';
-import { createHttpVariant, readRate, remarkTrouble, WARM_UP_SECONDS } from '../src/httpLoad.ts';
+import { createHttpVariant, readRate, remarkTrouble } from '../src/httpLoad.ts';
 import type { PartSettings } from '../src/options.ts';
 import { atLeast, atMost, compareMedians, mapQuantities, type Report } from '../src/report.ts';
 import { measureInTurns } from '../src/rounds.ts';
@@ -8,9 +8,19 @@ import type { Scope } from '../src/scopes.ts';
 import { type Appendfsync, type BenchRedis, startRedis } from '../src/stack.ts';
 
 /** `POST /event`: how many a second, and how long the slowest hundredth waits. */
-export async function measureIngest(bench: Bench, { rounds, seconds }: PartSettings): Promise<Report> {
+export async function measureIngest(
+  bench: Bench,
+  { rounds, warmUpSeconds, seconds }: PartSettings,
+): Promise<Report> {
   const variant = (name: string, start: (scope: Scope) => Promise<Contender>) =>
-    createHttpVariant(bench, { name, path: '/event', bodiesFile: bench.eventBodies, seconds, start });
+    createHttpVariant(bench, {
+      name,
+      path: '/event',
+      bodiesFile: bench.eventBodies,
+      warmUpSeconds,
+      seconds,
+      start,
+    });
   const onRedis =
     (start: (bench: Bench, scope: Scope, redis: BenchRedis) => Promise<Contender>, fsync: Appendfsync) =>
     async (scope: Scope) =>
@@ -27,7 +37,7 @@ export async function measureIngest(bench: Bench, { rounds, seconds }: PartSetti
   const rate = mapQuantities(results, 'requests/s', readRate);
   const p99 = mapQuantities(results, 'p99, ms', ({ p99Ms }) => p99Ms);
   return {
-    settings: `${rounds} × ${seconds} s in turns, each after ${WARM_UP_SECONDS} s of warming up; no worker`,
+    settings: `${rounds} × ${seconds} s in turns, each after ${warmUpSeconds} s of warming up; no worker`,
     quantities: [...Object.values(rate), ...Object.values(p99)],
     comparisons: [
       compareMedians('this / bare', rate.ours, rate.bare, atLeast(0.5, 0.75)),

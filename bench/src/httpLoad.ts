@@ -4,25 +4,23 @@ import { describeTrouble, type LoadResult } from './loadLine.ts';
 import type { Samples, Variant } from './rounds.ts';
 import type { Scope } from './scopes.ts';
 
-/** Until V8 has compiled what is hot. */
-export const WARM_UP_SECONDS = 2;
-
 export interface HttpLoad {
   name: string;
   path: string;
   bodiesFile: string;
+  warmUpSeconds: number;
   seconds: number;
   start(scope: Scope): Promise<Contender>;
 }
 
 /** The answers of a server under full load, once it is warm. */
 export function createHttpVariant(bench: Bench, options: HttpLoad): Variant<LoadResult> {
-  const { name, path, bodiesFile, seconds, start } = options;
+  const { name, path, bodiesFile, warmUpSeconds, seconds, start } = options;
   return {
     name,
     measure: async (scope) => {
       const load = { url: `${(await start(scope)).url}${path}`, bodiesFile };
-      await bench.loadGenerator.run(scope, { ...load, seconds: WARM_UP_SECONDS });
+      await bench.loadGenerator.run(scope, { ...load, seconds: warmUpSeconds });
       return bench.loadGenerator.run(scope, { ...load, seconds });
     },
   };

@@ -7,6 +7,11 @@ export type PartName = (typeof PART_NAMES)[number];
 /** How long and how often a part measures. */
 export interface PartSettings {
   rounds: number;
+  /**
+   * Of load before each measurement of requests. V8 compiles on a thread of its own, which gets little of two busy cores: a
+   * service is at its full speed after four to six seconds.
+   */
+  warmUpSeconds: number;
   /** Of load in each measurement. */
   seconds: number;
   /** Queued for one drain. */
@@ -36,8 +41,8 @@ them to bench/RESULTS.md. All parts together take about three quarters of an hou
   --seconds N  seconds of load in each measurement (ingest and batch 10, end-to-end 60, memory 300)
   --short      a look whether everything runs, a few seconds of each; writes no results`;
 
-const LONG = { drainEvents: 200_000 };
-const SHORT = { rounds: 1, drainEvents: 10_000 };
+const LONG = { warmUpSeconds: 8, drainEvents: 200_000 };
+const SHORT = { rounds: 1, warmUpSeconds: 1, drainEvents: 10_000 };
 
 const SETTINGS: Record<PartName, { long: PartSettings; short: PartSettings }> = {
   ingest: { long: { ...LONG, rounds: 5, seconds: 10 }, short: { ...SHORT, seconds: 2 } },
