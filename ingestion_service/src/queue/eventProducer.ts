@@ -16,6 +16,15 @@ import type { Backpressure } from './backpressure.ts';
 /** More than this many events waiting in this process for a write to Redis are refused, so that its memory stays bounded. */
 const MAX_LINE_EVENTS = 10_000;
 
+/** The one that Redis works on, and the one that it finds next. */
+const MAX_WRITES_UNDER_WAY = 2;
+
+/** Fewer requests than this wait for the write under way, however few there are in all: a job has its own cost. */
+const MIN_SECOND_WRITE = 8;
+
+/** What is left of the remembered peak at each write, so that it follows a load that goes down. */
+const PEAK_DECAY = 0.98;
+
 export interface EventProducerOptions extends EventQueueNames {
   /** A connection that fails rather than waits. */
   redis: Redis;
@@ -46,7 +55,8 @@ interface LineEntry {
 
 /**
  * Opens the queue's producing end. It commits in groups: what arrives while a write to Redis is under way waits in line and
- * goes together in the next one. No timer: an idle service writes one event at once, a busy one fills its batches by itself.
+ * goes together in the next one, when that one is acknowledged or half of all requests are in line. No timer: an idle service
+ * writes one event at once, a busy one fills its batches by itself.
  */
 export function createEventProducer(options: EventProducerOptions): EventProducer {
   const { redis, redisWatch, backpressure, logger, ...names } = options;
@@ -57,7 +67,11 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
   );
   let line: LineEntry[] = [];
   let lineEvents = 0;
-  let writing: Promise<void> | undefined;
+  const writes = new Set<Promise<void>>();
+  let requestsUnderWay = 0;
+  /** How many requests were here at once lately, waiting in line or under way. */
+  let peakRequests = 0;
+  let isLookDue = false;
 
   function enqueueEvents(events: readonly EventJob[]): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -68,7 +82,12 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
       }
       line.push({ events, resolve, reject });
       lineEvents += events.length;
-      writing ??= writeLine();
+      peakRequests = Math.max(peakRequests, line.length + requestsUnderWay);
+      if (isLineLong()) {
+        writeLine();
+      } else {
+        lookSoon();
+      }
     });
   }
 
@@ -82,26 +101,49 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
     return backpressure.findRefusal();
   }
 
-  async function writeLine(): Promise<void> {
-    // Lets every request that has already arrived take its place, so that they share the first write.
-    await new Promise(setImmediate);
-    let answerLast = () => {};
-    while (line.length > 0) {
-      const entries = line;
-      line = [];
-      lineEvents = 0;
-      const written = Promise.all(fillJobs(entries).map(commit));
-      // The last write is answered only now, so that Redis has the next one to work on meanwhile.
-      setImmediate(answerLast);
-      const answers = await written;
-      answerLast = () => {
-        for (const answer of answers) {
-          answer();
-        }
-      };
+  /**
+   * Half of the requests that are here at once make a write without waiting for the last one: while Redis works on one half,
+   * the other half is read and answered, so that neither side waits for the other.
+   */
+  function isLineLong(): boolean {
+    return (
+      writes.size < MAX_WRITES_UNDER_WAY && line.length >= MIN_SECOND_WRITE && line.length * 2 >= peakRequests
+    );
+  }
+
+  /** Lets every request that has already arrived take its place first, so that they share a write. */
+  function lookSoon(): void {
+    if (!isLookDue) {
+      isLookDue = true;
+      setImmediate(() => {
+        isLookDue = false;
+        look();
+      });
     }
-    writing = undefined;
-    answerLast();
+  }
+
+  function look(): void {
+    if (line.length > 0 && (writes.size === 0 || isLineLong())) {
+      writeLine();
+    }
+  }
+
+  function writeLine(): void {
+    const entries = line;
+    line = [];
+    lineEvents = 0;
+    requestsUnderWay += entries.length;
+    peakRequests *= PEAK_DECAY;
+    const write = Promise.all(fillJobs(entries).map(commit)).then((answers) => {
+      writes.delete(write);
+      requestsUnderWay -= entries.length;
+      // Redis gets the next write to work on before the answers of this one are written.
+      look();
+      for (const answer of answers) {
+        answer();
+      }
+    });
+    writes.add(write);
   }
 
   /** Resolves with what answers the entries, once Redis has acknowledged their job or has not. */
@@ -140,7 +182,10 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
   return {
     enqueueEvents,
     close: async () => {
-      await writing;
+      while (line.length > 0 || writes.size > 0) {
+        await Promise.all(writes);
+        await new Promise(setImmediate);
+      }
       await queue.close();
     },
   };
