@@ -6,6 +6,7 @@ import {
   toEventJob,
 } from '@analytics/shared/event';
 import { INGEST_BATCH_JOB, INGEST_EVENT_JOB } from '@analytics/shared/eventQueue';
+import { isPlainEventJob } from '@analytics/shared/plainEvent';
 import { describeFieldErrors, toFieldErrors } from '@analytics/shared/problem';
 
 /** What a worker needs to know of a job to read it. */
@@ -42,6 +43,10 @@ export function readJob(job: QueuedJob): JobContent {
   }
   const content: JobContent = { events: [], unreadable: [] };
   for (const [index, item] of items.entries()) {
+    if (isPlainEventJob(item)) {
+      content.events.push(item);
+      continue;
+    }
     const result = readEvent(item, () => derivePlaceId(job, index));
     if (result.success) {
       content.events.push(result.data);

@@ -1,4 +1,5 @@
 import { type EventInput, eventBatchInputSchema, eventInputSchema } from '@analytics/shared/event';
+import { isPlainEventInput } from '@analytics/shared/plainEvent';
 import { type FieldError, toFieldErrors } from '@analytics/shared/problem';
 
 export interface EventValidatorOptions {
@@ -22,15 +23,21 @@ const MAX_ERRORS_PER_EVENT = 3;
 
 export function createEventValidator({ maxFutureMs, now = Date.now }: EventValidatorOptions): EventValidator {
   function validateEvent(body: unknown): { ok: true; event: EventInput } | Refused {
-    const result = eventInputSchema.safeParse(body);
-    if (!result.success) {
-      return { ok: false, errors: toFieldErrors(result.error, 'body') };
+    if (isPlainEventInput(body)) {
+      return checkTime(body);
     }
-    if (Date.parse(result.data.timestamp) > now() + maxFutureMs) {
+    const result = eventInputSchema.safeParse(body);
+    return result.success
+      ? checkTime(result.data)
+      : { ok: false, errors: toFieldErrors(result.error, 'body') };
+  }
+
+  function checkTime(event: EventInput): { ok: true; event: EventInput } | Refused {
+    if (Date.parse(event.timestamp) > now() + maxFutureMs) {
       const message = `must not lie more than ${maxFutureMs / 3_600_000} hours in the future`;
       return { ok: false, errors: [{ field: 'timestamp', message }] };
     }
-    return { ok: true, event: result.data };
+    return { ok: true, event };
   }
 
   function validateEvents(body: unknown): { ok: true; events: EventInput[] } | Refused {

@@ -1,8 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 
+/** The most characters of each text, in UTF-16 code units, as JavaScript counts. */
+export const TEXT_LIMITS = { site_id: 128, event_type: 64, path: 2048, user_id: 256, event_id: 128 };
+
 /** The name of a site, in events and in the questions about them. */
-export const siteIdSchema = text(128);
+export const siteIdSchema = text(TEXT_LIMITS.site_id);
 
 /**
  * The event at its border with a client: the body of `POST /event`. Lengths count UTF-16 code units, as JavaScript does.
@@ -10,16 +13,16 @@ export const siteIdSchema = text(128);
  */
 export const eventInputSchema = z.strictObject({
   site_id: siteIdSchema,
-  event_type: text(64),
-  path: text(2048),
-  user_id: text(256).nullish(),
+  event_type: text(TEXT_LIMITS.event_type),
+  path: text(TEXT_LIMITS.path),
+  user_id: text(TEXT_LIMITS.user_id).nullish(),
   timestamp: z.iso.datetime({
     offset: true,
     error: whenPresent(
       'must be an ISO 8601 date-time with seconds and Z or an offset, such as 2025-11-12T19:30:01Z',
     ),
   }),
-  event_id: text(128).optional(),
+  event_id: text(TEXT_LIMITS.event_id).optional(),
 });
 
 /** What a client sends. */
@@ -36,10 +39,13 @@ export const eventBatchInputSchema = z.strictObject({
     .max(MAX_BATCH_EVENTS, `must hold at most ${MAX_BATCH_EVENTS} events`),
 });
 
+/** An ObjectId, written out. */
+export const OBJECT_ID = /^[0-9a-f]{24}$/;
+
 /** The event at its border with the queue: its identity is fixed, so that storing it twice stores it once. */
 export const eventJobSchema = eventInputSchema.omit({ event_id: true }).extend({
-  _id: z.string().regex(/^[0-9a-f]{24}$/, 'must be 24 hexadecimal digits'),
-  user_id: text(256).nullable().default(null),
+  _id: z.string().regex(OBJECT_ID, 'must be 24 hexadecimal digits'),
+  user_id: text(TEXT_LIMITS.user_id).nullable().default(null),
 });
 
 /** What travels through the queue. `timestamp` is the client's text; storing it makes it a Date. */
@@ -95,7 +101,7 @@ function text(max: number) {
 }
 
 // A lone surrogate would be stored as U+FFFD, so two different texts could become one.
-function isStorableText(value: string): boolean {
+export function isStorableText(value: string): boolean {
   return !value.includes('\0') && value.isWellFormed();
 }
 

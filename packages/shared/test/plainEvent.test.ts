@@ -1,0 +1,91 @@
+import { eventInputSchema, eventJobSchema } from '@analytics/shared/event';
+import { isPlainEventInput, isPlainEventJob } from '@analytics/shared/plainEvent';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+/** Texts that fit, and that don't: too long, empty, half a character, with a NUL; and what is no text. */
+const field = (max: number) =>
+  fc.oneof(
+    { weight: 20, arbitrary: fc.string({ minLength: 1, maxLength: 8 }) },
+    fc.constantFrom('', 'a\0b', '\ud800', 'x'.repeat(max), 'x'.repeat(max + 1)),
+    fc.constantFrom(null, undefined, 7, true, {}, []),
+  );
+
+const timestamp = fc.oneof(
+  { weight: 10, arbitrary: fc.date({ noInvalidDate: true }).map((date) => date.toISOString()) },
+  fc.constantFrom(
+    '2025-11-12T19:30:01+05:30',
+    '2025-02-29T00:00:00Z',
+    '2024-02-29T00:00:00Z',
+    '2025-11-12T19:30Z',
+    '2025-11-12',
+    'now',
+    7,
+  ),
+);
+
+const fields = {
+  site_id: field(128),
+  event_type: field(64),
+  path: field(2048),
+  user_id: field(256),
+  timestamp,
+};
+const stray = fc.constantFrom({}, {}, {}, {}, {}, { price: 1 }, { ['__proto__']: 1 });
+
+/** As JSON brings it: fields that are undefined are not there. */
+const fromJson = (value: unknown) => JSON.parse(JSON.stringify(value));
+
+test('what is told to be a plain event comes out of the schema as it is; what the schema refuses is never one', () => {
+  const input = fc.record({ ...fields, event_id: field(128) }, { requiredKeys: [] });
+  const job = fc.record(
+    { ...fields, _id: fc.constantFrom('0'.repeat(24), 'f'.repeat(24), 'F'.repeat(24), '0', 7) },
+    { requiredKeys: [] },
+  );
+  for (const [arbitrary, isPlain, schema] of [
+    [input, isPlainEventInput, eventInputSchema],
+    [job, isPlainEventJob, eventJobSchema],
+  ] as const) {
+    fc.assert(
+      fc.property(arbitrary, stray, (generated, more) => {
+        const value = fromJson({ ...generated, ...more });
+        if (isPlain(value)) {
+          expect(schema.safeParse(value)).toEqual({ success: true, data: value });
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  }
+});
+
+test.each([
+  [{ site_id: 's', event_type: 'e', path: '/', timestamp: '2025-11-12T19:30:01Z' }, isPlainEventInput],
+  [
+    {
+      site_id: 's',
+      event_type: 'e',
+      path: '/',
+      user_id: 'u',
+      event_id: 'i',
+      timestamp: '2025-11-12T19:30:01Z',
+    },
+    isPlainEventInput,
+  ],
+  [
+    {
+      _id: '0'.repeat(24),
+      site_id: 's',
+      event_type: 'e',
+      path: '/',
+      user_id: null,
+      timestamp: '2025-11-12T19:30:01.5+01:00',
+    },
+    isPlainEventJob,
+  ],
+])('a usual event is told to be one: %j', (value, isPlain) => {
+  expect(isPlain(value)).toBe(true);
+});
+
+test.each([null, undefined, 7, 'text', [], [1], {}])('%j is no event', (value) => {
+  expect([isPlainEventInput(value), isPlainEventJob(value)]).toEqual([false, false]);
+});
