@@ -3,13 +3,17 @@ import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { INGEST_BATCH_JOB } from '@analytics/shared/eventQueue';
 import { expect, test } from 'vitest';
 import { toEventJob } from './harness/ledger.ts';
-import { EXIT_PATH, MEMORY_PATH } from './harness/poisonPaths.ts';
 import { runFault } from './harness/runFault.ts';
 import type { ServiceVictim } from './harness/victim.ts';
 
+const EXIT_PATH = '/poison/exit';
+const MEMORY_PATH = '/poison/memory';
+
 /** Loads the bugs into the worker, and leaves it little memory to fill. */
 const WORKER_ENV = {
-  NODE_OPTIONS: `--max-old-space-size=80 --import tsx --import ${join(import.meta.dirname, 'harness/poisonedInserts.ts')}`,
+  NODE_OPTIONS: `--max-old-space-size=80 --import ${join(import.meta.dirname, 'harness/poisonedInserts.mjs')}`,
+  POISON_EXIT_PATH: EXIT_PATH,
+  POISON_MEMORY_PATH: MEMORY_PATH,
 };
 
 /** A job that was left four times fails for good. Each poison is in a batch first, and then in a job of its own. */
