@@ -9,6 +9,7 @@ import { TimeoutError } from '@analytics/shared/withTimeout';
 import { type Job, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { mongo } from 'mongoose';
+import { PassingWriteError } from './eventStore.ts';
 import { type JobResult, type ProcessJob, toProcessableJob } from './processJob.ts';
 import type { SuspectJobs } from './suspectJobs.ts';
 import { TolerantWorker } from './tolerantWorker.ts';
@@ -139,12 +140,13 @@ function isConnectionError(error: NodeJS.ErrnoException): boolean {
 }
 
 /**
- * What the driver throws passes: either MongoDB comes back, or the one who runs it mends it. Only what it was given wrongly
+ * What the store and the driver throw passes: either MongoDB comes back, or the one who runs it mends it. Only what it was given wrongly
  * stays wrong.
  */
 function isPassing(error: unknown): boolean {
   return (
     error instanceof TimeoutError ||
+    error instanceof PassingWriteError ||
     (error instanceof mongo.MongoError && !(error instanceof mongo.MongoInvalidArgumentError))
   );
 }

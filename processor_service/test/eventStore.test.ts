@@ -83,8 +83,25 @@ test('a write that a majority did not confirm is thrown on, although it may be s
   expect(await store.storeEvents([event])).toEqual(['duplicate']);
 });
 
-test('a write counts only when a majority has it in its journal', () => {
-  expect(connection.getClient().options.writeConcern).toMatchObject({ w: 'majority', journal: true });
+test('a write counts only when a majority has it in its journal', async () => {
+  await connection.db?.setProfilingLevel('all');
+  await store.storeEvents([createEvent()]);
+  await connection.db?.setProfilingLevel('off');
+
+  const writes = await connection.db?.collection('system.profile').find({ op: 'insert' }).toArray();
+
+  expect(writes).toMatchObject([{ command: { ordered: false, writeConcern: { w: 'majority', j: true } } }]);
+});
+
+test('events that are too many for one command are all stored, and told in their order', async () => {
+  const [first, last] = [createEvent(), createEvent()];
+  const others = Array.from({ length: 19_998 }, (_, index) => createEvent(`/${index}`.padEnd(2048, 'ñ')));
+  await store.storeEvents([first, last]);
+
+  const outcomes = await store.storeEvents([first, ...others, last]);
+
+  expect(outcomes.filter((outcome) => outcome === 'stored')).toHaveLength(19_998);
+  expect([outcomes[0], outcomes[19_999]]).toEqual(['duplicate', 'duplicate']);
 });
 
 test('an index that somebody made with other options is left as it is and does not stop the worker', async () => {
