@@ -14,8 +14,9 @@ import { createShutdown } from '@analytics/shared/shutdown';
 import { createApp } from './src/app.ts';
 import { parseConfig } from './src/config/config.ts';
 import { connectDatabase } from './src/config/db.ts';
+import { createEventReader } from './src/eventReader.ts';
 import { createEventModel } from './src/models/Event.model.ts';
-import { createStatsReader } from './src/statsReader.ts';
+import { createReports } from './src/reports/reports.ts';
 
 handleFatalErrors('reporting_service');
 const config = parseConfig(
@@ -38,14 +39,15 @@ const mongoWatch = createDependencyWatch({
   logger,
 });
 shutdown.register('the watch over MongoDB', () => mongoWatch.stop());
-const { readSiteStats } = createStatsReader(createEventModel(connection), {
-  topPathsLimit: config.STATS_TOP_PATHS,
+const reader = createEventReader(createEventModel(connection), {
   timeoutMs: config.STATS_TIMEOUT_SECONDS * 1000,
+  maxConcurrent: config.STATS_MAX_CONCURRENT,
   mongoWatch,
   logger,
 });
+const reports = createReports(reader, { topPathsLimit: config.STATS_TOP_PATHS, now: Date.now });
 
-const app = createApp({ readSiteStats, checks: { mongodb: () => mongoWatch.health }, logger });
+const app = createApp({ reports, checks: { mongodb: () => mongoWatch.health }, logger });
 const server = createHttpServer(app);
 shutdown.register('the HTTP server', () => closeServer(server));
 const port = await listen(server, config.PORT);

@@ -105,6 +105,11 @@ const invalidBodies: [name: string, body: string | object, fields: string[]][] =
   ['a time without a zone', { ...event, timestamp: '2025-11-12T19:30:01' }, ['timestamp']],
   ['a time two days ahead', { ...event, timestamp: '2025-11-14T19:30:01Z' }, ['timestamp']],
 
+  ['a referrer that is no URL', { ...event, referrer: 'news' }, ['referrer']],
+  ['a list for properties', { ...event, properties: [] }, ['properties']],
+  ['a list for a property', { ...event, properties: { plan: [] } }, ['properties.plan']],
+  ['an operator as a property', { ...event, properties: operator }, ['properties.$ne']],
+
   ['an unknown field', { ...event, sessionId: 'x' }, ['sessionId']],
   ['a field that is misspelt', { ...event, site_id: undefined, siteId: 'x' }, ['site_id', 'siteId']],
   ['an operator as a field', { ...event, $ne: null }, ['$ne']],

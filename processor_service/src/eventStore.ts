@@ -1,4 +1,4 @@
-import type { EventJob } from '@analytics/shared/event';
+import { countTextUnits, type EventJob, findHost } from '@analytics/shared/event';
 import type { EventModel, EventRecord } from '@analytics/shared/eventModel';
 import { withTimeout } from '@analytics/shared/withTimeout';
 import { mongo, Types } from 'mongoose';
@@ -56,7 +56,7 @@ const PASSING_CODES = new Set([
 const MAX_COMMAND_BYTES = 16 * 1024 * 1024;
 
 /** What a document takes beside its texts, with room to spare: names of fields, identity, dates, its place in the command. */
-const DOCUMENT_BYTES = 256;
+const DOCUMENT_BYTES = 768;
 
 /** A code unit of a text takes at most this many bytes of UTF-8. */
 const MAX_UNIT_BYTES = 3;
@@ -103,8 +103,9 @@ function splitBySize(events: readonly EventJob[]): (readonly EventJob[])[] {
   return parts;
 }
 
-function estimateSize({ site_id, event_type, path, user_id }: EventJob): number {
-  const units = site_id.length + event_type.length + path.length + (user_id?.length ?? 0);
+/** The host is stored besides the referrer. */
+function estimateSize(event: EventJob): number {
+  const units = countTextUnits(event) + (event.referrer?.length ?? 0);
   return DOCUMENT_BYTES + units * MAX_UNIT_BYTES;
 }
 
@@ -131,7 +132,7 @@ async function insert(Event: EventModel, documents: EventRecord[]): Promise<Inse
 // The document goes out as it is, so it must be whole: nothing adds timestamps to it. Its shape was checked when the job was
 // read.
 function toRecord(event: EventJob, storedAt: Date): EventRecord {
-  return {
+  const record: EventRecord = {
     _id: Types.ObjectId.createFromHexString(event._id),
     site_id: event.site_id,
     event_type: event.event_type,
@@ -141,6 +142,17 @@ function toRecord(event: EventJob, storedAt: Date): EventRecord {
     createdAt: storedAt,
     updatedAt: storedAt,
   };
+  if (event.referrer) {
+    record.referrer = event.referrer;
+    const host = findHost(event.referrer);
+    if (host !== undefined) {
+      record.referrer_host = host;
+    }
+  }
+  if (event.properties && Object.keys(event.properties).length > 0) {
+    record.properties = event.properties;
+  }
+  return record;
 }
 
 function readOutcomes({ writeErrors = [] }: InsertReply, count: number): StoreOutcome[] {

@@ -1,6 +1,6 @@
 /**
- * The most that a job's data may be long, in characters or bytes. The longest job of our producer, 500 events of the longest
- * texts, has 8 MB; reading much more than this could take all of a worker's memory.
+ * The most that a job's data may be long, in characters or bytes. The longest job of our producer has less than 4 MiB;
+ * reading much more than this could take all of a worker's memory.
  */
 const MAX_JOB_LENGTH = 16 * 1024 * 1024;
 

@@ -205,7 +205,7 @@ test('the writer builds the indexes that the design names', async () => {
 
   expect(indexes.map(({ key }) => key)).toEqual([
     { _id: 1 },
-    { site_id: 1, timestamp: 1 },
+    { site_id: 1, timestamp: 1, path: 1, user_id: 1 },
     { timestamp: 1 },
     { site_id: 1, path: 1 },
   ]);

@@ -3,6 +3,7 @@ import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { createEventId, type EventJob } from '@analytics/shared/event';
 import { createLogger } from '@analytics/shared/logger';
 import { createMongoConnection } from '@analytics/shared/mongo';
+import { Types } from 'mongoose';
 import { afterEach, expect, test } from 'vitest';
 import { parseConfig } from '../src/config/config.ts';
 import { buildIndexes, connectDatabase } from '../src/config/db.ts';
@@ -45,6 +46,39 @@ function createEvent(path = '/'): EventJob {
     timestamp: '2025-11-12T19:30:01Z',
   };
 }
+
+test('a referrer is stored with its host, properties as they are, and nothing of them where there is none', async () => {
+  const plain = createEvent();
+  const full: EventJob = {
+    ...createEvent(),
+    referrer: 'https://News.example:8080/today?page=2',
+    properties: { plan: 'pro', seats: 3, is_trial: false, toString: 'x' },
+  };
+  const empty: EventJob = { ...createEvent(), referrer: null, properties: {} };
+  await store.storeEvents([plain, full, empty]);
+
+  const stored = await Promise.all(
+    [plain, full, empty].map(({ _id }) => Event.collection.findOne({ _id: new Types.ObjectId(_id) })),
+  );
+
+  const plainFields = Object.keys(stored[0] ?? {});
+  expect(plainFields).toEqual([
+    '_id',
+    'site_id',
+    'event_type',
+    'path',
+    'user_id',
+    'timestamp',
+    'createdAt',
+    'updatedAt',
+  ]);
+  expect(stored[1]).toMatchObject({
+    referrer: 'https://News.example:8080/today?page=2',
+    referrer_host: 'news.example',
+    properties: { plan: 'pro', seats: 3, is_trial: false, toString: 'x' },
+  });
+  expect(Object.keys(stored[2] ?? {})).toEqual(plainFields);
+});
 
 test('the outcome of each event of a write is told in their order', async () => {
   const [good, refused, duplicate, other] = [

@@ -5,19 +5,7 @@ import { expect, test } from 'vitest';
 import { startApp, type TestEvent } from './startApp.ts';
 
 const stack = useTestStack();
-const { app, storeEvents } = await startApp(stack);
-
-/** Stores events of a site that no other test has; each is written as "time path user". */
-async function storeSite(...lines: string[]): Promise<string> {
-  const site_id = randomUUID();
-  await storeEvents(
-    lines.map((line): TestEvent => {
-      const [timestamp = '', path = '', user] = line.split(' ');
-      return { site_id, path, user_id: user ?? null, timestamp };
-    }),
-  );
-  return site_id;
-}
+const { app, storeEvents, storeSite } = await startApp(stack);
 
 const get = (query: object) => request(app).get('/stats').query(query);
 
@@ -59,6 +47,73 @@ test('without a date the answer is of all time, with one of that UTC day, cut at
     unique_users: 2,
     top_paths: ['/first', '/last'].map((path) => ({ path, views: 1 })),
   });
+});
+
+test('a range counts both its days, and says which they are', async () => {
+  const site_id = await storeSite(
+    '2025-11-10T23:59:59.999Z /before ann',
+    '2025-11-11T00:00:00.000Z /first ann',
+    '2025-11-12T23:59:59.999Z /last bob',
+    '2025-11-13T00:00:00.000Z /after cid',
+  );
+
+  expect((await get({ site_id, from: '2025-11-11', to: '2025-11-12' })).body).toEqual({
+    site_id,
+    date: null,
+    from: '2025-11-11',
+    to: '2025-11-12',
+    tz: 'UTC',
+    total_views: 2,
+    unique_users: 2,
+    top_paths: ['/first', '/last'].map((path) => ({ path, views: 1 })),
+  });
+});
+
+test('a day of a zone is its local day', async () => {
+  const site_id = await storeSite(
+    '2025-11-11T18:29:59.999Z /before ann',
+    '2025-11-11T18:30:00.000Z /first ann',
+    '2025-11-12T18:29:59.999Z /last bob',
+    '2025-11-12T18:30:00.000Z /after cid',
+  );
+
+  expect((await get({ site_id, date: '2025-11-12', tz: 'Asia/Kolkata' })).body).toEqual({
+    site_id,
+    date: '2025-11-12',
+    from: '2025-11-12',
+    to: '2025-11-12',
+    tz: 'Asia/Kolkata',
+    total_views: 2,
+    unique_users: 2,
+    top_paths: ['/first', '/last'].map((path) => ({ path, views: 1 })),
+  });
+});
+
+test('filters narrow views, users and paths alike, and take their texts literally', async () => {
+  const site_id = randomUUID();
+  const event = (path: string, user_id: string, more: Partial<TestEvent> = {}) => ({
+    site_id,
+    path,
+    user_id,
+    timestamp: '2025-11-12T10:00:00Z',
+    ...more,
+  });
+  await storeEvents([
+    event('/a.b', 'ann'),
+    event('/a.b/c', 'bob', { event_type: 'click' }),
+    event('/axb', 'cid', { referrer_host: 'news.example' }),
+  ]);
+  const count = async (filters: object) => {
+    const { total_views, unique_users, top_paths } = (await get({ site_id, ...filters })).body;
+    return [total_views, unique_users, top_paths.map(({ path }: { path: string }) => path)];
+  };
+
+  expect(await count({ path: '/a.b' })).toEqual([1, 1, ['/a.b']]);
+  expect(await count({ path_prefix: '/a.b' })).toEqual([2, 2, ['/a.b', '/a.b/c']]);
+  expect(await count({ path_prefix: '/a.b', path: '/axb' })).toEqual([0, 0, []]);
+  expect(await count({ event_type: 'click' })).toEqual([1, 1, ['/a.b/c']]);
+  expect(await count({ referrer_host: 'news.example' })).toEqual([1, 1, ['/axb']]);
+  expect(await count({ event_type: 'click', path: '/a.b' })).toEqual([0, 0, []]);
 });
 
 test('an anonymous view counts as a view and not as a user', async () => {
@@ -131,6 +186,18 @@ const invalidQueries: [name: string, query: string, fields: string[]][] = [
   ['a date with a time', 'site_id=a&date=2025-11-12T00:00:00Z', ['date']],
   ['a date given twice', 'site_id=a&date=2025-11-12&date=2025-11-13', ['date']],
   ['an operator on date', 'site_id=a&date[$gt]=2025-11-12', ['date[$gt]']],
+  ['a date beside a period', 'site_id=a&date=2025-11-12&period=7d', ['period']],
+  ['a date beside a range', 'site_id=a&date=2025-11-12&from=2025-11-12&to=2025-11-13', ['period']],
+  ['from without to', 'site_id=a&from=2025-11-12', ['to']],
+  ['to without from', 'site_id=a&to=2025-11-12', ['from']],
+  ['an end before the beginning', 'site_id=a&from=2025-11-12&to=2025-11-11', ['to']],
+  ['a range of more than ten years', 'site_id=a&from=2015-01-01&to=2025-01-02', ['to']],
+  ['a period that there is not', 'site_id=a&period=14d', ['period']],
+  ['a zone that there is not', 'site_id=a&period=7d&tz=Mars/Olympus', ['tz']],
+  ['an offset for a zone', 'site_id=a&period=7d&tz=%2B05:30', ['tz']],
+  ['code for a zone', "site_id=a&period=7d&tz=UTC'||sleep(1)||'", ['tz']],
+  ['an empty filter', 'site_id=a&path=', ['path']],
+  ['a filter given twice', 'site_id=a&path=/a&path=/b', ['path']],
   ['a parameter that is misspelt', 'site_id=a&day=2025-11-12', ['day']],
   ['__proto__ as a parameter', 'site_id=a&__proto__=x', ['__proto__']],
 ];

@@ -1,14 +1,17 @@
+import { randomUUID } from 'node:crypto';
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
+import type { EventProperties } from '@analytics/shared/eventProperties';
 import { createLogger } from '@analytics/shared/logger';
 import { createMongoConnection, pingMongo } from '@analytics/shared/mongo';
 import { Types } from 'mongoose';
 import { createApp } from '../src/app.ts';
 import { parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
+import { createEventReader } from '../src/eventReader.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
-import { createStatsReader } from '../src/statsReader.ts';
+import { createReports } from '../src/reports/reports.ts';
 
 const logger = createLogger({ name: 'reporting_service', level: 'silent', isPretty: false });
 
@@ -18,10 +21,17 @@ export interface TestEvent {
   path: string;
   user_id: string | null;
   timestamp: string;
+  event_type?: string;
+  referrer_host?: string;
+  properties?: EventProperties;
 }
 
 /** Builds the service on the file's own database, as `server.ts` does. */
-export async function startApp(stack: TestStack, settings: Record<string, string> = {}) {
+export async function startApp(
+  stack: TestStack,
+  settings: Record<string, string> = {},
+  now: () => number = Date.now,
+) {
   const config = parseConfig({ MONGO_URI: stack.MONGO_URI, ...settings });
   const connection = createMongoConnection();
   stack.register(() => connection.close());
@@ -34,26 +44,40 @@ export async function startApp(stack: TestStack, settings: Record<string, string
   });
   stack.register(() => mongoWatch.stop());
   await waitUntil(() => mongoWatch.isUp);
-  const { readSiteStats } = createStatsReader(Event, {
-    topPathsLimit: config.STATS_TOP_PATHS,
+  const reader = createEventReader(Event, {
     timeoutMs: config.STATS_TIMEOUT_SECONDS * 1000,
+    maxConcurrent: config.STATS_MAX_CONCURRENT,
     mongoWatch,
     logger,
   });
-  const app = createApp({ readSiteStats, checks: { mongodb: () => mongoWatch.health }, logger });
+  const reports = createReports(reader, { topPathsLimit: config.STATS_TOP_PATHS, now });
+  const app = createApp({ reports, checks: { mongodb: () => mongoWatch.health }, logger });
 
   async function storeEvents(events: TestEvent[]): Promise<void> {
     const now = new Date();
     await Event.insertMany(
       events.map((event) => ({
+        event_type: 'page_view',
         ...event,
         _id: new Types.ObjectId(),
-        event_type: 'page_view',
         timestamp: new Date(event.timestamp),
         createdAt: now,
         updatedAt: now,
       })),
     );
   }
-  return { app, storeEvents, admin: connection.getClient().db('admin') };
+
+  /** Stores events of a site that no other test has; each is written as "time path user". */
+  async function storeSite(...lines: string[]): Promise<string> {
+    const site_id = randomUUID();
+    await storeEvents(
+      lines.map((line): TestEvent => {
+        const [timestamp = '', path = '', user] = line.split(' ');
+        return { site_id, path, user_id: user ?? null, timestamp };
+      }),
+    );
+    return site_id;
+  }
+
+  return { app, storeEvents, storeSite, admin: connection.getClient().db('admin') };
 }

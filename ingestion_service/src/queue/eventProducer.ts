@@ -4,7 +4,6 @@ import {
   type EventQueueNames,
   INGEST_BATCH_JOB,
   INGEST_EVENT_JOB,
-  MAX_JOB_EVENTS,
   openEventQueue,
 } from '@analytics/shared/eventQueue';
 import type { Logger } from '@analytics/shared/logger';
@@ -12,9 +11,14 @@ import { createOutageLog } from '@analytics/shared/outageLog';
 import { createUnavailableError } from '@analytics/shared/problem';
 import type { Redis } from 'ioredis';
 import type { Backpressure } from './backpressure.ts';
+import { fillJobs, type RequestEvents, sumTextUnits } from './fillJobs.ts';
 
-/** More than this many events waiting in this process for a write to Redis are refused, so that its memory stays bounded. */
+/**
+ * More events than this, or longer texts in UTF-16 code units, waiting in this process for a write to Redis are refused, so that
+ * its memory stays bounded.
+ */
 const MAX_LINE_EVENTS = 10_000;
+const MAX_LINE_UNITS = 32 * 1024 * 1024;
 
 /** The one that Redis works on, and the one that it finds next. */
 const MAX_WRITES_UNDER_WAY = 2;
@@ -47,8 +51,7 @@ export interface EventProducer {
 }
 
 /** Events of one request, and how to answer it. */
-interface LineEntry {
-  events: readonly EventJob[];
+interface LineEntry extends RequestEvents {
   resolve: () => void;
   reject: (error: Error) => void;
 }
@@ -67,6 +70,7 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
   );
   let line: LineEntry[] = [];
   let lineEvents = 0;
+  let lineUnits = 0;
   const writes = new Set<Promise<void>>();
   let requestsUnderWay = 0;
   /** How many requests were here at once lately, waiting in line or under way. */
@@ -75,13 +79,15 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
 
   function enqueueEvents(events: readonly EventJob[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      const refusal = findRefusal(events.length);
+      const units = sumTextUnits(events);
+      const refusal = findRefusal(events.length, units);
       if (refusal !== undefined) {
         reject(createUnavailableError(refusal));
         return;
       }
-      line.push({ events, resolve, reject });
+      line.push({ events, units, resolve, reject });
       lineEvents += events.length;
+      lineUnits += units;
       peakRequests = Math.max(peakRequests, line.length + requestsUnderWay);
       if (isLineLong()) {
         writeLine();
@@ -91,11 +97,11 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
     });
   }
 
-  function findRefusal(count: number): string | undefined {
+  function findRefusal(count: number, units: number): string | undefined {
     if (!redisWatch.isUp) {
       return 'The event queue is not reachable. Try again.';
     }
-    if (lineEvents + count > MAX_LINE_EVENTS) {
+    if (lineEvents + count > MAX_LINE_EVENTS || lineUnits + units > MAX_LINE_UNITS) {
       return 'Too many events are waiting here. Try again.';
     }
     return backpressure.findRefusal();
@@ -132,6 +138,7 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
     const entries = line;
     line = [];
     lineEvents = 0;
+    lineUnits = 0;
     requestsUnderWay += entries.length;
     peakRequests *= PEAK_DECAY;
     const write = Promise.all(fillJobs(entries).map(commit)).then((answers) => {
@@ -189,19 +196,4 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
       await queue.close();
     },
   };
-}
-
-/** Spreads requests over as few jobs as there can be, each request's events whole in one of them. */
-function fillJobs(entries: LineEntry[]): LineEntry[][] {
-  const jobs: LineEntry[][] = [];
-  let room = 0;
-  for (const entry of entries) {
-    if (entry.events.length > room) {
-      jobs.push([]);
-      room = MAX_JOB_EVENTS;
-    }
-    jobs.at(-1)?.push(entry);
-    room -= entry.events.length;
-  }
-  return jobs;
 }

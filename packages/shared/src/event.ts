@@ -1,8 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { countPropertyUnits, eventPropertiesSchema } from './eventProperties.ts';
+import { text, whenPresent } from './text.ts';
 
 /** The most characters of each text, in UTF-16 code units, as JavaScript counts. */
-export const TEXT_LIMITS = { site_id: 128, event_type: 64, path: 2048, user_id: 256, event_id: 128 };
+export const TEXT_LIMITS = {
+  site_id: 128,
+  event_type: 64,
+  path: 2048,
+  user_id: 256,
+  event_id: 128,
+  referrer: 2048,
+};
 
 /** The name of a site, in events and in the questions about them. */
 export const siteIdSchema = text(TEXT_LIMITS.site_id);
@@ -23,6 +32,10 @@ export const eventInputSchema = z.strictObject({
     ),
   }),
   event_id: text(TEXT_LIMITS.event_id).optional(),
+  referrer: text(TEXT_LIMITS.referrer)
+    .refine((url) => findHost(url) !== undefined, 'must be an absolute URL, such as https://example.com/page')
+    .nullish(),
+  properties: eventPropertiesSchema.nullish(),
 });
 
 /** What a client sends. */
@@ -56,7 +69,7 @@ export type EventJob = z.infer<typeof eventJobSchema>;
  * event has the same one; without, it is new.
  */
 export function toEventJob(input: EventInput): EventJob {
-  return {
+  const event: EventJob = {
     _id: input.event_id === undefined ? createEventId() : deriveEventId(input.site_id, input.event_id),
     site_id: input.site_id,
     event_type: input.event_type,
@@ -64,6 +77,31 @@ export function toEventJob(input: EventInput): EventJob {
     user_id: input.user_id ?? null,
     timestamp: input.timestamp,
   };
+  if (input.referrer) {
+    event.referrer = input.referrer;
+  }
+  if (input.properties) {
+    event.properties = input.properties;
+  }
+  return event;
+}
+
+/** How long an event's texts are together, in UTF-16 code units: what its size depends on, wherever it goes. */
+export function countTextUnits(event: EventJob): number {
+  const { site_id, event_type, path, user_id, referrer, properties } = event;
+  return (
+    site_id.length +
+    event_type.length +
+    path.length +
+    (user_id?.length ?? 0) +
+    (referrer?.length ?? 0) +
+    (properties ? countPropertyUnits(properties) : 0)
+  );
+}
+
+/** The host of an absolute URL as browsers write it, in lower case and without a port; undefined if there is none. */
+export function findHost(url: string): string | undefined {
+  return (URL.canParse(url) && new URL(url).hostname) || undefined;
 }
 
 /**
@@ -89,22 +127,4 @@ export function createEventId(now = Date.now()): string {
 
 function hex(value: number, digits: number): string {
   return value.toString(16).padStart(digits, '0');
-}
-
-/** Text of 1 to `max` characters that MongoDB keeps as it is and that can stand in a derived `_id`. */
-function text(max: number) {
-  return z
-    .string({ error: whenPresent('must be a string') })
-    .min(1, 'must not be empty')
-    .max(max, `must have at most ${max} characters`)
-    .refine(isStorableText, 'must be valid Unicode without NUL');
-}
-
-// A lone surrogate would be stored as U+FFFD, so two different texts could become one.
-export function isStorableText(value: string): boolean {
-  return !value.includes('\0') && value.isWellFormed();
-}
-
-function whenPresent(message: string) {
-  return (issue: { input?: unknown }) => (issue.input === undefined ? 'is required' : message);
 }

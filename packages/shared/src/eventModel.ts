@@ -1,4 +1,5 @@
 import { type Connection, type Model, Schema, type SchemaDefinition, type Types } from 'mongoose';
+import type { EventProperties } from './eventProperties.ts';
 
 /** The event at its border with MongoDB: a document of the collection `events`. */
 export interface EventRecord {
@@ -9,6 +10,11 @@ export interface EventRecord {
   user_id: string | null;
   /** When the event happened, as the client reported it. */
   timestamp: Date;
+  /** Where the view came from, if the client said so. */
+  referrer?: string;
+  /** The host of `referrer`, by which reports group it. */
+  referrer_host?: string;
+  properties?: EventProperties;
   /** When the event was stored. */
   createdAt: Date;
   updatedAt: Date;
@@ -23,6 +29,9 @@ const definition = {
   path: { type: String, required: true },
   user_id: { type: String, default: null },
   timestamp: { type: Date, required: true },
+  referrer: { type: String },
+  referrer_host: { type: String },
+  properties: { type: Schema.Types.Mixed },
 } satisfies SchemaDefinition;
 
 /**
@@ -40,7 +49,8 @@ export function defineEventModel(connection: Connection): EventModel {
     // An operation without a connection fails at once; Mongoose would hold it back for ten seconds first.
     bufferCommands: false,
   });
-  schema.index({ site_id: 1, timestamp: 1 });
+  // All that the reports of a time need, so that they fetch no document (docs/decisions/0008).
+  schema.index({ site_id: 1, timestamp: 1, path: 1, user_id: 1 });
   schema.index({ timestamp: 1 });
   schema.index({ site_id: 1, path: 1 });
   return connection.model<EventRecord>('Event', schema);

@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { type EventInput, type EventJob, isStorableText, OBJECT_ID, TEXT_LIMITS } from './event.ts';
+import { type EventInput, type EventJob, findHost, OBJECT_ID, TEXT_LIMITS } from './event.ts';
+import { isEventProperties } from './eventProperties.ts';
+import { isStorableText } from './text.ts';
 
 // The schema needs most of a microsecond for an event, which shows where a request brings hundreds. These two need a fifth of
 // that. What they say no to may still be an event: then the schema is asked, which also says what is wrong.
@@ -31,8 +33,9 @@ export function isPlainEventJob(value: unknown): value is EventJob {
   );
 }
 
-const INPUT_KEYS = new Set(['site_id', 'event_type', 'path', 'user_id', 'timestamp', 'event_id']);
-const JOB_KEYS = new Set(['_id', 'site_id', 'event_type', 'path', 'user_id', 'timestamp']);
+const CORE_KEYS = ['site_id', 'event_type', 'path', 'user_id', 'timestamp', 'referrer', 'properties'];
+const INPUT_KEYS = new Set([...CORE_KEYS, 'event_id']);
+const JOB_KEYS = new Set([...CORE_KEYS, '_id']);
 
 /** The schema's own pattern. */
 const TIMESTAMP = z.core.regexes.datetime({ offset: true });
@@ -49,16 +52,23 @@ function hasOnlyKeys(value: unknown, keys: ReadonlySet<string>): value is Record
   return true;
 }
 
-function hasPlainCore({ site_id, event_type, path, timestamp }: Record<string, unknown>): boolean {
+function hasPlainCore(value: Record<string, unknown>): boolean {
+  const { site_id, event_type, path, timestamp, referrer, properties } = value;
   return (
     isText(site_id, TEXT_LIMITS.site_id) &&
     isText(event_type, TEXT_LIMITS.event_type) &&
     isText(path, TEXT_LIMITS.path) &&
     typeof timestamp === 'string' &&
-    TIMESTAMP.test(timestamp)
+    TIMESTAMP.test(timestamp) &&
+    (referrer === undefined || referrer === null || isUrl(referrer)) &&
+    (properties === undefined || properties === null || isEventProperties(properties))
   );
 }
 
-function isText(value: unknown, max: number): boolean {
+function isUrl(value: unknown): boolean {
+  return isText(value, TEXT_LIMITS.referrer) && findHost(value) !== undefined;
+}
+
+function isText(value: unknown, max: number): value is string {
   return typeof value === 'string' && value.length > 0 && value.length <= max && isStorableText(value);
 }

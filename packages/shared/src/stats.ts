@@ -1,20 +1,147 @@
 import { z } from 'zod';
-import { siteIdSchema } from './event.ts';
+import { siteIdSchema, TEXT_LIMITS } from './event.ts';
+import { PROPERTY_KEY, type PropertyValue } from './eventProperties.ts';
+import { text } from './text.ts';
+import { isTimeZone } from './timeZone.ts';
+
+/** The most days, of any length, that a range may have: ten years with three leap days. */
+const MAX_RANGE_DAYS = 3653;
+
+export const PERIODS = ['today', 'yesterday', '7d', '30d', '90d', '12mo', 'year', 'all'] as const;
+export const INTERVALS = ['hour', 'day', 'week', 'month'] as const;
+
+export type Period = (typeof PERIODS)[number];
+export type Interval = (typeof INTERVALS)[number];
+
+/** A parameter that is given twice arrives as an array. */
+function once<Schema extends z.ZodType>(schema: Schema) {
+  return z.preprocess((value, context) => {
+    if (Array.isArray(value)) {
+      context.addIssue({ code: 'custom', message: 'must be given once' });
+      return z.NEVER;
+    }
+    return value;
+  }, schema);
+}
+
+const day = once(z.iso.date({ error: 'must be a day of the calendar as YYYY-MM-DD' }).optional());
+
+const siteShape = { site_id: once(siteIdSchema) };
+
+/** When: one local day, or a range of them, or a period that ends today. Without any of these: all time. */
+const rangeShape = {
+  date: day,
+  from: day,
+  to: day,
+  period: once(z.enum(PERIODS, { error: `must be one of ${PERIODS.join(', ')}` }).optional()),
+  /** The zone whose days are meant. */
+  tz: once(
+    z.string().refine(isTimeZone, 'must be the name of a time zone, such as Europe/Berlin').optional(),
+  ),
+};
+
+/** Which events: those that pass every filter that is given. */
+const filterShape = {
+  path: once(text(TEXT_LIMITS.path).optional()),
+  path_prefix: once(text(TEXT_LIMITS.path).optional()),
+  event_type: once(text(TEXT_LIMITS.event_type).optional()),
+  referrer_host: once(text(TEXT_LIMITS.referrer).optional()),
+};
+
+interface RangeParameters {
+  date?: string | undefined;
+  from?: string | undefined;
+  to?: string | undefined;
+  period?: Period | undefined;
+}
+
+function checkRange({ date, from, to, period }: RangeParameters, context: z.RefinementCtx): void {
+  const fault = (path: string, message: string) =>
+    context.addIssue({ code: 'custom', path: [path], message });
+  if ([date, from ?? to, period].filter((value) => value !== undefined).length > 1) {
+    fault('period', 'must be the only one of date, from and to, and period');
+  } else if ((from === undefined) !== (to === undefined)) {
+    fault(from === undefined ? 'from' : 'to', 'is required, because from and to belong together');
+  } else if (from !== undefined && to !== undefined) {
+    const days = (Date.parse(to) - Date.parse(from)) / 86_400_000 + 1;
+    if (days < 1) {
+      fault('to', 'must not lie before from');
+    } else if (days > MAX_RANGE_DAYS) {
+      fault('to', 'must not lie more than ten years after from');
+    }
+  }
+}
+
+const wholeNumber = (min: number, max: number, preset: number) => {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return once(
+    z
+      .string()
+      .regex(/^\d{1,9}$/, { error: message, abort: true })
+      .transform(Number)
+      .pipe(z.number().min(min, message).max(max, message))
+      .default(preset),
+  );
+};
+
+const dimensionPattern = /^(path|event_type|referrer_host|property:(.*))$/s;
+
+const dimension = once(
+  z.string({ error: 'is required: path, event_type, referrer_host or property:KEY' }).refine((value) => {
+    const match = dimensionPattern.exec(value);
+    return match !== null && (match[2] === undefined || PROPERTY_KEY.test(match[2]));
+  }, 'must be path, event_type, referrer_host, or property: and the name of a property'),
+);
 
 /** The query of `GET /stats`. */
-export const statsQuerySchema = z.strictObject({
-  site_id: siteIdSchema,
-  date: z.iso
-    .date({
-      error: (issue) =>
-        Array.isArray(issue.input)
-          ? 'must be given once'
-          : 'must be a day of the calendar as YYYY-MM-DD (UTC)',
-    })
-    .optional(),
-});
+export const statsQuerySchema = z
+  .strictObject({ ...siteShape, ...rangeShape, ...filterShape })
+  .superRefine(checkRange);
+
+/** The query of `GET /stats/timeseries`. */
+export const timeseriesQuerySchema = z
+  .strictObject({
+    ...siteShape,
+    ...rangeShape,
+    ...filterShape,
+    interval: once(z.enum(INTERVALS, { error: `must be one of ${INTERVALS.join(', ')}` }).default('day')),
+  })
+  .superRefine(checkRange);
+
+/** The query of `GET /stats/breakdown`. */
+export const breakdownQuerySchema = z
+  .strictObject({
+    ...siteShape,
+    ...rangeShape,
+    ...filterShape,
+    dimension,
+    limit: wholeNumber(1, 1000, 10),
+    offset: wholeNumber(0, 999_999_999, 0),
+    search: once(text(TEXT_LIMITS.path).optional()),
+  })
+  .superRefine(checkRange);
+
+/** The query of `GET /stats/compare`. */
+export const compareQuerySchema = z
+  .strictObject({
+    ...siteShape,
+    ...rangeShape,
+    ...filterShape,
+    to_previous: once(z.enum(['period', 'year'], { error: 'must be period or year' }).default('period')),
+  })
+  .superRefine(checkRange);
+
+/** The query of `GET /stats/realtime`. */
+export const realtimeQuerySchema = z.strictObject({ ...siteShape, ...filterShape });
 
 export type StatsQuery = z.infer<typeof statsQuerySchema>;
+export type TimeseriesQuery = z.infer<typeof timeseriesQuerySchema>;
+export type BreakdownQuery = z.infer<typeof breakdownQuerySchema>;
+export type CompareQuery = z.infer<typeof compareQuerySchema>;
+export type RealtimeQuery = z.infer<typeof realtimeQuerySchema>;
+
+export type RangeQuery = z.infer<z.ZodObject<typeof rangeShape>>;
+export type FilterQuery = z.infer<z.ZodObject<typeof filterShape>>;
 
 export interface PathViews {
   path: string;
@@ -24,11 +151,80 @@ export interface PathViews {
 /** The answer of `GET /stats`. */
 export interface SiteStats {
   site_id: string;
-  /** The UTC day as YYYY-MM-DD, or null for all time. */
+  /** The day as YYYY-MM-DD, or null if it was not asked by one. */
   date: string | null;
   total_views: number;
   /** Distinct users; anonymous views count in `total_views` only. */
   unique_users: number;
   /** Most views first, ties by path in the order of its UTF-8 bytes. */
   top_paths: PathViews[];
+}
+
+/** What it adds when it was asked for a range. */
+export interface SiteStatsRange {
+  /** The first day, or null for all time. */
+  from: string | null;
+  /** The last day. */
+  to: string | null;
+  tz: string;
+}
+
+/** What the numbers of an answer are of. */
+export interface ReportMeta {
+  site_id: string;
+  /** The first moment of the range, in its zone with the offset; null for all time. */
+  from: string | null;
+  /** The moment at which the range has ended. */
+  to: string | null;
+  tz: string;
+  /** The moment that the numbers are true for. */
+  as_of: string;
+  source: 'live' | 'rollup' | 'mixed' | 'cache';
+}
+
+export interface Counts {
+  views: number;
+  unique_users: number;
+}
+
+/** The answer of `GET /stats/timeseries`. */
+export interface Timeseries {
+  meta: ReportMeta;
+  interval: Interval;
+  /** Without gaps, the earliest first. `start` is local, with its offset. */
+  series: ({ start: string } & Counts)[];
+}
+
+/** The answer of `GET /stats/breakdown`. */
+export interface Breakdown {
+  meta: ReportMeta;
+  dimension: string;
+  /** How many distinct values there are, one of them null if an event has none. */
+  total: number;
+  /** Most views first, ties by value. `share` is the value's part of all views that passed the filters, from 0 to 1. */
+  rows: ({ value: PropertyValue | null; share: number } & Counts)[];
+}
+
+export interface Totals {
+  total_views: number;
+  unique_users: number;
+}
+
+/** The answer of `GET /stats/compare`. */
+export interface Comparison {
+  meta: ReportMeta;
+  current: Totals;
+  previous: Totals;
+  /** As a fraction of the previous; null where that is 0. */
+  change: { [Field in keyof Totals]: number | null };
+}
+
+/** The answer of `GET /stats/realtime`. */
+export interface Realtime {
+  meta: ReportMeta;
+  /** Of the last five minutes. */
+  active_users: number;
+  views: number;
+  /** The last thirty, the earliest first. */
+  minutes: { start: string; views: number; active_users: number }[];
 }

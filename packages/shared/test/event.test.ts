@@ -65,6 +65,22 @@ const accepted: [string, object][] = [
     { site_id: '__proto__', path: 'constructor', user_id: 'toString' },
   ],
   ['text outside the Latin alphabet', { path: '/价格/🎈' }],
+  ['no referrer and no properties, said by null', { referrer: null, properties: null }],
+  ['the longest referrer', { referrer: `https://a.example/${'x'.repeat(2030)}` }],
+  ['the referrer of an app', { referrer: 'android-app://com.example.reader/' }],
+  ['no properties', { properties: {} }],
+  [
+    'as many properties as there may be, each of its greatest length',
+    {
+      properties: Object.fromEntries(
+        Array.from({ length: 20 }, (_, index) => [String(index).padStart(64, 'k'), 'v'.repeat(1024)]),
+      ),
+    },
+  ],
+  [
+    'names of properties that JavaScript objects are born with',
+    { properties: { constructor: 1, toString: 'x' } },
+  ],
 ];
 
 test.each(accepted)('%s is accepted', (_name, change) => {
@@ -81,6 +97,9 @@ const refused: [string, object, string][] = [
   ['a NUL, which would blur the border between site_id and event_id', { site_id: 'a\0b' }, 'site_id'],
   ['half a character, which MongoDB would replace', { user_id: '\ud800' }, 'user_id'],
   ['a second that does not exist', { timestamp: '2025-11-12T19:30:60Z' }, 'timestamp'],
+  ['a referrer that is no URL', { referrer: 'news.example/page' }, 'referrer'],
+  ['a referrer without a host', { referrer: 'mailto:ann@example.com' }, 'referrer'],
+  ['a referrer of 2049', { referrer: `https://a.example/${'x'.repeat(2031)}` }, 'referrer'],
   ['an offset that does not exist', { timestamp: '2025-11-12T19:30:01+99:00' }, 'timestamp'],
 ];
 
@@ -88,6 +107,38 @@ test.each(refused)('%s is refused', (_name, change, field) => {
   const result = eventInputSchema.safeParse({ ...input, ...change });
 
   expect(result.error?.issues.map(({ path }) => path)).toEqual([[field]]);
+});
+
+const badProperties: [string, unknown, (string | number)[]][] = [
+  ['a list', ['pro'], []],
+  ['a text', 'pro', []],
+  ['21 of them', Object.fromEntries(Array.from({ length: 21 }, (_, index) => [`k${index}`, 1])), []],
+  ['an empty name', { '': 1 }, ['']],
+  ['a dot in a name', { 'a.b': 1 }, ['a.b']],
+  ['an operator for a name', { $where: 1 }, ['$where']],
+  ['a name of 65', { ['k'.repeat(65)]: 1 }, ['k'.repeat(65)]],
+  ['__proto__ for a name', JSON.parse('{"__proto__": 1}'), ['__proto__']],
+  ['a value of 1025', { plan: 'v'.repeat(1025) }, ['plan']],
+  ['a value of null', { plan: null }, ['plan']],
+  ['an object for a value', { plan: {} }, ['plan']],
+  ['a list for a value', { plan: [] }, ['plan']],
+  ['a number too large for a double', JSON.parse('{"seats": 1e999}'), ['seats']],
+  ['a NUL in a value', { plan: 'a\0b' }, ['plan']],
+];
+
+test.each(badProperties)('%s among the properties is refused', (_name, properties, path) => {
+  const result = eventInputSchema.safeParse({ ...input, properties });
+
+  expect(result.error?.issues.map((issue) => issue.path)).toEqual([['properties', ...path]]);
+});
+
+test('what an event may have besides is queued only if it has it', () => {
+  const more = { referrer: 'https://News.example:8080/today', properties: { plan: 'pro', seats: 3 } };
+
+  expect(toEventJob({ ...input, ...more })).toMatchObject(more);
+  expect(Object.keys(toEventJob({ ...input, referrer: null, properties: null }))).toEqual(
+    Object.keys(toEventJob(input)),
+  );
 });
 
 function lengths(site: number, type: number, path: number, user: number, event: number) {

@@ -3,11 +3,11 @@ import { defineEventModel } from '@analytics/shared/eventModel';
 import mongoose from 'mongoose';
 import { expect, test } from 'vitest';
 
-test('a queued event and a stored document have the same fields, but for the times of storing', () => {
+test('a stored document has the fields of a queued event, its host of the referrer and the times of storing', () => {
   const { schema } = defineEventModel(mongoose.createConnection());
 
   expect(Object.keys(schema.paths).sort()).toEqual(
-    [...Object.keys(eventJobSchema.shape), 'createdAt', 'updatedAt'].sort(),
+    [...Object.keys(eventJobSchema.shape), 'referrer_host', 'createdAt', 'updatedAt'].sort(),
   );
 });
 
@@ -21,7 +21,7 @@ test('the indexes are those that the design names', () => {
   const { schema } = defineEventModel(mongoose.createConnection());
 
   expect(schema.indexes().map(([fields]) => fields)).toEqual([
-    { site_id: 1, timestamp: 1 },
+    { site_id: 1, timestamp: 1, path: 1, user_id: 1 },
     { timestamp: 1 },
     { site_id: 1, path: 1 },
   ]);

@@ -24,12 +24,32 @@ const timestamp = fc.oneof(
   ),
 );
 
+const referrer = fc.oneof(
+  { weight: 10, arbitrary: fc.webUrl() },
+  fc.constantFrom('', 'news', 'mailto:ann@example.com', 'https://', `https://a.example/${'x'.repeat(2048)}`),
+  fc.constantFrom(null, undefined, 7, 'https://a.example/\0'),
+);
+
+const properties = fc.oneof(
+  {
+    weight: 10,
+    arbitrary: fc.dictionary(
+      fc.oneof({ weight: 9, arbitrary: fc.stringMatching(/^[A-Za-z0-9_-]{1,8}$/) }, fc.string()),
+      fc.oneof(fc.string(), fc.double(), fc.boolean(), fc.constantFrom('x'.repeat(1025), null, [], {})),
+      { maxKeys: 3 },
+    ),
+  },
+  fc.constantFrom(null, undefined, 7, [], 'text', Object.fromEntries([...Array(21).keys()].entries())),
+);
+
 const fields = {
   site_id: field(128),
   event_type: field(64),
   path: field(2048),
   user_id: field(256),
   timestamp,
+  referrer,
+  properties,
 };
 const stray = fc.constantFrom({}, {}, {}, {}, {}, { price: 1 }, { ['__proto__']: 1 });
 
@@ -68,6 +88,8 @@ test.each([
       user_id: 'u',
       event_id: 'i',
       timestamp: '2025-11-12T19:30:01Z',
+      referrer: 'https://news.example/today?page=2',
+      properties: { plan: 'pro', seats: 3, is_trial: false },
     },
     isPlainEventInput,
   ],

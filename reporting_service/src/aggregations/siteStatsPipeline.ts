@@ -1,5 +1,6 @@
-import type { PathViews, StatsQuery } from '@analytics/shared/stats';
+import type { PathViews } from '@analytics/shared/stats';
 import type { PipelineStage } from 'mongoose';
+import { type EventSelection, matchEvents } from './matchEvents.ts';
 
 /** The one document that the pipeline returns. A facet without any input is an empty array. */
 export interface SiteStatsFacets {
@@ -10,24 +11,14 @@ export interface SiteStatsFacets {
 
 /** Builds the single pipeline behind `GET /stats`. */
 export function buildSiteStatsPipeline(
-  query: StatsQuery,
+  selection: EventSelection,
   topPathsLimit: number,
 ): [PipelineStage.Match, PipelineStage.Project, PipelineStage.Facet] {
-  return [matchEvents(query), keepCountedFields(), countFacets(topPathsLimit)];
+  return [matchEvents(selection), keepCountedFields(), countFacets(topPathsLimit)];
 }
 
-function matchEvents({ site_id, date }: StatsQuery): PipelineStage.Match {
-  return { $match: date === undefined ? { site_id } : { site_id, timestamp: withinUtcDay(date) } };
-}
-
-function withinUtcDay(date: string): { $gte: Date; $lt: Date } {
-  const start = new Date(`${date}T00:00:00Z`);
-  const end = new Date(start);
-  end.setUTCDate(end.getUTCDate() + 1);
-  return { $gte: start, $lt: end };
-}
-
-// A facet holds its input in memory, so only what the facets count goes in.
+// A facet holds its input in memory, so only what the facets count goes in. Both fields stand in the index that the match
+// uses, so no document is fetched.
 function keepCountedFields(): PipelineStage.Project {
   return { $project: { _id: 0, path: 1, user_id: 1 } };
 }

@@ -13,6 +13,7 @@ const schema = z.object({
   ...mongoSettings,
   STATS_TOP_PATHS: wholeNumberSetting({ min: 1, max: 1000, default: 10 }),
   STATS_TIMEOUT_SECONDS: wholeNumberSetting({ min: 1, max: 600, default: 30 }),
+  STATS_MAX_CONCURRENT: wholeNumberSetting({ min: 1, max: 1000, default: 8 }),
   LOG_LEVEL: logLevelSetting,
 });
 

@@ -1,7 +1,13 @@
 import { createMethodNotAllowedHandler } from '@analytics/shared/problem';
-import type { Express, RequestHandler } from 'express';
+import type { Express } from 'express';
+import type { StatsController } from '../controllers/statsController.ts';
 
 /** Puts the routes on the app itself: a router of their own would be a second search for each request. */
-export function addStatsRoutes(app: Express, getStats: RequestHandler): void {
-  app.route('/stats').get(getStats).all(createMethodNotAllowedHandler('GET, HEAD'));
+export function addStatsRoutes(app: Express, controller: StatsController): void {
+  const refuse = createMethodNotAllowedHandler('GET, HEAD');
+  app.route('/stats').get(controller.readSiteStats).all(refuse);
+  app.route('/stats/timeseries').get(controller.readTimeseries).all(refuse);
+  app.route('/stats/breakdown').get(controller.readBreakdown).all(refuse);
+  app.route('/stats/compare').get(controller.readComparison).all(refuse);
+  app.route('/stats/realtime').get(controller.readRealtime).all(refuse);
 }

@@ -1,0 +1,15 @@
+/**
+ * Whether a text is the name of a time zone of the IANA database, as ICU knows it. Besides the names of
+ * `Intl.supportedValuesOf('timeZone')` these are its links, such as Asia/Kolkata; an offset is no name.
+ */
+export function isTimeZone(name: string): boolean {
+  if (!/^[A-Za-z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+){0,2}$/.test(name)) {
+    return false;
+  }
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}

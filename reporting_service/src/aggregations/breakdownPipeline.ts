@@ -1,0 +1,77 @@
+import type { PropertyValue } from '@analytics/shared/eventProperties';
+import type { PipelineStage } from 'mongoose';
+import { type EventSelection, escapePattern, matchEvents } from './matchEvents.ts';
+
+export interface BreakdownPage {
+  /** The field of the stored event. */
+  field: string;
+  limit: number;
+  offset: number;
+  /** Only values that contain this text. */
+  search?: string | undefined;
+}
+
+/** The one document that the pipeline returns. A facet without any input is an empty array. */
+export interface BreakdownFacets {
+  all_views: { sum: number }[];
+  total: { count: number }[];
+  rows: { value: PropertyValue | null; views: number }[];
+}
+
+/** Counts the views of each value of a field, and gives one page of the values with the most. */
+export function buildBreakdownPipeline(selection: EventSelection, page: BreakdownPage): PipelineStage[] {
+  return [matchEvents(selection), groupByValue(page.field), pageFacets(page)];
+}
+
+/** An event without the field counts as one whose value is null. */
+function groupByValue(field: string): PipelineStage.Group {
+  return { $group: { _id: { $ifNull: [`$${field}`, null] }, views: { $sum: 1 } } };
+}
+
+function pageFacets({ search, limit, offset }: BreakdownPage): PipelineStage.Facet {
+  const found: PipelineStage.FacetPipelineStage[] =
+    search === undefined ? [] : [{ $match: { _id: { $regex: escapePattern(search) } } }];
+  return {
+    $facet: {
+      all_views: [{ $group: { _id: null, sum: { $sum: '$views' } } }],
+      total: [...found, { $count: 'count' }],
+      rows: [
+        ...found,
+        { $sort: { views: -1, _id: 1 } },
+        { $skip: offset },
+        { $limit: limit },
+        { $project: { _id: 0, value: '$_id', views: 1 } },
+      ],
+    },
+  };
+}
+
+/** What the second pipeline returns for each value that any user has. */
+export interface ValueUsers {
+  _id: PropertyValue | null;
+  unique_users: number;
+}
+
+/** Counts the distinct users of each of some values. */
+export function buildValueUsersPipeline(
+  selection: EventSelection,
+  field: string,
+  values: readonly (PropertyValue | null)[],
+): PipelineStage[] {
+  return [
+    matchEvents(selection),
+    groupByValueAndUser(field, values),
+    { $match: { '_id.user': { $ne: null } } },
+    { $group: { _id: '$_id.value', unique_users: { $sum: 1 } } },
+  ];
+}
+
+/**
+ * The other values share one group, without a user. A match would leave them out earlier and cost more: no index can answer it
+ * beside the selection's, and looking up the values with the most views would fetch most of the documents.
+ */
+function groupByValueAndUser(field: string, values: readonly (PropertyValue | null)[]): PipelineStage.Group {
+  const value = { $ifNull: [`$${field}`, null] };
+  const isWanted = { $in: [value, { $literal: values }] };
+  return { $group: { _id: { $cond: [isWanted, { value, user: '$user_id' }, null] } } };
+}

@@ -1,0 +1,43 @@
+import type { FilterQuery } from '@analytics/shared/stats';
+import type { PipelineStage } from 'mongoose';
+import type { Span } from '../timeRange.ts';
+
+/** Which events a report counts. */
+export interface EventSelection extends FilterQuery {
+  site_id: string;
+  /** Absent: all time. */
+  span?: Span | undefined;
+}
+
+/** The first stage of every report: a site's events of a time that pass every filter. */
+export function matchEvents({ site_id, span, ...filters }: EventSelection): PipelineStage.Match {
+  return {
+    $match: {
+      site_id,
+      ...(span && { timestamp: { $gte: new Date(span.startMs), $lt: new Date(span.endMs) } }),
+      ...matchFilters(filters),
+    },
+  };
+}
+
+function matchFilters({
+  path,
+  path_prefix,
+  event_type,
+  referrer_host,
+}: FilterQuery): Record<string, unknown> {
+  const pathConditions = [
+    ...(path === undefined ? [] : [{ path }]),
+    ...(path_prefix === undefined ? [] : [{ path: { $regex: `^${escapePattern(path_prefix)}` } }]),
+  ];
+  return {
+    ...(event_type !== undefined && { event_type }),
+    ...(referrer_host !== undefined && { referrer_host }),
+    ...(pathConditions.length > 0 && { $and: pathConditions }),
+  };
+}
+
+/** Makes a text match itself and nothing else in a pattern of PCRE, which MongoDB speaks. */
+export function escapePattern(literal: string): string {
+  return literal.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+}

@@ -1,0 +1,54 @@
+import type { PipelineStage } from 'mongoose';
+import type { Span } from '../timeRange.ts';
+import { type EventSelection, matchEvents } from './matchEvents.ts';
+
+/** What the pipeline returns for each step in which anything happened, in any order. */
+export interface StepCounts {
+  /** The step's place in the list that the pipeline was built from. */
+  _id: number;
+  views: number;
+  unique_users: number;
+}
+
+/** Counts the views and the distinct users of each of some steps, which follow each other without a gap. */
+export function buildTimeseriesPipeline(selection: EventSelection, steps: readonly Span[]): PipelineStage[] {
+  return [matchEvents(selection), groupByStepAndUser(steps), sumUpSteps()];
+}
+
+function groupByStepAndUser(steps: readonly Span[]): PipelineStage.Group {
+  return {
+    $group: {
+      _id: { step: findStep(steps, 0, steps.length - 1), user: '$user_id' },
+      views: { $sum: 1 },
+    },
+  };
+}
+
+/**
+ * The expression that finds an event's step by halving. The steps' ends come from here, so that MongoDB's own table of time
+ * zones, which may be another edition, decides nothing.
+ */
+function findStep(steps: readonly Span[], first: number, last: number): unknown {
+  if (first === last) {
+    return { $literal: first };
+  }
+  const middle = Math.ceil((first + last) / 2);
+  const start = new Date(steps[middle]?.startMs ?? 0);
+  return {
+    $cond: [
+      { $lt: ['$timestamp', start] },
+      findStep(steps, first, middle - 1),
+      findStep(steps, middle, last),
+    ],
+  };
+}
+
+function sumUpSteps(): PipelineStage.Group {
+  return {
+    $group: {
+      _id: '$_id.step',
+      views: { $sum: '$views' },
+      unique_users: { $sum: { $cond: [{ $eq: ['$_id.user', null] }, 0, 1] } },
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import type { Realtime, RealtimeQuery } from '@analytics/shared/stats';
+import { buildTimeseriesPipeline, type StepCounts } from '../aggregations/timeseriesPipeline.ts';
+import { buildTotalsPipeline, type EventTotals } from '../aggregations/totalsPipeline.ts';
+import type { EventReader } from '../eventReader.ts';
+import { formatLocal } from '../timeRange.ts';
+
+const MINUTE_MS = 60_000;
+const MINUTES = 30;
+const ACTIVE_MINUTES = 5;
+
+export type ReadRealtime = (query: RealtimeQuery) => Promise<Realtime>;
+
+/**
+ * Makes the report behind `GET /stats/realtime`. Its last minute is the one that is running, so that what has just happened
+ * is in it; what lies in the future is not.
+ */
+export function createRealtime({ aggregate }: EventReader, now: () => number): ReadRealtime {
+  return async function readRealtime({ site_id, ...filters }) {
+    const asOfMs = now();
+    const endMs = asOfMs + 1;
+    const lastMinuteMs = Math.floor(asOfMs / MINUTE_MS) * MINUTE_MS;
+    const steps = Array.from({ length: MINUTES }, (_, index) => {
+      const startMs = lastMinuteMs - (MINUTES - 1 - index) * MINUTE_MS;
+      return { startMs, endMs: Math.min(startMs + MINUTE_MS, endMs) };
+    });
+    const startMs = lastMinuteMs - (MINUTES - 1) * MINUTE_MS;
+    const activeStartMs = asOfMs - ACTIVE_MINUTES * MINUTE_MS;
+    const [[active], counts] = await Promise.all([
+      aggregate<EventTotals>(
+        buildTotalsPipeline({ site_id, span: { startMs: activeStartMs, endMs }, ...filters }),
+      ),
+      aggregate<StepCounts>(
+        buildTimeseriesPipeline({ site_id, span: { startMs, endMs }, ...filters }, steps),
+      ),
+    ]);
+    const byStep = new Map(counts.map((each) => [each._id, each]));
+    return {
+      meta: {
+        site_id,
+        from: formatLocal(startMs, 'UTC'),
+        to: formatLocal(asOfMs, 'UTC'),
+        tz: 'UTC',
+        as_of: new Date(asOfMs).toISOString(),
+        source: 'live',
+      },
+      active_users: active?.unique_users ?? 0,
+      views: active?.views ?? 0,
+      minutes: steps.map((step, index) => ({
+        start: formatLocal(step.startMs, 'UTC'),
+        views: byStep.get(index)?.views ?? 0,
+        active_users: byStep.get(index)?.unique_users ?? 0,
+      })),
+    };
+  };
+}

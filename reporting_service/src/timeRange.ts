@@ -1,0 +1,94 @@
+import type { Period, RangeQuery } from '@analytics/shared/stats';
+import { Temporal } from 'temporal-polyfill';
+
+/** Some local days, the first and the last included. */
+export interface DayRange {
+  firstDay: Temporal.PlainDate;
+  lastDay: Temporal.PlainDate;
+}
+
+/** What a report is of. */
+export interface TimeRange {
+  tz: string;
+  /** Absent: all time. */
+  days?: DayRange;
+}
+
+/** A stretch of time, in milliseconds since 1970; its end is not part of it. */
+export interface Span {
+  startMs: number;
+  endMs: number;
+}
+
+/** Turns the parameters of a query into local days. `nowMs` decides what today is. */
+export function resolveRange({ date, from, to, period, tz = 'UTC' }: RangeQuery, nowMs: number): TimeRange {
+  if (date !== undefined) {
+    return { tz, days: toDayRange(date, date) };
+  }
+  if (from !== undefined && to !== undefined) {
+    return { tz, days: toDayRange(from, to) };
+  }
+  if (period === undefined || period === 'all') {
+    return { tz };
+  }
+  const today = Temporal.Instant.fromEpochMilliseconds(nowMs).toZonedDateTimeISO(tz).toPlainDate();
+  return { tz, days: resolvePeriod(period, today) };
+}
+
+/** The time from the first day's first moment to the last day's last one. All time has no bounds. */
+export function toSpan({ tz, days }: TimeRange): Span | undefined {
+  return (
+    days && {
+      startMs: findDayStart(days.firstDay, tz),
+      endMs: findDayStart(days.lastDay.add({ days: 1 }), tz),
+    }
+  );
+}
+
+/** The first moment of a local day: not always midnight, where clocks are put forward at midnight. */
+export function findDayStart(day: Temporal.PlainDate, tz: string): number {
+  return day.toZonedDateTime(tz).epochMilliseconds;
+}
+
+/** ISO 8601 with the offset that the zone has then. */
+export function formatLocal(timeMs: number, tz: string): string {
+  return Temporal.Instant.fromEpochMilliseconds(timeMs)
+    .toZonedDateTimeISO(tz)
+    .toString({ timeZoneName: 'never', smallestUnit: 'second' });
+}
+
+function toDayRange(first: string, last: string): DayRange {
+  return { firstDay: Temporal.PlainDate.from(first), lastDay: Temporal.PlainDate.from(last) };
+}
+
+/** The days of a period. All but `yesterday` end today; the months and the year begin with their first day. */
+function resolvePeriod(period: Exclude<Period, 'all'>, today: Temporal.PlainDate): DayRange {
+  switch (period) {
+    case 'today':
+      return { firstDay: today, lastDay: today };
+    case 'yesterday': {
+      const yesterday = today.subtract({ days: 1 });
+      return { firstDay: yesterday, lastDay: yesterday };
+    }
+    case '7d':
+    case '30d':
+    case '90d':
+      return { firstDay: today.subtract({ days: Number.parseInt(period, 10) - 1 }), lastDay: today };
+    case '12mo':
+      return { firstDay: today.with({ day: 1 }).subtract({ months: 11 }), lastDay: today };
+    case 'year':
+      return { firstDay: today.with({ month: 1, day: 1 }), lastDay: today };
+  }
+}
+
+/**
+ * The range before one, for a comparison: as many days right before it, or the same days of the year before. The 29th of
+ * February is compared with the 28th.
+ */
+export function findPrevious({ firstDay, lastDay }: DayRange, by: 'period' | 'year'): DayRange {
+  if (by === 'year') {
+    return { firstDay: firstDay.subtract({ years: 1 }), lastDay: lastDay.subtract({ years: 1 }) };
+  }
+  const days = firstDay.until(lastDay).days + 1;
+  return { firstDay: firstDay.subtract({ days }), lastDay: firstDay.subtract({ days: 1 }) };
+}
