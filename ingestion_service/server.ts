@@ -1,3 +1,4 @@
+import { collectGarbageEarly } from '@analytics/shared/collectGarbageEarly';
 import { readEnvironment } from '@analytics/shared/config';
 import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { exitWithFatalError, handleFatalErrors } from '@analytics/shared/fatal';
@@ -19,6 +20,7 @@ import { createEventProducer } from './src/queue/eventProducer.ts';
 import { createEventValidator } from './src/utils/validateEvent.ts';
 
 handleFatalErrors('ingestion_service');
+collectGarbageEarly();
 const config = parseConfig(
   readEnvironment({ processEnv: process.env, within: import.meta.dirname, portAlias: 'INGESTION_PORT' }),
 );

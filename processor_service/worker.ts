@@ -1,4 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
+import { collectGarbageEarly } from '@analytics/shared/collectGarbageEarly';
 import { readEnvironment } from '@analytics/shared/config';
 import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { openEventQueue } from '@analytics/shared/eventQueue';
@@ -39,6 +40,7 @@ import { createSuspectJobs } from './src/suspectJobs.ts';
 setFlagsFromString('--always-sparkplug');
 
 handleFatalErrors('processor_service');
+collectGarbageEarly();
 const config = parseConfig(
   readEnvironment({ processEnv: process.env, within: import.meta.dirname, portAlias: 'PROCESSOR_PORT' }),
 );
