@@ -4,6 +4,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import { withTimeout } from '@analytics/shared/withTimeout';
+
+/** A service that does not listen by then hangs. */
+const LISTEN_TIMEOUT_MS = 30_000;
 
 const rootFolder = join(import.meta.dirname, '..');
 
@@ -59,7 +63,7 @@ export async function startService(name: string, entry: string, stack: TestStack
   stack.register(stop);
 
   const log: Record<string, unknown>[] = [];
-  const port = await new Promise<number>((resolve, reject) => {
+  const listening = new Promise<number>((resolve, reject) => {
     createInterface(child.stdout).on('line', (line) => {
       const entry = JSON.parse(line) as Record<string, unknown>;
       log.push(entry);
@@ -69,6 +73,7 @@ export async function startService(name: string, entry: string, stack: TestStack
     });
     child.once('exit', (code) => reject(new Error(`${name} ended with exit code ${code}`)));
   });
+  const port = await withTimeout(listening, LISTEN_TIMEOUT_MS);
   return { url: `http://127.0.0.1:${port}`, process: child, log, stop };
 }
 

@@ -4,6 +4,7 @@ import { createEventId, type EventJob } from '@analytics/shared/event';
 import { beforeEach, expect, test } from 'vitest';
 import { createDeadLetterCommands } from '../src/deadLetterCommands.ts';
 import { createDeadLetters } from '../src/deadLetters.ts';
+import { createEvent } from './createEvent.ts';
 import { openQueue, openStore, startConsumer } from './startConsumer.ts';
 
 const stack = useTestStack();
@@ -33,17 +34,6 @@ beforeEach(async () => {
   isConfirmed = true;
 });
 
-function createEvent(site_id: string): EventJob {
-  return {
-    _id: createEventId(),
-    site_id,
-    event_type: 'page_view',
-    path: '/',
-    user_id: null,
-    timestamp: '2025-11-12T19:30:01Z',
-  };
-}
-
 async function keep(event: EventJob, reason: string, failedAt: string): Promise<void> {
   await createDeadLetters(DeadLetter, () => new Date(failedAt)).keep([{ event, reason }], {
     id: '7',
@@ -52,7 +42,11 @@ async function keep(event: EventJob, reason: string, failedAt: string): Promise<
 }
 
 async function keepThree() {
-  const [a, b, c] = [createEvent('a'), createEvent('b'), createEvent('a')];
+  const [a, b, c] = [
+    createEvent({ site_id: 'a' }),
+    createEvent({ site_id: 'b' }),
+    createEvent({ site_id: 'a' }),
+  ];
   await keep(a, 'too large (BSON)', '2025-11-12T10:00:00Z');
   await keep(b, 'Document failed validation', '2025-11-12T11:00:00Z');
   await keep(c, 'Document failed validation', '2025-11-12T12:00:00Z');
@@ -131,7 +125,7 @@ test('what is not confirmed changes nothing', async () => {
 });
 
 test('a letter that failed again while it was replayed stays', async () => {
-  const event = createEvent('a');
+  const event = createEvent({ site_id: 'a' });
   await keep(event, 'first', '2025-11-12T10:00:00Z');
   const slowQueue = {
     add: async (...args: Parameters<typeof queue.add>) => {
@@ -159,7 +153,7 @@ test('a letter that failed again while it was replayed stays', async () => {
 });
 
 test('a raw letter is replayed under its own _id if it could be an event, and left alone if it could not', async () => {
-  const { _id, ...input } = createEvent('raw');
+  const { _id, ...input } = createEvent({ site_id: 'raw' });
   await createDeadLetters(DeadLetter).keep(
     [
       { _id, raw: JSON.stringify(input), reason: 'mended since' },

@@ -1,6 +1,6 @@
 import { startOwnMongo } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
-import { createEventId, type EventJob } from '@analytics/shared/event';
+import type { EventJob } from '@analytics/shared/event';
 import { createLogger } from '@analytics/shared/logger';
 import { createMongoConnection } from '@analytics/shared/mongo';
 import { Types } from 'mongoose';
@@ -9,6 +9,7 @@ import { parseConfig } from '../src/config/config.ts';
 import { buildIndexes, connectDatabase } from '../src/config/db.ts';
 import { createEventStore } from '../src/eventStore.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
+import { createEvent } from './createEvent.ts';
 
 const stack = useTestStack();
 const server = await startOwnMongo(['--setParameter', 'enableTestCommands=1']);
@@ -35,17 +36,6 @@ function failNextInsert(data: Record<string, unknown>) {
 }
 
 afterEach(() => admin.command({ configureFailPoint: 'failCommand', mode: 'off' }));
-
-function createEvent(path = '/'): EventJob {
-  return {
-    _id: createEventId(),
-    site_id: 's',
-    event_type: 'page_view',
-    path,
-    user_id: null,
-    timestamp: '2025-11-12T19:30:01Z',
-  };
-}
 
 test('a referrer is stored with its host, properties as they are, and nothing of them where there is none', async () => {
   const plain = createEvent();
@@ -83,7 +73,7 @@ test('a referrer is stored with its host, properties as they are, and nothing of
 test('the outcome of each event of a write is told in their order', async () => {
   const [good, refused, duplicate, other] = [
     createEvent(),
-    createEvent('/refused'),
+    createEvent({ path: '/refused' }),
     createEvent(),
     createEvent(),
   ];
@@ -129,7 +119,9 @@ test('a write counts only when a majority has it in its journal', async () => {
 
 test('events that are too many for one command are all stored, and told in their order', async () => {
   const [first, last] = [createEvent(), createEvent()];
-  const others = Array.from({ length: 19_998 }, (_, index) => createEvent(`/${index}`.padEnd(2048, 'ñ')));
+  const others = Array.from({ length: 19_998 }, (_, index) =>
+    createEvent({ path: `/${index}`.padEnd(2048, 'ñ') }),
+  );
   await store.storeEvents([first, last]);
 
   const outcomes = await store.storeEvents([first, ...others, last]);

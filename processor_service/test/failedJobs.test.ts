@@ -1,12 +1,12 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { createEventId, type EventJob } from '@analytics/shared/event';
 import { eventJobOptions, INGEST_BATCH_JOB, INGEST_EVENT_JOB } from '@analytics/shared/eventQueue';
 import { createLogger } from '@analytics/shared/logger';
 import { closeRedis, createWorkerRedis } from '@analytics/shared/redis';
 import { UnrecoverableError } from 'bullmq';
 import { expect, test } from 'vitest';
 import { startFailedJobSweep } from '../src/failedJobs.ts';
+import { createEvent } from './createEvent.ts';
 import { openQueue, openStore, startConsumer } from './startConsumer.ts';
 
 const stack = useTestStack();
@@ -22,17 +22,6 @@ const sweep = startFailedJobSweep({
   logger: createLogger({ name: 'processor_service', level: 'silent', isPretty: false }),
 });
 stack.register(() => sweep.close());
-
-function createEvent(): EventJob {
-  return {
-    _id: createEventId(),
-    site_id: 's',
-    event_type: 'page_view',
-    path: '/',
-    user_id: null,
-    timestamp: '2025-11-12T19:30:01Z',
-  };
-}
 
 test('of a job that failed for good, what is not stored goes to the dead letters, and the job goes', async () => {
   const [stored, lost] = [createEvent(), createEvent()];

@@ -1,6 +1,6 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { createEventId, type EventJob } from '@analytics/shared/event';
+import type { EventJob } from '@analytics/shared/event';
 import { INGEST_BATCH_JOB, INGEST_EVENT_JOB } from '@analytics/shared/eventQueue';
 import { createLogger } from '@analytics/shared/logger';
 import { closeRedis, createWorkerRedis } from '@analytics/shared/redis';
@@ -8,6 +8,7 @@ import type { Queue } from 'bullmq';
 import { expect, test } from 'vitest';
 import type { ProcessJob } from '../src/processJob.ts';
 import { createSuspectJobs } from '../src/suspectJobs.ts';
+import { createEvent } from './createEvent.ts';
 import { openQueue, openStore, startConsumer } from './startConsumer.ts';
 
 const stack = useTestStack();
@@ -16,17 +17,6 @@ const { Event, DeadLetter, deadLetters, processJob } = await openStore(stack);
 const redis = createWorkerRedis(stack);
 stack.register(() => closeRedis(redis));
 const logger = createLogger({ name: 'processor_service', level: 'silent', isPretty: false });
-
-function createEvent(): EventJob {
-  return {
-    _id: createEventId(),
-    site_id: 's',
-    event_type: 'page_view',
-    path: '/',
-    user_id: null,
-    timestamp: '2025-11-12T19:30:01Z',
-  };
-}
 
 /** Queues a job that was left by so many workers that died. `stc` is where BullMQ counts that. */
 async function addLeftJob(name: string, data: unknown, stalledCount: number): Promise<void> {
@@ -44,8 +34,8 @@ const isQueueEmpty = async () =>
   (await queue.getJobCountByTypes('wait', 'active', 'delayed', 'failed')) === 0;
 
 test('of the jobs that a dead worker left, one at a time is in the hands of the next; others go on beside it', async () => {
-  const left = Array.from({ length: 10 }, createEvent);
-  const others = Array.from({ length: 10 }, createEvent);
+  const left = Array.from({ length: 10 }, () => createEvent());
+  const others = Array.from({ length: 10 }, () => createEvent());
   const leftIds = new Set(left.map(({ _id }) => _id));
   const inHand = { left: 0, others: 0 };
   const most = { left: 0, others: 0 };
@@ -92,7 +82,7 @@ test('a batch that was left twice is taken apart: its events are stored, what is
 });
 
 test('a batch that could not be taken apart whole is taken apart again; nothing is stored twice', async () => {
-  const events = Array.from({ length: 4 }, createEvent);
+  const events = Array.from({ length: 4 }, () => createEvent());
   await addLeftJob(INGEST_BATCH_JOB, { events }, 2);
   let tries = 0;
 

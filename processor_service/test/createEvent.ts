@@ -1,0 +1,14 @@
+import { createEventId, type EventJob } from '@analytics/shared/event';
+
+/** An event of its own identity, as the queue carries it. */
+export function createEvent(change: Partial<EventJob> = {}): EventJob {
+  return {
+    _id: createEventId(),
+    site_id: 's',
+    event_type: 'page_view',
+    path: '/',
+    user_id: null,
+    timestamp: '2025-11-12T19:30:01Z',
+    ...change,
+  };
+}
