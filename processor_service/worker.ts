@@ -23,8 +23,9 @@ import {
 import { describeRisks, watchRedisDurability } from '@analytics/shared/redisDurability';
 import { createShutdown } from '@analytics/shared/shutdown';
 import { createApp } from './src/app.ts';
+import { prepareCollections } from './src/config/collections.ts';
 import { parseConfig } from './src/config/config.ts';
-import { buildIndexes, connectDatabase } from './src/config/db.ts';
+import { connectDatabase } from './src/config/db.ts';
 import { createDeadLetters } from './src/deadLetters.ts';
 import { createEventConsumer } from './src/eventConsumer.ts';
 import { createEventStore } from './src/eventStore.ts';
@@ -33,6 +34,9 @@ import { groupWrites } from './src/groupWrites.ts';
 import { createDeadLetterModel } from './src/models/DeadLetter.model.ts';
 import { createEventModel } from './src/models/Event.model.ts';
 import { createProcessJob } from './src/processJob.ts';
+import { createEventMarks } from './src/rollup/eventMarks.ts';
+import { createRollups } from './src/rollup/rollups.ts';
+import { startRollupSchedule } from './src/rollup/rollupSchedule.ts';
 import { createSuspectJobs } from './src/suspectJobs.ts';
 
 // A worker often starts with a queue to work off, and V8 interprets a function many times before it compiles it. Compiled at
@@ -103,11 +107,12 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
   const Event = createEventModel(connection);
   const DeadLetter = createDeadLetterModel(connection);
   await connectDatabase(connection, config, signal);
-  await buildIndexes([Event, DeadLetter], signal, logger);
-  if (signal.aborted) {
+  await prepareCollections(connection, [Event, DeadLetter], signal, logger);
+  if (signal.aborted || connection.db === undefined) {
     return undefined;
   }
-  const store = createEventStore(Event);
+  const rollups = createRollups(connection.db, Event.collection.collectionName);
+  const store = createEventStore(Event, createEventMarks(rollups.marks));
   const deadLetters = createDeadLetters(DeadLetter);
   const queueNames = { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX };
   const queue = openEventQueue(redis, queueNames);
@@ -123,6 +128,7 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
     onJobFailed: sweep.request,
     logger,
   });
+  const schedule = await startRollupSchedule({ redis, ...queueNames, rollUp: rollups.rollUp, logger });
   isTakingJobs = true;
   logger.info(
     { queue: config.QUEUE_NAME, concurrency: config.WORKER_CONCURRENCY },
@@ -131,6 +137,7 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
   return {
     close: async () => {
       await consumer.close();
+      await schedule.close();
       await sweep.close();
       await queue.close();
     },

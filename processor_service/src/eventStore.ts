@@ -2,6 +2,7 @@ import { countTextUnits, type EventJob, findHost } from '@analytics/shared/event
 import type { EventModel, EventRecord } from '@analytics/shared/eventModel';
 import { withTimeout } from '@analytics/shared/withTimeout';
 import { mongo, Types } from 'mongoose';
+import type { EventMarks } from './rollup/eventMarks.ts';
 
 /** What became of one event of a write. A rejected one is one that MongoDB will never take. */
 export type StoreOutcome = 'stored' | 'duplicate' | { rejected: string };
@@ -67,15 +68,25 @@ interface InsertReply {
 }
 
 /** Writes events with one unordered insert, so that one event's failure is not its neighbours'. */
-export function createEventStore(Event: EventModel, now: () => Date = () => new Date()): EventStore {
+export function createEventStore(
+  Event: EventModel,
+  { markBefore }: EventMarks,
+  now: () => Date = () => new Date(),
+): EventStore {
+  /** The whole of it is tried again if any step fails, so that no event is stored in an hour that nobody marked. */
+  async function store(records: EventRecord[]): Promise<StoreOutcome[]> {
+    const markAfter = await withTimeout(markBefore(records), WRITE_TIMEOUT_MS);
+    const reply = await withTimeout(insert(Event, records), WRITE_TIMEOUT_MS);
+    await withTimeout(markAfter(), WRITE_TIMEOUT_MS);
+    return readOutcomes(reply, records.length);
+  }
+
   return {
     storeEvents: async (events) => {
       const storedAt = now();
       const outcomes: StoreOutcome[] = [];
       for (const part of splitBySize(events)) {
-        const records = part.map((event) => toRecord(event, storedAt));
-        const reply = await withTimeout(insert(Event, records), WRITE_TIMEOUT_MS);
-        outcomes.push(...readOutcomes(reply, part.length));
+        outcomes.push(...(await store(part.map((event) => toRecord(event, storedAt)))));
       }
       return outcomes;
     },
@@ -123,6 +134,8 @@ async function insert(Event: EventModel, documents: EventRecord[]): Promise<Inse
     insert: Event.collection.collectionName,
     documents,
     ordered: false,
+    // Nobody waits for it any longer, and the marks of its hours may ripen.
+    maxTimeMS: WRITE_TIMEOUT_MS,
     // A command takes nothing from its connection by itself.
     writeConcern: { w, j: journal },
   });

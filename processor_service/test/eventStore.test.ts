@@ -5,11 +5,14 @@ import { createLogger } from '@analytics/shared/logger';
 import { createMongoConnection } from '@analytics/shared/mongo';
 import { Types } from 'mongoose';
 import { afterEach, expect, test } from 'vitest';
+import { prepareCollections } from '../src/config/collections.ts';
 import { parseConfig } from '../src/config/config.ts';
-import { buildIndexes, connectDatabase } from '../src/config/db.ts';
+import { connectDatabase } from '../src/config/db.ts';
 import { createEventStore } from '../src/eventStore.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
+import { createEventMarks } from '../src/rollup/eventMarks.ts';
 import { createEvent } from './createEvent.ts';
+import { openRollups } from './openRollups.ts';
 
 const stack = useTestStack();
 const server = await startOwnMongo(['--setParameter', 'enableTestCommands=1']);
@@ -23,7 +26,7 @@ await connectDatabase(
   parseConfig({ MONGO_URI: `mongodb://127.0.0.1:${server.port}/analytics` }),
   signal,
 );
-const store = createEventStore(Event);
+const store = createEventStore(Event, createEventMarks(openRollups(connection).marks));
 const admin = connection.getClient().db('admin');
 
 /** Makes MongoDB fail at its next insert, as its own tests do. */
@@ -140,7 +143,7 @@ test('an index that somebody made with other options is left as it is and does n
   await Event.collection.dropIndexes();
   await Event.collection.createIndex({ timestamp: 1 }, { expireAfterSeconds: 86_400 * 365 * 50 });
 
-  await buildIndexes([Event], signal, logger as never);
+  await prepareCollections(connection, [Event], signal, logger as never);
 
   expect(told).toEqual([expect.stringMatching(/^an index is left as it is: /)]);
 });

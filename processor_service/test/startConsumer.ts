@@ -4,8 +4,9 @@ import { createLogger } from '@analytics/shared/logger';
 import { createMongoConnection } from '@analytics/shared/mongo';
 import { closeRedis, createWorkerRedis } from '@analytics/shared/redis';
 import type { Queue } from 'bullmq';
+import { prepareCollections } from '../src/config/collections.ts';
 import { parseConfig } from '../src/config/config.ts';
-import { buildIndexes, connectDatabase } from '../src/config/db.ts';
+import { connectDatabase } from '../src/config/db.ts';
 import { createDeadLetters } from '../src/deadLetters.ts';
 import { createEventConsumer } from '../src/eventConsumer.ts';
 import { createEventStore } from '../src/eventStore.ts';
@@ -13,7 +14,9 @@ import { groupWrites } from '../src/groupWrites.ts';
 import { createDeadLetterModel } from '../src/models/DeadLetter.model.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
 import { createProcessJob, type ProcessJob } from '../src/processJob.ts';
+import { createEventMarks } from '../src/rollup/eventMarks.ts';
 import type { SuspectJobs } from '../src/suspectJobs.ts';
+import { openRollups } from './openRollups.ts';
 
 const logger = createLogger({ name: 'processor_service', level: 'silent', isPretty: false });
 
@@ -34,8 +37,9 @@ export async function openStore(stack: TestStack) {
   const DeadLetter = createDeadLetterModel(connection);
   const { signal } = new AbortController();
   await connectDatabase(connection, parseConfig({ MONGO_URI: stack.MONGO_URI }), signal);
-  await buildIndexes([Event, DeadLetter], signal, logger);
-  const store = createEventStore(Event);
+  await prepareCollections(connection, [Event, DeadLetter], signal, logger);
+  const rollups = openRollups(connection);
+  const store = createEventStore(Event, createEventMarks(rollups.marks));
   const deadLetters = createDeadLetters(DeadLetter);
   return {
     Event,

@@ -1,0 +1,126 @@
+import type { mongo } from 'mongoose';
+import type { PropertyValue } from '../eventProperties.ts';
+import type { Granularity } from './buckets.ts';
+
+/** The dimension whose one value, null, every event has: its counts are the totals. */
+export const TOTALS = '';
+
+/** The dimensions of every event; besides them each property is one, `property:KEY`. */
+export const EVENT_DIMENSIONS = ['path', 'event_type', 'referrer_host'] as const;
+
+export type DimensionValue = PropertyValue | null;
+
+/**
+ * Names a part of what is known of one dimension in one bucket. The fields stand in the order of the questions: a question is of
+ * one site and dimension, over buckets that follow each other.
+ */
+export interface RollupKey {
+  /** The site's number. */
+  site: number;
+  dimension: string;
+  granularity: Granularity;
+  start: Date;
+  part: number;
+}
+
+/**
+ * The counts of some values of a dimension, the most views first: a document of `rollups`. A dimension of more values than fit
+ * into one document has several parts. The three arrays run side by side.
+ */
+export interface CountsDocument {
+  _id: RollupKey;
+  /** The server's time before anything was read for it. All parts of one edition have the same. */
+  as_of: Date;
+  /** How many parts there are. */
+  parts: number;
+  /** Present if the bucket has more values than are rolled up; the others are absent then. */
+  has_too_many_values?: true;
+  values: DimensionValue[];
+  views: number[];
+  /** Distinct users of each value. */
+  users: number[];
+  /** The users of each value as encoded sets, if they are small. */
+  user_sets?: mongo.Binary[];
+  /** Where they are large: which of the values each document of `rollup_user_sets` begins with. */
+  chunk_starts?: number[];
+}
+
+/** The users of some of the values of one CountsDocument, in the same order: a document of `rollup_user_sets`. */
+export interface UserSetsDocument {
+  _id: RollupKey & { chunk: number };
+  as_of: Date;
+  user_sets: mongo.Binary[];
+}
+
+/**
+ * A bucket whose rollup does not exist yet or can't be trusted: a document of `rollup_marks`. A mark of an hour holds for its day
+ * and its month, too. A bucket without a mark is rolled up, or nothing happened in it.
+ */
+export interface MarkDocument {
+  _id: { site_id: string; granularity: Granularity; start: Date };
+  /** From when on it may be rolled up, by the server's clock. Each marking makes it later, so that it also tells markings apart. */
+  ripe_at: Date;
+}
+
+/** What is known of a site: a document of `rollup_sites`. */
+export interface SiteDocument {
+  _id: string;
+  /** Stands for the site in the other collections. */
+  number: number;
+  /** How many user numbers were given out. */
+  user_numbers: number;
+  /** Every dimension that was ever rolled up. */
+  dimensions: string[];
+  /** Whether some properties are not among them, because there are too many. */
+  has_more_dimensions: boolean;
+}
+
+/**
+ * Some users of a site and their numbers, side by side: a document of `rollup_users`. A slot holds all users whose names have the
+ * same hash (userSlots.ts), so that thousands are looked up by reading few documents.
+ */
+export interface UserSlotDocument {
+  _id: { site: number; slot: number };
+  users: string[];
+  numbers: number[];
+}
+
+/** A document of `rollup_states`. It says that every event from before the first mark has its hour marked. */
+export interface BaselineDocument {
+  _id: 'baseline';
+  is_complete: boolean;
+  /** How far the marking has come. */
+  site_id?: string;
+  timestamp?: Date;
+}
+
+export interface RollupCollections {
+  rollups: mongo.Collection<CountsDocument>;
+  userSets: mongo.Collection<UserSetsDocument>;
+  marks: mongo.Collection<MarkDocument>;
+  sites: mongo.Collection<SiteDocument>;
+  userSlots: mongo.Collection<UserSlotDocument>;
+  states: mongo.Collection<BaselineDocument>;
+}
+
+/** The names of the collections. */
+export const ROLLUP_COLLECTIONS = {
+  rollups: 'rollups',
+  userSets: 'rollup_user_sets',
+  marks: 'rollup_marks',
+  sites: 'rollup_sites',
+  userSlots: 'rollup_users',
+  states: 'rollup_states',
+} as const satisfies Record<keyof RollupCollections, string>;
+
+/** Names the collections in a database; asks it nothing. */
+export function openRollupCollections(db: mongo.Db): RollupCollections {
+  return {
+    rollups: db.collection(ROLLUP_COLLECTIONS.rollups),
+    userSets: db.collection(ROLLUP_COLLECTIONS.userSets),
+    marks: db.collection(ROLLUP_COLLECTIONS.marks),
+    sites: db.collection(ROLLUP_COLLECTIONS.sites),
+    userSlots: db.collection(ROLLUP_COLLECTIONS.userSlots),
+    states: db.collection(ROLLUP_COLLECTIONS.states),
+  };
+}

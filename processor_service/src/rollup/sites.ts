@@ -1,0 +1,77 @@
+import { EVENT_DIMENSIONS, type RollupCollections, TOTALS } from '@analytics/shared/rollup/rollupCollections';
+import { mongo } from 'mongoose';
+
+/** The most properties of one site that are rolled up. Reports on the others read events. */
+export const MAX_PROPERTY_DIMENSIONS = 100;
+
+const DUPLICATE_KEY = 11000;
+
+export interface RollupSite {
+  readonly number: number;
+  /** Every dimension that is rolled up, the totals first. */
+  readonly dimensions: ReadonlySet<string>;
+  /** Takes a new dimension in, unless there are too many. */
+  admit(dimension: string): boolean;
+  /** Makes known what was taken in, or could not be. Must come before the rollups that show it. */
+  save(): Promise<void>;
+}
+
+/** Finds what is known of a site, and gives it a number if it is new. */
+export async function openSite(
+  { sites }: Pick<RollupCollections, 'sites'>,
+  site_id: string,
+): Promise<RollupSite> {
+  const document = (await sites.findOne({ _id: site_id })) ?? (await createSite(sites, site_id));
+  const dimensions = new Set(document.dimensions);
+  const added = new Set<string>();
+  let hasMore = document.has_more_dimensions;
+  return {
+    number: document.number,
+    dimensions,
+    admit: (dimension) => {
+      if (!dimensions.has(dimension)) {
+        if (dimensions.size >= 1 + EVENT_DIMENSIONS.length + MAX_PROPERTY_DIMENSIONS) {
+          hasMore = true;
+          return false;
+        }
+        dimensions.add(dimension);
+        added.add(dimension);
+      }
+      return true;
+    },
+    save: async () => {
+      if (added.size > 0 || hasMore !== document.has_more_dimensions) {
+        await sites.updateOne(
+          { _id: site_id },
+          { $addToSet: { dimensions: { $each: [...added] } }, $max: { has_more_dimensions: hasMore } },
+        );
+      }
+    },
+  };
+}
+
+/** Numbers follow each other. Two that ask at once meet the unique index on them, and the later one asks again. */
+async function createSite(sites: RollupCollections['sites'], site_id: string) {
+  for (;;) {
+    const [last] = await sites.find().sort({ number: -1 }).limit(1).toArray();
+    const document = {
+      _id: site_id,
+      number: (last?.number ?? 0) + 1,
+      user_numbers: 0,
+      dimensions: [TOTALS, ...EVENT_DIMENSIONS],
+      has_more_dimensions: false,
+    };
+    try {
+      await sites.insertOne(document);
+      return document;
+    } catch (error) {
+      if (!(error instanceof mongo.MongoServerError && error.code === DUPLICATE_KEY)) {
+        throw error;
+      }
+      const found = await sites.findOne({ _id: site_id });
+      if (found) {
+        return found;
+      }
+    }
+  }
+}
