@@ -35,8 +35,8 @@ import { createDeadLetterModel } from './src/models/DeadLetter.model.ts';
 import { createEventModel } from './src/models/Event.model.ts';
 import { createProcessJob } from './src/processJob.ts';
 import { createEventMarks } from './src/rollup/eventMarks.ts';
-import { createRollups } from './src/rollup/rollups.ts';
 import { startRollupSchedule } from './src/rollup/rollupSchedule.ts';
+import { createRollups } from './src/rollup/rollups.ts';
 import { createSuspectJobs } from './src/suspectJobs.ts';
 
 // A worker often starts with a queue to work off, and V8 interprets a function many times before it compiles it. Compiled at

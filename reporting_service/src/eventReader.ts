@@ -2,22 +2,35 @@ import type { DependencyWatch } from '@analytics/shared/dependencyWatch';
 import type { EventModel } from '@analytics/shared/eventModel';
 import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
-import { createUnavailableError } from '@analytics/shared/problem';
-import type { PipelineStage } from 'mongoose';
+import { createUnavailableError, ProblemError } from '@analytics/shared/problem';
+import { openRollupCollections, type RollupCollections } from '@analytics/shared/rollup/rollupCollections';
+import { mongo, type PipelineStage } from 'mongoose';
 
 export interface EventReaderOptions {
   /** How long MongoDB may work on one aggregation, in milliseconds. */
   timeoutMs: number;
-  /** How many aggregations may run at once. As many more may wait; past that they are refused. */
+  /** How many reports may be worked on at once. As many more may wait; past that they are refused. */
   maxConcurrent: number;
   /** Knows whether MongoDB answers. */
   mongoWatch: Pick<DependencyWatch, 'isUp' | 'whileUp'>;
   logger: Logger;
 }
 
-export interface EventReader {
-  /** @throws ProblemError 503 if MongoDB could not answer in time, or too many reports are asked for at once. */
+/** What a report is made from. */
+export interface ReportSource {
+  /** Asks the events themselves. */
   aggregate<Result>(pipeline: PipelineStage[]): Promise<Result[]>;
+  /** What the processor has counted. */
+  rollups: RollupCollections;
+}
+
+export interface EventReader {
+  /**
+   * Does the reading of one report, when its turn comes.
+   *
+   * @throws ProblemError 503 if MongoDB could not answer in time, or too many reports are asked for at once.
+   */
+  read<Report>(makeReport: (source: ReportSource) => Promise<Report>): Promise<Report>;
 }
 
 /** Opens the reading end of the stored events. */
@@ -47,16 +60,29 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
     }
   }
 
+  function openSource(): ReportSource {
+    const { db } = Event.db;
+    if (db === undefined) {
+      throw new mongo.MongoNotConnectedError('The connection to MongoDB was not opened yet.');
+    }
+    return {
+      aggregate: <Result>(pipeline: PipelineStage[]) =>
+        Event.aggregate<Result>(pipeline).option({ maxTimeMS: timeoutMs }).allowDiskUse(true).exec(),
+      rollups: openRollupCollections(db),
+    };
+  }
+
   return {
-    aggregate: async <Result>(pipeline: PipelineStage[]) => {
+    read: async (makeReport) => {
       await takeTurn();
       try {
-        const results = await mongoWatch.whileUp(() =>
-          Event.aggregate<Result>(pipeline).option({ maxTimeMS: timeoutMs }).allowDiskUse(true).exec(),
-        );
+        const report = await mongoWatch.whileUp(async () => makeReport(openSource()));
         outageLog.recovered();
-        return results;
+        return report;
       } catch (error) {
+        if (error instanceof ProblemError) {
+          throw error;
+        }
         // That MongoDB is away is the watch's to log; what else can go wrong is this report's.
         if (mongoWatch.isUp) {
           outageLog.failed(error as Error);

@@ -12,8 +12,6 @@ interface Index {
 interface Collection {
   name: string;
   indexes: Index[];
-  /** Whether the documents lie in the order of their `_id`, so that those of one question are read in one go. */
-  isClustered?: boolean;
 }
 
 interface IndexedModel {
@@ -76,8 +74,8 @@ export async function prepareCollections(
 }
 
 const ROLLUPS: Collection[] = [
-  { name: ROLLUP_COLLECTIONS.rollups, indexes: [], isClustered: true },
-  { name: ROLLUP_COLLECTIONS.userSets, indexes: [], isClustered: true },
+  { name: ROLLUP_COLLECTIONS.rollups, indexes: [] },
+  { name: ROLLUP_COLLECTIONS.userSets, indexes: [] },
   { name: ROLLUP_COLLECTIONS.marks, indexes: [{ fields: { ripe_at: 1 } }] },
   { name: ROLLUP_COLLECTIONS.sites, indexes: [{ fields: { number: 1 }, unique: true }] },
   { name: ROLLUP_COLLECTIONS.userSlots, indexes: [] },
@@ -91,14 +89,16 @@ function describeModel({ collection, schema }: IndexedModel): Collection {
   };
 }
 
-async function prepareOne(db: mongo.Db, { name, indexes, isClustered }: Collection, logger: Logger) {
-  const clustered = isClustered ? { clusteredIndex: { key: { _id: 1 }, unique: true } } : {};
+async function prepareOne(db: mongo.Db, { name, indexes }: Collection, logger: Logger) {
   const existing = await db.listCollections({ name }, { nameOnly: true }).toArray();
   if (existing.length === 0) {
-    await makeCompressed((storage) => db.createCollection(name, { ...clustered, ...storage }), logger);
+    await makeCompressed((storage) => db.createCollection(name, storage), logger);
   }
   for (const { fields, ...options } of indexes) {
-    await makeCompressed((storage) => db.collection(name).createIndex(fields, { ...options, ...storage }), logger);
+    await makeCompressed(
+      (storage) => db.collection(name).createIndex(fields, { ...options, ...storage }),
+      logger,
+    );
   }
 }
 

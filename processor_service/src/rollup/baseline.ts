@@ -59,7 +59,8 @@ export async function takeHours(
     const hour: SiteBucket = { site_id: next.site_id, granularity: 'hour', startMs };
     hours.push(hour);
     const laterOfSite = { site_id: hour.site_id, timestamp: { $gte: new Date(findBucketEnd(hour)) } };
-    next = (await findFrom(events, laterOfSite)) ?? (await findFrom(events, { site_id: { $gt: hour.site_id } }));
+    next =
+      (await findFrom(events, laterOfSite)) ?? (await findFrom(events, { site_id: { $gt: hour.site_id } }));
   }
   return hours;
 }

@@ -6,7 +6,7 @@ import { type BucketCounts, createBucketCounts } from './bucketCounts.ts';
 import type { UserNumbers } from './userNumbers.ts';
 
 /** So many users' names are held before their numbers are looked up, all at once. */
-const USERS_PER_LOOKUP = 20_000;
+const USERS_PER_LOOKUP = 100_000;
 
 /** What the server answers to a group that outgrew a document or the memory it may use. */
 const TOO_LARGE_CODES = new Set<unknown>([

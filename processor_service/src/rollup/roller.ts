@@ -1,5 +1,9 @@
 import { type Bucket, findBucketEnd, GRANULARITIES, listChildren } from '@analytics/shared/rollup/buckets';
-import { type MarkDocument, type RollupCollections, TOTALS } from '@analytics/shared/rollup/rollupCollections';
+import {
+  type MarkDocument,
+  type RollupCollections,
+  TOTALS,
+} from '@analytics/shared/rollup/rollupCollections';
 import type { mongo } from 'mongoose';
 import { countEvents } from './countEvents.ts';
 import type { Marks } from './marks.ts';
@@ -70,7 +74,11 @@ export function createRoller(deps: RollerDeps): Roller {
       const sum = await store.addUp(site.number, dimension, children);
       try {
         if (sum.rows.size > 0 || sum.hasTooManyValues) {
-          const isWritten = await store.write({ site: site.number, ...bucket }, asOf, new Map([[dimension, sum]]));
+          const isWritten = await store.write(
+            { site: site.number, ...bucket },
+            asOf,
+            new Map([[dimension, sum]]),
+          );
           isNewest &&= isWritten;
         }
       } finally {

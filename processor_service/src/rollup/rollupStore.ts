@@ -39,11 +39,7 @@ export interface RollupStore {
    *
    * @returns false if one that was begun at the same time or later is there; it stays.
    */
-  write(
-    bucket: SiteBucketNumber,
-    asOf: Date,
-    dimensions: ReadonlyMap<string, ValueCounts>,
-  ): Promise<boolean>;
+  write(bucket: SiteBucketNumber, asOf: Date, dimensions: ReadonlyMap<string, ValueCounts>): Promise<boolean>;
   /** Adds up what is written of a dimension in some buckets, which follow each other. */
   addUp(site: number, dimension: string, buckets: readonly Bucket[]): Promise<ValueCounts>;
   /** Deletes what is written of a site's buckets from the first one up to a moment. */
@@ -73,7 +69,9 @@ export function createRollupStore({
     const [first, last] = [buckets[0], buckets.at(-1)];
     const found = new Map<number, CountsDocument[]>();
     if (first && last) {
-      const cursor = rollups.find({ _id: between({ site, dimension, ...first }, findBucketEnd(last)) as never });
+      const cursor = rollups.find({
+        _id: between({ site, dimension, ...first }, findBucketEnd(last)) as never,
+      });
       for await (const document of cursor) {
         const startMs = document._id.start.getTime();
         found.set(startMs, [...(found.get(startMs) ?? []), document]);
@@ -96,7 +94,10 @@ export function createRollupStore({
       return;
     }
     for (const chunk of (chunk_starts ?? []).keys()) {
-      const found = await userSets.findOne({ _id: { ...orderKey(_id), chunk } as never, as_of: document.as_of });
+      const found = await userSets.findOne({
+        _id: { ...orderKey(_id), chunk } as never,
+        as_of: document.as_of,
+      });
       if (!found) {
         throw new Error('A rollup names sets of users that are not there. Rebuild the rollups.');
       }

@@ -51,25 +51,36 @@ export function createUserNumbers({
       { returnDocument: 'before' },
     );
     let number = result?.user_numbers ?? 0;
-    const operations = [...groupBySlot(users)].map(([slot, newUsers]) => {
-      const numbers = newUsers.map(() => number++);
-      return {
-        updateOne: {
-          filter: { _id: { site, slot }, users: { $nin: newUsers } },
-          update: { $push: { users: { $each: newUsers }, numbers: { $each: numbers } } },
-          upsert: true,
-        },
-      };
+    const slots = [...groupBySlot(users)].map(([slot, added]) => {
+      return { _id: { site, slot }, users: added, numbers: added.map(() => number++) };
     });
-    for (const some of chunk(operations, SLOTS_PER_COMMAND)) {
-      try {
-        await userSlots.bulkWrite(some, { ordered: false });
-      } catch (error) {
-        // A slot that has one of the users by now fails the filter, so that the upsert tries to make the slot anew.
-        if (!isOnlyDuplicates(error)) {
-          throw error;
+    for (const some of chunk(slots, SLOTS_PER_COMMAND)) {
+      if (await pushUsers(some)) {
+        for (const slot of some) {
+          rememberWanted(slot, slot.users);
         }
       }
+    }
+  }
+
+  /** @returns whether all of them are in their slots now, each with the number meant for it. */
+  async function pushUsers(slots: readonly UserSlotDocument[]): Promise<boolean> {
+    const operations = slots.map(({ _id, users, numbers }) => ({
+      updateOne: {
+        filter: { _id, users: { $nin: users } },
+        update: { $push: { users: { $each: users }, numbers: { $each: numbers } } },
+        upsert: true,
+      },
+    }));
+    try {
+      await userSlots.bulkWrite(operations, { ordered: false });
+      return true;
+    } catch (error) {
+      // A slot that has one of the users by now fails the filter, so that the upsert tries to make the slot anew.
+      if (isOnlyDuplicates(error)) {
+        return false;
+      }
+      throw error;
     }
   }
 
@@ -77,7 +88,8 @@ export function createUserNumbers({
     let missing = await load(site, users);
     while (missing.length > 0) {
       await add(site, missing);
-      missing = await load(site, missing);
+      const unsure = missing.filter((user) => memory.get(site, user) === undefined);
+      missing = await load(site, unsure);
     }
   }
 

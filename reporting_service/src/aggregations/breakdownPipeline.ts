@@ -28,6 +28,17 @@ function groupByValue(field: string): PipelineStage.Group {
   return { $group: { _id: { $ifNull: [`$${field}`, null] }, views: { $sum: 1 } } };
 }
 
+/** What the pipeline of values returns for each value that any event has. */
+export interface ValueViews {
+  _id: PropertyValue | null;
+  views: number;
+}
+
+/** Counts the views of each value of a field, for who adds them to views from elsewhere. */
+export function buildValueViewsPipeline(selection: EventSelection, field: string): PipelineStage[] {
+  return [matchEvents(selection), groupByValue(field)];
+}
+
 function pageFacets({ search, limit, offset }: BreakdownPage): PipelineStage.Facet {
   const found: PipelineStage.FacetPipelineStage[] =
     search === undefined ? [] : [{ $match: { _id: { $regex: escapePattern(search) } } }];
@@ -59,10 +70,26 @@ export function buildValueUsersPipeline(
   values: readonly (PropertyValue | null)[],
 ): PipelineStage[] {
   return [
+    ...buildUsersOfValuesPipeline(selection, field, values),
+    { $group: { _id: '$_id.value', unique_users: { $sum: 1 } } },
+  ];
+}
+
+/** What the third pipeline returns for each user of each of some values. */
+export interface UserOfValue {
+  _id: { value: PropertyValue | null; user: string };
+}
+
+/** Lists the distinct users of each of some values. */
+export function buildUsersOfValuesPipeline(
+  selection: EventSelection,
+  field: string,
+  values: readonly (PropertyValue | null)[],
+): PipelineStage[] {
+  return [
     matchEvents(selection),
     groupByValueAndUser(field, values),
     { $match: { '_id.user': { $ne: null } } },
-    { $group: { _id: '$_id.value', unique_users: { $sum: 1 } } },
   ];
 }
 

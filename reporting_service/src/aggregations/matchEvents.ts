@@ -5,8 +5,8 @@ import type { Span } from '../timeRange.ts';
 /** Which events a report counts. */
 export interface EventSelection extends FilterQuery {
   site_id: string;
-  /** Absent: all time. */
-  span?: Span | undefined;
+  /** Absent: all time. Several must not overlap. */
+  span?: Span | readonly Span[] | undefined;
 }
 
 /** The first stage of every report: a site's events of a time that pass every filter. */
@@ -14,10 +14,21 @@ export function matchEvents({ site_id, span, ...filters }: EventSelection): Pipe
   return {
     $match: {
       site_id,
-      ...(span && { timestamp: { $gte: new Date(span.startMs), $lt: new Date(span.endMs) } }),
+      ...matchTime(span),
       ...matchFilters(filters),
     },
   };
+}
+
+function matchTime(span: EventSelection['span']): Record<string, unknown> {
+  if (span === undefined) {
+    return {};
+  }
+  const conditions = [span].flat().map(({ startMs, endMs }) => ({
+    timestamp: { $gte: new Date(startMs), $lt: new Date(endMs) },
+  }));
+  const [only] = conditions;
+  return only && conditions.length === 1 ? only : { $or: conditions };
 }
 
 function matchFilters({

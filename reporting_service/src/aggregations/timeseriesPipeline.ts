@@ -15,6 +15,17 @@ export function buildTimeseriesPipeline(selection: EventSelection, steps: readon
   return [matchEvents(selection), groupByStepAndUser(steps), sumUpSteps()];
 }
 
+/** What the second pipeline returns for each user of each step. Null stands for all anonymous views of a step. */
+export interface StepUser {
+  _id: { step: number; user: string | null };
+  views: number;
+}
+
+/** Counts the views of each user in each step, for who unites them with users from elsewhere. */
+export function buildStepUsersPipeline(selection: EventSelection, steps: readonly Span[]): PipelineStage[] {
+  return [matchEvents(selection), groupByStepAndUser(steps)];
+}
+
 function groupByStepAndUser(steps: readonly Span[]): PipelineStage.Group {
   return {
     $group: {

@@ -1,20 +1,15 @@
 import { ProblemError } from '@analytics/shared/problem';
 import type { CompareQuery, Comparison, Totals } from '@analytics/shared/stats';
-import type { EventSelection } from '../aggregations/matchEvents.ts';
-import { buildTotalsPipeline, type EventTotals } from '../aggregations/totalsPipeline.ts';
 import type { EventReader } from '../eventReader.ts';
+import { countSteps, type StepsAnswer } from '../rollup/countSteps.ts';
+import { withSnapshot } from '../rollup/withSnapshot.ts';
 import { findPrevious, resolveRange, toSpan } from '../timeRange.ts';
 import { createMeta } from './reportMeta.ts';
 
 export type ReadComparison = (query: CompareQuery) => Promise<Comparison>;
 
 /** Makes the report behind `GET /stats/compare`. */
-export function createComparison({ aggregate }: EventReader, now: () => number): ReadComparison {
-  async function count(selection: EventSelection): Promise<Totals> {
-    const [totals] = await aggregate<EventTotals>(buildTotalsPipeline(selection));
-    return { total_views: totals?.views ?? 0, unique_users: totals?.unique_users ?? 0 };
-  }
-
+export function createComparison({ read }: EventReader, now: () => number): ReadComparison {
   return async function readComparison(query) {
     const { site_id, to_previous, path, path_prefix, event_type, referrer_host } = query;
     const asOfMs = now();
@@ -25,12 +20,21 @@ export function createComparison({ aggregate }: EventReader, now: () => number):
     }
     const filters = { path, path_prefix, event_type, referrer_host };
     const previousRange = { tz, days: findPrevious(days, to_previous) };
-    const [current, previous] = await Promise.all([
-      count({ site_id, span: toSpan(range), ...filters }),
-      count({ site_id, span: toSpan(previousRange), ...filters }),
-    ]);
+    const steps = [range, previousRange].map(toSpan).filter((span) => span !== undefined);
+    const answers = await read((source) =>
+      Promise.all(
+        steps.map((step) =>
+          withSnapshot(source, site_id, step, (snapshot) =>
+            countSteps(source, snapshot, { site_id, filters, steps: [step] }),
+          ),
+        ),
+      ),
+    );
+    const [current, previous] = [toTotals(answers[0]), toTotals(answers[1])];
+    const sources = new Set(answers.map(({ source }) => source));
+    const [only = 'mixed'] = sources;
     return {
-      meta: createMeta(site_id, range, asOfMs),
+      meta: createMeta(site_id, range, asOfMs, sources.size > 1 ? 'mixed' : only),
       current,
       previous,
       change: {
@@ -39,6 +43,11 @@ export function createComparison({ aggregate }: EventReader, now: () => number):
       },
     };
   };
+}
+
+function toTotals(answer: StepsAnswer | undefined): Totals {
+  const [counts] = answer?.counts ?? [];
+  return { total_views: counts?.views ?? 0, unique_users: counts?.unique_users ?? 0 };
 }
 
 function findChange(current: number, previous: number): number | null {

@@ -14,7 +14,7 @@ export type ReadRealtime = (query: RealtimeQuery) => Promise<Realtime>;
  * Makes the report behind `GET /stats/realtime`. Its last minute is the one that is running, so that what has just happened
  * is in it; what lies in the future is not.
  */
-export function createRealtime({ aggregate }: EventReader, now: () => number): ReadRealtime {
+export function createRealtime({ read }: EventReader, now: () => number): ReadRealtime {
   return async function readRealtime({ site_id, ...filters }) {
     const asOfMs = now();
     const endMs = asOfMs + 1;
@@ -25,14 +25,16 @@ export function createRealtime({ aggregate }: EventReader, now: () => number): R
     });
     const startMs = lastMinuteMs - (MINUTES - 1) * MINUTE_MS;
     const activeStartMs = asOfMs - ACTIVE_MINUTES * MINUTE_MS;
-    const [[active], counts] = await Promise.all([
-      aggregate<EventTotals>(
-        buildTotalsPipeline({ site_id, span: { startMs: activeStartMs, endMs }, ...filters }),
-      ),
-      aggregate<StepCounts>(
-        buildTimeseriesPipeline({ site_id, span: { startMs, endMs }, ...filters }, steps),
-      ),
-    ]);
+    const [[active], counts] = await read(({ aggregate }) =>
+      Promise.all([
+        aggregate<EventTotals>(
+          buildTotalsPipeline({ site_id, span: { startMs: activeStartMs, endMs }, ...filters }),
+        ),
+        aggregate<StepCounts>(
+          buildTimeseriesPipeline({ site_id, span: { startMs, endMs }, ...filters }, steps),
+        ),
+      ]),
+    );
     const byStep = new Map(counts.map((each) => [each._id, each]));
     return {
       meta: {

@@ -2,7 +2,12 @@ import type { ReportMeta } from '@analytics/shared/stats';
 import { formatLocal, type TimeRange, toSpan } from '../timeRange.ts';
 
 /** What a report's numbers are of. `asOfMs` is when the reading of them began. */
-export function createMeta(site_id: string, range: TimeRange, asOfMs: number): ReportMeta {
+export function createMeta(
+  site_id: string,
+  range: TimeRange,
+  asOfMs: number,
+  source: ReportMeta['source'],
+): ReportMeta {
   const span = toSpan(range);
   const { tz } = range;
   return {
@@ -11,6 +16,6 @@ export function createMeta(site_id: string, range: TimeRange, asOfMs: number): R
     to: span ? formatLocal(span.endMs, tz) : null,
     tz,
     as_of: new Date(asOfMs).toISOString(),
-    source: 'live',
+    source,
   };
 }

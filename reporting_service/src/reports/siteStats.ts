@@ -1,7 +1,13 @@
-import type { SiteStats, SiteStatsRange, StatsQuery } from '@analytics/shared/stats';
+import type { FilterQuery, SiteStats, SiteStatsRange, StatsQuery } from '@analytics/shared/stats';
 import { buildSiteStatsPipeline, type SiteStatsFacets } from '../aggregations/siteStatsPipeline.ts';
-import type { EventReader } from '../eventReader.ts';
-import { resolveRange, type TimeRange, toSpan } from '../timeRange.ts';
+import type { EventReader, ReportSource } from '../eventReader.ts';
+import { countSteps } from '../rollup/countSteps.ts';
+import { countValues } from '../rollup/countValues.ts';
+import { cover } from '../rollup/coverage.ts';
+import type { RollupSnapshot } from '../rollup/rollupSnapshot.ts';
+import { withSnapshot } from '../rollup/withSnapshot.ts';
+import { resolveRange, type Span, type TimeRange, toSpan } from '../timeRange.ts';
+import { findSpan } from './findSpan.ts';
 
 export interface SiteStatsOptions {
   /** How many paths it names. */
@@ -14,22 +20,68 @@ export type ReadSiteStats = (query: StatsQuery) => Promise<SiteStats & Partial<S
 
 /** Makes the report behind `GET /stats`. */
 export function createSiteStats(
-  { aggregate }: EventReader,
+  { read }: EventReader,
   { topPathsLimit, now }: SiteStatsOptions,
 ): ReadSiteStats {
   return async function readSiteStats(query) {
     const { site_id, date, from, to: _, period, tz, ...filters } = query;
     const range = resolveRange(query, now());
-    const selection = { site_id, span: toSpan(range), ...filters };
-    const [facets] = await aggregate<SiteStatsFacets>(buildSiteStatsPipeline(selection, topPathsLimit));
+    const counts = await read((source) => countSiteStats(source, { site_id, range, filters, topPathsLimit }));
     return {
       site_id,
       date: date ?? null,
       ...([from, period, tz].some((parameter) => parameter !== undefined) && describeRange(range)),
-      total_views: facets?.total_views[0]?.count ?? 0,
-      unique_users: facets?.unique_users[0]?.count ?? 0,
-      top_paths: facets?.top_paths.map(({ path, views }) => ({ path, views })) ?? [],
+      ...counts,
     };
+  };
+}
+
+interface SiteStatsQuestion {
+  site_id: string;
+  range: TimeRange;
+  filters: FilterQuery;
+  topPathsLimit: number;
+}
+
+type SiteStatsCounts = Pick<SiteStats, 'total_views' | 'unique_users' | 'top_paths'>;
+
+async function countSiteStats(source: ReportSource, question: SiteStatsQuestion): Promise<SiteStatsCounts> {
+  const span = await findSpan(source, question.site_id, question.range);
+  return withSnapshot(source, question.site_id, span, (snapshot) =>
+    snapshot && cover(span, snapshot.isRolledUp).buckets.length > 0
+      ? countCovered(source, snapshot, { ...question, span })
+      : countLive(source, question),
+  );
+}
+
+/** Totals and paths, each from its rollups as far as there are any. */
+async function countCovered(
+  source: ReportSource,
+  snapshot: RollupSnapshot,
+  { site_id, filters, topPathsLimit, span }: SiteStatsQuestion & { span: Span },
+): Promise<SiteStatsCounts> {
+  const page = { dimension: 'path', limit: topPathsLimit, offset: 0, hasUsers: false };
+  const [totals, paths] = await Promise.all([
+    countSteps(source, snapshot, { site_id, filters, steps: [span] }),
+    countValues(source, snapshot, { site_id, filters, span, ...page }),
+  ]);
+  return {
+    total_views: totals.counts[0]?.views ?? 0,
+    unique_users: totals.counts[0]?.unique_users ?? 0,
+    top_paths: paths.rows.map(({ value, views }) => ({ path: String(value), views })),
+  };
+}
+
+async function countLive(
+  { aggregate }: ReportSource,
+  { site_id, range, filters, topPathsLimit }: SiteStatsQuestion,
+): Promise<SiteStatsCounts> {
+  const selection = { site_id, span: toSpan(range), ...filters };
+  const [facets] = await aggregate<SiteStatsFacets>(buildSiteStatsPipeline(selection, topPathsLimit));
+  return {
+    total_views: facets?.total_views[0]?.count ?? 0,
+    unique_users: facets?.unique_users[0]?.count ?? 0,
+    top_paths: facets?.top_paths.map(({ path, views }) => ({ path, views })) ?? [],
   };
 }
 

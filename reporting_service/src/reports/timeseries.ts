@@ -1,10 +1,12 @@
 import { ProblemError } from '@analytics/shared/problem';
-import type { Timeseries, TimeseriesQuery } from '@analytics/shared/stats';
+import type { Interval, Timeseries, TimeseriesQuery } from '@analytics/shared/stats';
 import { Temporal } from 'temporal-polyfill';
-import { buildTimeseriesPipeline, type StepCounts } from '../aggregations/timeseriesPipeline.ts';
-import type { EventReader } from '../eventReader.ts';
-import { cutIntoIntervals, estimateIntervals } from '../intervals.ts';
-import { type DayRange, formatLocal, resolveRange, toSpan } from '../timeRange.ts';
+import type { EventReader, ReportSource } from '../eventReader.ts';
+import { cutIntoIntervals, estimateIntervals, type IntervalSpan } from '../intervals.ts';
+import { countSteps } from '../rollup/countSteps.ts';
+import { withSnapshot } from '../rollup/withSnapshot.ts';
+import { type DayRange, formatLocal, resolveRange } from '../timeRange.ts';
+import { findSpanOfAll } from './findSpan.ts';
 import { createMeta } from './reportMeta.ts';
 
 export const MAX_STEPS = 2000;
@@ -12,66 +14,56 @@ export const MAX_STEPS = 2000;
 export type ReadTimeseries = (query: TimeseriesQuery) => Promise<Timeseries>;
 
 /** Makes the report behind `GET /stats/timeseries`. */
-export function createTimeseries({ aggregate }: EventReader, now: () => number): ReadTimeseries {
-  /** All time has its first and its last event's days as its ends. */
-  async function findDaysOfAll(site_id: string, tz: string): Promise<DayRange | undefined> {
-    const first = (direction: 1 | -1) =>
-      aggregate<{ timestamp: Date }>([
-        { $match: { site_id } },
-        { $sort: { site_id: direction, timestamp: direction } },
-        { $limit: 1 },
-        { $project: { _id: 0, timestamp: 1 } },
-      ]);
-    const [[earliest], [latest]] = await Promise.all([first(1), first(-1)]);
-    return earliest && latest
-      ? { firstDay: toDay(earliest.timestamp, tz), lastDay: toDay(latest.timestamp, tz) }
-      : undefined;
-  }
-
+export function createTimeseries({ read }: EventReader, now: () => number): ReadTimeseries {
   return async function readTimeseries(query) {
-    const {
-      site_id,
-      interval,
-      date: _date,
-      from: _from,
-      to: _to,
-      period: _period,
-      tz: _tz,
-      ...filters
-    } = query;
+    const { site_id, interval, path, path_prefix, event_type, referrer_host } = query;
+    const filters = { path, path_prefix, event_type, referrer_host };
     const asOfMs = now();
     const range = resolveRange(query, asOfMs);
     const { tz } = range;
-    const meta = createMeta(site_id, range, asOfMs);
-    const days = range.days ?? (await findDaysOfAll(site_id, tz));
-    if (days === undefined) {
-      return { meta, interval, series: [] };
-    }
-    const isTooLong = () => createTooLongError(interval);
-    if (estimateIntervals(days, interval) > 2 * MAX_STEPS) {
-      throw isTooLong();
-    }
-    const steps = cutIntoIntervals(days, interval, tz);
-    if (steps.length > MAX_STEPS) {
-      throw isTooLong();
-    }
-    const selection = { site_id, span: toSpan({ tz, days }), ...filters };
-    const counts = await aggregate<StepCounts>(buildTimeseriesPipeline(selection, steps));
-    const byStep = new Map(counts.map((each) => [each._id, each]));
-    return {
-      meta,
-      interval,
-      series: steps.map(({ labelMs }, index) => ({
-        start: formatLocal(labelMs, tz),
-        views: byStep.get(index)?.views ?? 0,
-        unique_users: byStep.get(index)?.unique_users ?? 0,
-      })),
-    };
+    return read(async (source) => {
+      const days = range.days ?? (await findDaysOfAll(source, site_id, tz));
+      const steps = days ? cutIntoSteps(days, interval, tz) : [];
+      const span = { startMs: steps[0]?.startMs ?? 0, endMs: steps.at(-1)?.endMs ?? 0 };
+      const answer = await withSnapshot(source, site_id, span, (snapshot) =>
+        countSteps(source, snapshot, { site_id, filters, steps }),
+      );
+      return {
+        meta: createMeta(site_id, range, asOfMs, answer.source),
+        interval,
+        series: steps.map(({ labelMs }, index) => ({
+          start: formatLocal(labelMs, tz),
+          ...(answer.counts[index] ?? { views: 0, unique_users: 0 }),
+        })),
+      };
+    });
   };
 }
 
-function toDay(time: Date, tz: string): Temporal.PlainDate {
-  return Temporal.Instant.fromEpochMilliseconds(time.getTime()).toZonedDateTimeISO(tz).toPlainDate();
+/** All time has its first and its last event's days as its ends. */
+async function findDaysOfAll(
+  source: ReportSource,
+  site_id: string,
+  tz: string,
+): Promise<DayRange | undefined> {
+  const span = await findSpanOfAll(source, site_id);
+  return span && { firstDay: toDay(span.startMs, tz), lastDay: toDay(span.endMs - 1, tz) };
+}
+
+function cutIntoSteps(days: DayRange, interval: Interval, tz: string): IntervalSpan[] {
+  // Counted first: a table of millions of steps would have to be made only to be refused.
+  if (estimateIntervals(days, interval) > 2 * MAX_STEPS) {
+    throw createTooLongError(interval);
+  }
+  const steps = cutIntoIntervals(days, interval, tz);
+  if (steps.length > MAX_STEPS) {
+    throw createTooLongError(interval);
+  }
+  return steps;
+}
+
+function toDay(timeMs: number, tz: string): Temporal.PlainDate {
+  return Temporal.Instant.fromEpochMilliseconds(timeMs).toZonedDateTimeISO(tz).toPlainDate();
 }
 
 function createTooLongError(interval: string): ProblemError {

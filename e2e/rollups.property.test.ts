@@ -1,0 +1,180 @@
+import { randomUUID } from 'node:crypto';
+import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { createEventId, type EventJob } from '@analytics/shared/event';
+import type { Interval } from '@analytics/shared/stats';
+import fc from 'fast-check';
+import request from 'supertest';
+import { expect, test } from 'vitest';
+import {
+  breakDown,
+  count,
+  findStepStart,
+  type PlainQuery,
+  select,
+} from '../reporting_service/test/plainReports.ts';
+import { startApp, type TestEvent } from '../reporting_service/test/startApp.ts';
+import { startRollups } from './startRollups.ts';
+
+const stack = useTestStack();
+const { app } = await startApp(stack);
+const { store, rollUp, passTime } = await startRollups(stack);
+
+/** Around the days on which Berlin's clocks change, and around the borders of months and years. */
+const DAYS = ['2025-03-29', '2025-03-30', '2025-03-31', '2025-04-01', '2025-12-31', '2026-01-01'];
+const TIMES = [
+  '00:00:00',
+  '00:59:59.999',
+  '01:30:00',
+  '03:00:00',
+  '18:29:59.999',
+  '18:30:00',
+  '23:59:59.999',
+];
+const ZONES = ['UTC', 'Europe/Berlin', 'Asia/Kolkata', 'America/St_Johns', 'Pacific/Auckland'];
+const PATHS = ['/', '/a', '/a/b', '/ä', '/🎈', '/豈'];
+const HOSTS = ['example.com', 'news.example.org'];
+const SITES = ['one', 'two'];
+
+const maybe = <Value>(arbitrary: fc.Arbitrary<Value>) => fc.option(arbitrary, { nil: undefined });
+
+const event: fc.Arbitrary<TestEvent> = fc
+  .record({
+    site_id: fc.constantFrom(...SITES),
+    day: fc.constantFrom(...DAYS),
+    time: fc.constantFrom(...TIMES),
+    path: fc.constantFrom(...PATHS),
+    user_id: fc.constantFrom(null, 'ann', 'bob', 'Ann', 'eve'),
+    event_type: fc.constantFrom('page_view', 'click'),
+    referrer_host: maybe(fc.constantFrom(...HOSTS)),
+    plan: maybe(fc.constantFrom('free', 'pro', 1, 2, true, false)),
+  })
+  .map(({ day, time, referrer_host, plan, ...fields }) => ({
+    ...fields,
+    timestamp: `${day}T${time}Z`,
+    ...(referrer_host !== undefined && { referrer_host }),
+    ...(plan !== undefined && { properties: { plan } }),
+  }));
+
+const query = fc
+  .record({
+    tz: fc.constantFrom(...ZONES),
+    days: maybe(fc.tuple(fc.constantFrom(...DAYS), fc.constantFrom(...DAYS))),
+    path: maybe(fc.constantFrom(...PATHS)),
+    path_prefix: maybe(fc.constantFrom('/', '/a', '/x')),
+    event_type: fc.option(fc.constantFrom('page_view', 'click'), { nil: undefined, freq: 2 }),
+    referrer_host: fc.option(fc.constantFrom(...HOSTS), { nil: undefined, freq: 2 }),
+  })
+  .map(({ days, ...rest }): PlainQuery => {
+    const [from, to] = days?.toSorted() ?? [];
+    return { ...rest, from, to };
+  });
+
+/** What happens, one after another. Each lets two minutes pass, so that marks ripen, or does not. */
+const happening = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ store: fc.array(event, { minLength: 1, maxLength: 12 }) }) },
+  { weight: 1, arbitrary: fc.record({ storeAgain: fc.nat() }) },
+  { weight: 2, arbitrary: fc.constant({ rollUp: true }) },
+  { weight: 2, arbitrary: fc.constant({ passTime: true }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      ask: query,
+      site: fc.constantFrom(...SITES),
+      interval: fc.constantFrom<Interval[]>('day', 'week', 'month'),
+      search: maybe(fc.constantFrom('a', '/', 'example')),
+    }),
+  },
+);
+
+async function read(route: string, parameters: object) {
+  const given = Object.fromEntries(Object.entries(parameters).filter(([, value]) => value !== undefined));
+  const { status, body } = await request(app).get(route).query(given);
+  return status === 200 ? body : { status, body };
+}
+
+async function checkEveryRoute(
+  events: TestEvent[],
+  site_id: string,
+  { asked, interval, search }: { asked: PlainQuery; interval: Interval; search: string | undefined },
+): Promise<void> {
+  const selected = select(events, asked);
+  const { views, unique_users } = count(selected);
+  const parameters = { site_id, ...asked };
+
+  expect(await read('/stats', parameters)).toMatchObject({
+    total_views: views,
+    unique_users,
+    top_paths: breakDown(selected, 'path').map((row) => ({ path: row.value, views: row.views })),
+  });
+  for (const dimension of ['path', 'event_type', 'referrer_host', 'property:plan', 'property:none']) {
+    const rows = breakDown(selected, dimension);
+    expect(await read('/stats/breakdown', { ...parameters, dimension })).toMatchObject({
+      total: rows.length,
+      rows,
+    });
+    const found = rows.filter(({ value }) => typeof value === 'string' && value.includes(search ?? ''));
+    const wanted = search === undefined ? rows : found;
+    const page = { dimension, search, limit: 2, offset: 1 };
+    expect(await read('/stats/breakdown', { ...parameters, ...page })).toMatchObject({
+      total: wanted.length,
+      rows: wanted.slice(1, 3),
+    });
+  }
+  const { series } = await read('/stats/timeseries', { ...parameters, interval });
+  const starts = selected.map(({ timestamp }) => findStepStart(timestamp, asked.tz, interval));
+  expect(series.filter((step: { views: number }) => step.views > 0)).toEqual(
+    [...new Set(starts)].sort().map((start) => ({
+      start: expect.stringMatching(`^${start}T`),
+      ...count(selected.filter(({ timestamp }) => findStepStart(timestamp, asked.tz, interval) === start)),
+    })),
+  );
+  if (asked.from !== undefined) {
+    expect((await read('/stats/compare', parameters)).current).toEqual({ total_views: views, unique_users });
+  }
+}
+
+function toJob({ site_id, referrer_host, ...fields }: TestEvent, prefix: string): EventJob {
+  return {
+    event_type: 'page_view',
+    ...fields,
+    _id: createEventId(),
+    site_id: prefix + site_id,
+    ...(referrer_host !== undefined && { referrer: `https://${referrer_host}/` }),
+  };
+}
+
+test('whatever is stored late or twice and rolled up in between, every report equals a plain computation at every step', {
+  timeout: 240_000,
+}, async () => {
+  const sources = new Set<string>();
+  await fc.assert(
+    fc.asyncProperty(fc.array(happening, { minLength: 8, maxLength: 30 }), async (happenings) => {
+      const prefix = `${randomUUID()}-`;
+      const events: TestEvent[] = [];
+      const jobs: EventJob[] = [];
+      for (const each of happenings) {
+        if ('store' in each) {
+          const stored = each.store.map((one) => toJob(one, prefix));
+          await store.storeEvents(stored);
+          events.push(...each.store);
+          jobs.push(...stored);
+        } else if ('storeAgain' in each) {
+          await store.storeEvents(jobs.slice(each.storeAgain % (jobs.length + 1)).slice(0, 3));
+        } else if ('rollUp' in each) {
+          await rollUp();
+        } else if ('passTime' in each) {
+          await passTime();
+        } else {
+          const ofSite = events.filter(({ site_id }) => site_id === each.site);
+          const { ask: asked, interval, search, site } = each;
+          await checkEveryRoute(ofSite, prefix + site, { asked, interval, search });
+          const { meta } = await read('/stats/timeseries', { site_id: prefix + site, interval });
+          sources.add(meta.source);
+        }
+      }
+    }),
+    { numRuns: 40 },
+  );
+  // A test that never met a rollup would prove nothing.
+  expect([...sources].sort()).toEqual(['live', 'mixed', 'rollup']);
+});

@@ -1,0 +1,157 @@
+import type { Counts, FilterQuery, ReportMeta } from '@analytics/shared/stats';
+import {
+  buildStepUsersPipeline,
+  buildTimeseriesPipeline,
+  type StepCounts,
+  type StepUser,
+} from '../aggregations/timeseriesPipeline.ts';
+import type { ReportSource } from '../eventReader.ts';
+import type { Span } from '../timeRange.ts';
+import { type Coverage, cover } from './coverage.ts';
+import { type FilterDimension, findFilterDimension } from './filterDimension.ts';
+import { readUsableCounts } from './readUsableCounts.ts';
+import { type RollupSnapshot, toBucketKey } from './rollupSnapshot.ts';
+import { countUnions, type UserSources } from './userUnion.ts';
+
+export type AnswerSource = Exclude<ReportMeta['source'], 'cache'>;
+
+export interface StepsAnswer {
+  /** Of each step, in the order of the steps. */
+  counts: Counts[];
+  source: AnswerSource;
+}
+
+export interface StepsQuestion {
+  site_id: string;
+  filters: FilterQuery;
+  /** Follow each other without a gap, the earliest first; at least one. */
+  steps: readonly Span[];
+}
+
+/** What is known of one step before its users are united. */
+interface StepSum extends UserSources {
+  views: number;
+  /** Of a step that was counted as a whole by MongoDB. */
+  unique_users?: number;
+}
+
+/** Counts the views and the distinct users of each step, from rollups as far as there are any. */
+export function countSteps(
+  source: ReportSource,
+  snapshot: RollupSnapshot | undefined,
+  question: StepsQuestion,
+): Promise<StepsAnswer> {
+  const filter = findFilterDimension(question.filters);
+  return snapshot && filter ? countCovered(source, snapshot, filter, question) : countLive(source, question);
+}
+
+async function countLive(source: ReportSource, question: StepsQuestion): Promise<StepsAnswer> {
+  const sums = question.steps.map((): StepSum => ({ views: 0, places: [], names: [] }));
+  await addWholeSteps(source, question, question.steps.map(toRaw), sums);
+  return { counts: sums.map(({ views, unique_users = 0 }) => ({ views, unique_users })), source: 'live' };
+}
+
+function toRaw(step: Span): Coverage {
+  return { buckets: [], raw: [step] };
+}
+
+async function countCovered(
+  source: ReportSource,
+  snapshot: RollupSnapshot,
+  filter: FilterDimension,
+  question: StepsQuestion,
+): Promise<StepsAnswer> {
+  const { steps } = question;
+  const { counts, isUsable } = await readUsableCounts(source.rollups, snapshot, filter.dimension, (isUsed) =>
+    steps.flatMap((step) => cover(step, isUsed).buckets),
+  );
+  const coverages = steps.map((step) => cover(step, isUsable));
+  const sums = coverages.map(({ buckets }) => {
+    const sum: StepSum = { views: 0, places: [], names: [] };
+    for (const bucket of buckets) {
+      for (const document of counts.get(toBucketKey(bucket)) ?? []) {
+        for (const [index, value] of document.values.entries()) {
+          if (filter.passes(value)) {
+            sum.views += document.views[index] ?? 0;
+            sum.places.push({ document, index });
+          }
+        }
+      }
+    }
+    return sum;
+  });
+  await Promise.all([
+    addWholeSteps(source, question, coverages, sums),
+    addPartsOfSteps(source, question, coverages, sums),
+  ]);
+  const users = await countUnions(source.rollups, snapshot.site?.number, sums);
+  return {
+    counts: sums.map(({ views, unique_users }, index) => ({
+      views,
+      unique_users: unique_users ?? users[index] ?? 0,
+    })),
+    source: describeSource(coverages),
+  };
+}
+
+export function describeSource(coverages: readonly Coverage[]): AnswerSource {
+  const hasRaw = coverages.some(({ raw }) => raw.length > 0);
+  const hasBuckets = coverages.some(({ buckets }) => buckets.length > 0);
+  return hasRaw ? (hasBuckets ? 'mixed' : 'live') : 'rollup';
+}
+
+/** Steps that are read from events alone are counted by MongoDB, which then sends two numbers of each. */
+async function addWholeSteps(
+  { aggregate }: ReportSource,
+  { site_id, filters, steps }: StepsQuestion,
+  coverages: readonly Coverage[],
+  sums: StepSum[],
+): Promise<void> {
+  const span = joinRaw(coverages.filter(({ buckets }) => buckets.length === 0));
+  if (span.length > 0) {
+    const counts = await aggregate<StepCounts>(buildTimeseriesPipeline({ site_id, span, ...filters }, steps));
+    for (const { _id, views, unique_users } of counts) {
+      const sum = sums[_id];
+      if (sum) {
+        sum.views += views;
+        sum.unique_users = unique_users;
+      }
+    }
+  }
+}
+
+/** Of steps that are partly rolled up the users are needed by name. */
+async function addPartsOfSteps(
+  { aggregate }: ReportSource,
+  { site_id, filters, steps }: StepsQuestion,
+  coverages: readonly Coverage[],
+  sums: StepSum[],
+): Promise<void> {
+  const span = joinRaw(coverages.filter(({ buckets }) => buckets.length > 0));
+  if (span.length > 0) {
+    const users = await aggregate<StepUser>(buildStepUsersPipeline({ site_id, span, ...filters }, steps));
+    for (const { _id, views } of users) {
+      const sum = sums[_id.step];
+      if (sum) {
+        sum.views += views;
+        if (typeof _id.user === 'string') {
+          sum.names.push(_id.user);
+        }
+      }
+    }
+  }
+}
+
+/** The stretches that touch are made one, so that the server has few to look for. */
+function joinRaw(coverages: readonly Coverage[]): Span[] {
+  const joined: Span[] = [];
+  for (const { startMs, endMs } of coverages.flatMap(({ raw }) => raw)) {
+    const last = joined.at(-1);
+    if (last?.endMs === startMs) {
+      last.endMs = endMs;
+    } else {
+      joined.push({ startMs, endMs });
+    }
+  }
+  return joined;
+}

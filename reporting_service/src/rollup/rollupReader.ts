@@ -1,0 +1,165 @@
+import { type Bucket, findBucketEnd } from '@analytics/shared/rollup/buckets';
+import {
+  type CountsDocument,
+  type RollupCollections,
+  TOTALS,
+  type UserSetsDocument,
+} from '@analytics/shared/rollup/rollupCollections';
+import { findUserSlot } from '@analytics/shared/rollup/userSlots';
+import { findRuns } from './coverage.ts';
+import { toBucketKey } from './rollupSnapshot.ts';
+
+/** A rollup was written again while it was read. The question must be asked anew. */
+export class RollupChangedError extends Error {
+  override name = 'RollupChangedError';
+}
+
+/** Where the users of one value in one bucket are. */
+export interface UsersPlace {
+  document: CountsDocument;
+  index: number;
+}
+
+/** MongoDB finds this many documents by their `_id` in one command. */
+const IDS_PER_COMMAND = 1000;
+
+/**
+ * The counts of a dimension in some buckets, by the buckets' keys. Nothing stands for a bucket in which nothing happened; where no
+ * event had a value, the totals are those of null.
+ *
+ * @throws RollupChangedError
+ */
+export async function readCounts(
+  { rollups }: Pick<RollupCollections, 'rollups'>,
+  site: number,
+  dimension: string,
+  buckets: readonly Bucket[],
+): Promise<Map<string, CountsDocument[]>> {
+  const runs = findRuns(buckets);
+  const wanted = new Set(buckets.map(toBucketKey));
+  const readDimension = async (name: string) => {
+    const documents = await Promise.all(
+      runs.map(({ first, last }) => {
+        const key = { site, dimension: name, granularity: first.granularity };
+        const start = new Date(first.startMs);
+        const end = new Date(findBucketEnd(last));
+        const range = { $gte: { ...key, start }, $lt: { ...key, start: end } };
+        return rollups.find({ _id: range as never }).toArray();
+      }),
+    );
+    return groupByBucket(documents.flat(), wanted);
+  };
+  if (dimension === TOTALS) {
+    return readDimension(TOTALS);
+  }
+  const [counts, totals] = await Promise.all([readDimension(dimension), readDimension(TOTALS)]);
+  return new Map([...totals, ...counts]);
+}
+
+function groupByBucket(documents: readonly CountsDocument[], wanted: ReadonlySet<string>) {
+  const groups = new Map<string, CountsDocument[]>();
+  for (const document of documents) {
+    const { granularity, start, part } = document._id;
+    const key = toBucketKey({ granularity, startMs: start.getTime() });
+    if (wanted.has(key)) {
+      const group = groups.get(key) ?? [];
+      // An earlier edition may have had more parts, which are still there.
+      if (part < (group[0]?.parts ?? document.parts)) {
+        group.push(document);
+        groups.set(key, group);
+      }
+    }
+  }
+  for (const group of groups.values()) {
+    const asOfMs = group[0]?.as_of.getTime();
+    if (group.length !== group[0]?.parts || group.some(({ as_of }) => as_of.getTime() !== asOfMs)) {
+      throw new RollupChangedError('The parts of a rollup are of two editions.');
+    }
+  }
+  return groups;
+}
+
+/**
+ * The encoded sets of users of some places, in the same order.
+ *
+ * @throws RollupChangedError
+ */
+export async function readUserSets(
+  { userSets }: Pick<RollupCollections, 'userSets'>,
+  places: readonly UsersPlace[],
+): Promise<Uint8Array[]> {
+  const ids = new Map<string, UserSetsDocument['_id']>();
+  for (const place of places) {
+    const id = findChunk(place);
+    if (id) {
+      ids.set(toChunkKey(id), id);
+    }
+  }
+  const chunks = new Map<string, UserSetsDocument>();
+  await Promise.all(
+    split([...ids.values()], IDS_PER_COMMAND).map(async (some) => {
+      for (const document of await userSets.find({ _id: { $in: some } }).toArray()) {
+        chunks.set(toChunkKey(document._id), document);
+      }
+    }),
+  );
+  return places.map((place) => {
+    const { document, index } = place;
+    const id = findChunk(place);
+    const chunk = id && chunks.get(toChunkKey(id));
+    const start = id ? (document.chunk_starts?.[id.chunk] ?? 0) : 0;
+    const set = id ? chunk?.user_sets[index - start] : document.user_sets?.[index];
+    if (set === undefined || (chunk && chunk.as_of.getTime() !== document.as_of.getTime())) {
+      throw new RollupChangedError('The users of a rollup are of another edition than its counts.');
+    }
+    return set.value();
+  });
+}
+
+/** The document that holds the users of a place; undefined if they are with the counts. */
+function findChunk({
+  document: { _id, chunk_starts },
+  index,
+}: UsersPlace): UserSetsDocument['_id'] | undefined {
+  if (chunk_starts === undefined) {
+    return undefined;
+  }
+  const { site, dimension, granularity, start, part } = _id;
+  const chunk = chunk_starts.findLastIndex((first) => first <= index);
+  return { site, dimension, granularity, start, part, chunk };
+}
+
+function toChunkKey({ dimension, granularity, start, part, chunk }: UserSetsDocument['_id']): string {
+  return `${granularity}/${start.getTime()}/${part}/${chunk}/${dimension}`;
+}
+
+/** The numbers of those of some users that have one. */
+export async function readUserNumbers(
+  { userSlots }: Pick<RollupCollections, 'userSlots'>,
+  site: number,
+  users: ReadonlySet<string>,
+): Promise<Map<string, number>> {
+  const slots = new Set([...users].map(findUserSlot));
+  const numbers = new Map<string, number>();
+  await Promise.all(
+    split([...slots], IDS_PER_COMMAND).map(async (some) => {
+      const ids = some.map((slot) => ({ site, slot }));
+      for (const document of await userSlots.find({ _id: { $in: ids } }).toArray()) {
+        for (const [index, user] of document.users.entries()) {
+          if (users.has(user)) {
+            numbers.set(user, document.numbers[index] ?? 0);
+          }
+        }
+      }
+    }),
+  );
+  return numbers;
+}
+
+function split<Item>(items: readonly Item[], size: number): Item[][] {
+  const parts: Item[][] = [];
+  for (let start = 0; start < items.length; start += size) {
+    parts.push(items.slice(start, start + size));
+  }
+  return parts;
+}
