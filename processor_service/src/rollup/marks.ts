@@ -1,4 +1,10 @@
-import { type Bucket, findBucketEnd, findParent, type Granularity } from '@analytics/shared/rollup/buckets';
+import {
+  type Bucket,
+  findBucketEnd,
+  findParent,
+  GRANULARITIES,
+  type Granularity,
+} from '@analytics/shared/rollup/buckets';
 import type { MarkDocument, RollupCollections } from '@analytics/shared/rollup/rollupCollections';
 
 /**
@@ -22,6 +28,8 @@ export interface Marks {
   findRipe(granularity: Granularity, limit: number, site_id?: string): Promise<MarkDocument[]>;
   /** Whether anything inside a bucket is marked. */
   hasMarkInside(bucket: SiteBucket): Promise<boolean>;
+  /** Whether a bucket or anything inside it is marked. */
+  isMarked(bucket: SiteBucket): Promise<boolean>;
   /** Takes a mark away, unless it was marked again since it was read. */
   clear(mark: MarkDocument): Promise<boolean>;
 }
@@ -41,6 +49,18 @@ export function createMarks({ marks }: Pick<RollupCollections, 'marks'>): Marks 
     }
   }
 
+  /** Looks for marks of the shortest buckets inside a bucket, of so many lengths. */
+  async function hasMark({ site_id, startMs, granularity }: SiteBucket, lengths: number): Promise<boolean> {
+    const endMs = findBucketEnd({ granularity, startMs });
+    const ranges = GRANULARITIES.slice(0, lengths).map((each) => ({
+      _id: {
+        $gte: toMarkId({ site_id, granularity: each, startMs }),
+        $lt: toMarkId({ site_id, granularity: each, startMs: endMs }),
+      },
+    }));
+    return (await marks.findOne({ $or: ranges }, { projection: { _id: 1 } })) !== null;
+  }
+
   return {
     markHours: (hours) => mark(hours, HOUR_REST_MS),
     requestHours: (hours) => mark(hours, 0),
@@ -58,17 +78,8 @@ export function createMarks({ marks }: Pick<RollupCollections, 'marks'>): Marks 
         .sort({ ripe_at: 1 })
         .limit(limit)
         .toArray(),
-    hasMarkInside: async ({ site_id, granularity, startMs }) => {
-      const smaller: Granularity[] = granularity === 'month' ? ['day', 'hour'] : ['hour'];
-      const endMs = findBucketEnd({ granularity, startMs });
-      const ranges = smaller.map((each) => ({
-        _id: {
-          $gte: toMarkId({ site_id, granularity: each, startMs }),
-          $lt: toMarkId({ site_id, granularity: each, startMs: endMs }),
-        },
-      }));
-      return (await marks.findOne({ $or: ranges }, { projection: { _id: 1 } })) !== null;
-    },
+    hasMarkInside: (bucket) => hasMark(bucket, GRANULARITIES.indexOf(bucket.granularity)),
+    isMarked: (bucket) => hasMark(bucket, GRANULARITIES.indexOf(bucket.granularity) + 1),
     clear: async ({ _id, ripe_at }) => (await marks.deleteOne({ _id, ripe_at })).deletedCount === 1,
   };
 }

@@ -1,0 +1,143 @@
+import { parseArgs } from 'node:util';
+import { readEnvironment } from '@analytics/shared/config';
+import { createMongoConnection, describeMongo } from '@analytics/shared/mongo';
+import { parseConfig } from '../src/config/config.ts';
+import { connectDatabase } from '../src/config/db.ts';
+import { createEventModel } from '../src/models/Event.model.ts';
+import { rebuild, type SiteSpan } from '../src/rollup/rebuild.ts';
+import { createRollups, type Rollups } from '../src/rollup/rollups.ts';
+import { describeDifference, verify } from '../src/rollup/verify.ts';
+
+const HELP = `npm run rollup -- <command> [options]
+
+Rollups are what reports are answered from: counts of hours, days and months that are over. The processor makes them by
+itself. They can be thrown away and made again at any time; reports stay exact meanwhile.
+
+  rebuild   throws rollups away and makes them again from the events
+  verify    compares rollups with the events; ends with 1 if any differs
+
+  --site ID     only of this site (all)
+  --from DAY    from this UTC day on, as YYYY-MM-DD (the first event's)
+  --to DAY      up to this UTC day, which is included (the last event's)
+
+MongoDB is that of the settings of processor_service.
+`;
+
+const CONNECT_TIMEOUT_MS = 5000;
+const DAY_MS = 86_400_000;
+
+process.exitCode = await main().catch((error: Error) => {
+  process.stderr.write(`${error.message}\n`);
+  return 1;
+});
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      site: { type: 'string' },
+      from: { type: 'string' },
+      to: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const [command] = positionals;
+  if (values.help || command === undefined) {
+    process.stdout.write(HELP);
+    return values.help ? 0 : 1;
+  }
+  const run = { rebuild: runRebuild, verify: runVerify }[command];
+  if (run === undefined) {
+    throw new Error(`There is no command ${command}. See npm run rollup -- --help`);
+  }
+  const days = {
+    startMs: readDay('--from', values.from) ?? Date.parse('0001-01-01T00:00:00Z'),
+    endMs: (readDay('--to', values.to) ?? Date.parse('9999-12-30T00:00:00Z')) + DAY_MS,
+  };
+  return withRollups(async (rollups) => {
+    const site_ids = values.site === undefined ? await rollups.events.distinct('site_id') : [values.site];
+    return run(
+      rollups,
+      site_ids.map((site_id: string) => ({ site_id, ...days })),
+    );
+  });
+}
+
+async function runRebuild(rollups: Rollups, spans: SiteSpan[]): Promise<number> {
+  let done = 0;
+  let left = 0;
+  const { signal } = new AbortController();
+  for (const span of spans) {
+    await rebuild(rollups, span, {
+      signal,
+      onBucket: (_id, outcome) => {
+        done += outcome === 'rolled up' ? 1 : 0;
+        left += outcome === 'left' ? 1 : 0;
+        showProgress(`${span.site_id}: ${done} hours, days and months rolled up`);
+      },
+    });
+  }
+  endProgress();
+  const rest = left > 0 ? `; ${left} left to the processor, because events are being stored in them` : '';
+  process.stdout.write(`${done} hours, days and months rolled up${rest}.\n`);
+  return 0;
+}
+
+async function runVerify(rollups: Rollups, spans: SiteSpan[]): Promise<number> {
+  let [checked, marked, differing] = [0, 0, 0];
+  for (const span of spans) {
+    const result = await verify(rollups, span, (soFar) =>
+      showProgress(`${span.site_id}: ${soFar.checked} compared`),
+    );
+    endProgress();
+    for (const difference of result.differences) {
+      process.stdout.write(`${describeDifference(difference)}\n`);
+    }
+    checked += result.checked;
+    marked += result.marked;
+    differing += result.differences.length;
+  }
+  process.stdout.write(
+    `${checked} hours, days and months compared with the events, ${differing} differences; ${marked} not rolled up yet.\n`,
+  );
+  return differing > 0 ? 1 : 0;
+}
+
+/** Opens what the commands need, and closes it after them. */
+async function withRollups(work: (rollups: Rollups) => Promise<number>): Promise<number> {
+  const config = parseConfig(readEnvironment({ processEnv: process.env, within: import.meta.dirname }));
+  const connection = createMongoConnection();
+  try {
+    await connectDatabase(connection, config, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
+    if (!connection.db) {
+      throw new Error(`${describeMongo(config.MONGO_URI)} does not answer. Is MONGO_URI right?`);
+    }
+    return await work(createRollups(connection.db, createEventModel(connection).collection.collectionName));
+  } finally {
+    await connection.close();
+  }
+}
+
+function readDay(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) {
+    return undefined;
+  }
+  const startMs = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  // February the 30th would be taken for a day in March.
+  if (Number.isNaN(startMs) || new Date(startMs).toISOString().slice(0, 10) !== text) {
+    throw new Error(`${option} ${text} is not a day. Write it as 2025-11-12.`);
+  }
+  return startMs;
+}
+
+function showProgress(line: string): void {
+  if (process.stderr.isTTY) {
+    process.stderr.write(`\r${line}`);
+  }
+}
+
+function endProgress(): void {
+  if (process.stderr.isTTY) {
+    process.stderr.write('\n');
+  }
+}
