@@ -51,7 +51,8 @@ export async function waitUntilReady(services: Services): Promise<void> {
 export async function startService(name: string, entry: string, stack: TestStack): Promise<ServiceProcess> {
   const { register: _, ...settings } = stack;
   const child = spawn(process.execPath, [join(rootFolder, name, `dist/${entry}.js`)], {
-    env: { PATH: process.env['PATH'], PORT: '0', ...toText(settings) },
+    // A test that asks twice wants to know what is true, not what was a moment ago.
+    env: { PATH: process.env['PATH'], PORT: '0', STATS_CACHE_TTL_SECONDS: '0', ...toText(settings) },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(child, 'exit') as Promise<[number | null]>;

@@ -11,8 +11,11 @@ import {
   pingMongo,
   requireMongoUri,
 } from '@analytics/shared/mongo';
+import { closeRedis, createRequestRedis, describeRedis, pingRedis } from '@analytics/shared/redis';
 import { createShutdown } from '@analytics/shared/shutdown';
 import { createApp } from './src/app.ts';
+import { type AnswerReport, answerAnew, createReportCache } from './src/cache/reportCache.ts';
+import { createReportStore } from './src/cache/reportStore.ts';
 import { parseConfig } from './src/config/config.ts';
 import { connectDatabase } from './src/config/db.ts';
 import { createEventReader } from './src/eventReader.ts';
@@ -48,8 +51,15 @@ const reader = createEventReader(createEventModel(connection), {
   logger,
 });
 const reports = createReports(reader, { topPathsLimit: config.STATS_TOP_PATHS, now: Date.now });
+const answerReport = config.STATS_CACHE_TTL_SECONDS > 0 ? openReportCache() : answerAnew;
 
-const app = createApp({ reports, checks: { mongodb: () => mongoWatch.health }, logger });
+const app = createApp({
+  reports,
+  answerReport,
+  now: Date.now,
+  checks: { mongodb: () => mongoWatch.health },
+  logger,
+});
 const server = createHttpServer(app);
 shutdown.register('the HTTP server', () => closeServer(server));
 const port = await listen(server, config.PORT);
@@ -58,3 +68,22 @@ logger.info({ port }, 'listening');
 const connecting = new AbortController();
 shutdown.register('the connecting to MongoDB', () => connecting.abort());
 await connectDatabase(connection, config, connecting.signal);
+
+/** Redis is no check of readiness: without it reports are made anew. */
+function openReportCache(): AnswerReport {
+  const redis = createRequestRedis(config);
+  shutdown.register('Redis', () => closeRedis(redis));
+  const redisWatch = createDependencyWatch({
+    dependency: describeRedis(config),
+    probe: () => pingRedis(redis),
+    logger,
+  });
+  shutdown.register('the watch over Redis', () => redisWatch.stop());
+  const ttlMs = config.STATS_CACHE_TTL_SECONDS * 1000;
+  return createReportCache({
+    store: createReportStore({ redis, redisWatch, ttlMs, logger }),
+    ttlMs,
+    hasLateEvents: (site_id, span) => reader.hasLateEvents(site_id, span, Date.now()),
+    now: Date.now,
+  });
+}

@@ -5,6 +5,8 @@ import { createOutageLog } from '@analytics/shared/outageLog';
 import { createUnavailableError, ProblemError } from '@analytics/shared/problem';
 import { openRollupCollections, type RollupCollections } from '@analytics/shared/rollup/rollupCollections';
 import { mongo, type PipelineStage } from 'mongoose';
+import { hasLateEvents } from './rollup/lateEvents.ts';
+import type { Span } from './timeRange.ts';
 
 export interface EventReaderOptions {
   /** How long MongoDB may work on one aggregation, in milliseconds. */
@@ -31,6 +33,12 @@ export interface EventReader {
    * @throws ProblemError 503 if MongoDB could not answer in time, or too many reports are asked for at once.
    */
   read<Report>(makeReport: (source: ReportSource) => Promise<Report>): Promise<Report>;
+  /**
+   * Whether an hour that is over has events which are not rolled up. Undefined is all time.
+   *
+   * @throws ProblemError 503 if MongoDB does not answer.
+   */
+  hasLateEvents(site_id: string, span: Span | undefined, nowMs: number): Promise<boolean>;
 }
 
 /** Opens the reading end of the stored events. */
@@ -73,6 +81,12 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
   }
 
   return {
+    hasLateEvents: (site_id, span, nowMs) =>
+      mongoWatch
+        .whileUp(async () => hasLateEvents(openSource().rollups, site_id, span, nowMs))
+        .catch((error: Error) => {
+          throw createUnavailableError('The events could not be read in time. Try again.', error);
+        }),
     read: async (makeReport) => {
       await takeTurn();
       try {

@@ -5,9 +5,12 @@ import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import type { EventProperties } from '@analytics/shared/eventProperties';
 import { createLogger } from '@analytics/shared/logger';
 import { createMongoConnection, pingMongo } from '@analytics/shared/mongo';
+import { createRequestRedis, pingRedis } from '@analytics/shared/redis';
 import { Types } from 'mongoose';
 import { createApp } from '../src/app.ts';
-import { parseConfig } from '../src/config/config.ts';
+import { type AnswerReport, answerAnew, createReportCache } from '../src/cache/reportCache.ts';
+import { createReportStore } from '../src/cache/reportStore.ts';
+import { type Config, parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
 import { createEventReader } from '../src/eventReader.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
@@ -32,7 +35,15 @@ export async function startApp(
   settings: Record<string, string> = {},
   now: () => number = Date.now,
 ) {
-  const config = parseConfig({ MONGO_URI: stack.MONGO_URI, ...settings });
+  const { REDIS_HOST, MONGO_URI } = stack;
+  const REDIS_PORT = String(stack.REDIS_PORT);
+  const config = parseConfig({
+    MONGO_URI,
+    REDIS_HOST,
+    REDIS_PORT,
+    STATS_CACHE_TTL_SECONDS: '0',
+    ...settings,
+  });
   const connection = createMongoConnection();
   stack.register(() => connection.close());
   const Event = createEventModel(connection);
@@ -51,7 +62,27 @@ export async function startApp(
     logger,
   });
   const reports = createReports(reader, { topPathsLimit: config.STATS_TOP_PATHS, now });
-  const app = createApp({ reports, checks: { mongodb: () => mongoWatch.health }, logger });
+  const app = createApp({
+    reports,
+    answerReport: config.STATS_CACHE_TTL_SECONDS > 0 ? await openCache(config) : answerAnew,
+    now,
+    checks: { mongodb: () => mongoWatch.health },
+    logger,
+  });
+
+  async function openCache(config: Config): Promise<AnswerReport> {
+    const redis = createRequestRedis(config);
+    stack.register(() => redis.disconnect());
+    const redisWatch = createDependencyWatch({ dependency: 'Redis', probe: () => pingRedis(redis), logger });
+    stack.register(() => redisWatch.stop());
+    const ttlMs = config.STATS_CACHE_TTL_SECONDS * 1000;
+    return createReportCache({
+      store: createReportStore({ redis, redisWatch, ttlMs, logger }),
+      ttlMs,
+      hasLateEvents: (site_id, span) => reader.hasLateEvents(site_id, span, now()),
+      now,
+    });
+  }
 
   async function storeEvents(events: TestEvent[]): Promise<void> {
     const now = new Date();
@@ -79,5 +110,5 @@ export async function startApp(
     return site_id;
   }
 
-  return { app, storeEvents, storeSite, admin: connection.getClient().db('admin') };
+  return { app, connection, storeEvents, storeSite, admin: connection.getClient().db('admin') };
 }

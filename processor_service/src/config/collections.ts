@@ -20,8 +20,8 @@ interface IndexedModel {
 }
 
 /**
- * Of an event's bytes a third is on disk with this compressor of what is with the default one, which leaves indexes as they are
- * (docs/decisions/0009). The memory that reports are answered from holds all of it uncompressed either way.
+ * Data and indexes take half of the disk with this compressor of what they take with the default one, which leaves indexes as they
+ * are (docs/decisions/0009). In memory, from where reports are answered, they are uncompressed either way.
  */
 const COMPRESSED = { storageEngine: { wiredTiger: { configString: 'block_compressor=zstd' } } };
 

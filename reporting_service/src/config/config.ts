@@ -4,6 +4,7 @@ import {
   mongoSettings,
   parseSettings,
   portSetting,
+  redisSettings,
   wholeNumberSetting,
 } from '@analytics/shared/config';
 import { z } from 'zod';
@@ -11,9 +12,12 @@ import { z } from 'zod';
 const schema = z.object({
   PORT: portSetting(4000, 'REPORTING_PORT'),
   ...mongoSettings,
+  ...redisSettings,
   STATS_TOP_PATHS: wholeNumberSetting({ min: 1, max: 1000, default: 10 }),
   STATS_TIMEOUT_SECONDS: wholeNumberSetting({ min: 1, max: 600, default: 30 }),
   STATS_MAX_CONCURRENT: wholeNumberSetting({ min: 1, max: 1000, default: 8 }),
+  // A mark of a late event rests for a minute at least; an answer must not be kept for longer.
+  STATS_CACHE_TTL_SECONDS: wholeNumberSetting({ min: 0, max: 30, default: 5 }),
   LOG_LEVEL: logLevelSetting,
 });
 

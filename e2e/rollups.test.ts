@@ -1,0 +1,126 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { createEventId, type EventJob } from '@analytics/shared/event';
+import request from 'supertest';
+import { expect, test } from 'vitest';
+import { verify } from '../processor_service/src/rollup/verify.ts';
+import { startApp } from '../reporting_service/test/startApp.ts';
+import { startRollups } from './startRollups.ts';
+
+const stack = useTestStack();
+const { app } = await startApp(stack);
+const { store, rollups, rollUp, passTime } = await startRollups(stack);
+
+const FIRST_DAY_MS = Date.parse('2025-11-28T00:00:00Z');
+const SPAN = { startMs: FIRST_DAY_MS, endMs: FIRST_DAY_MS + 10 * 86_400_000 };
+
+/** Events spread over a week that belongs to two months. */
+function createEvents(site_id: string, count: number, seed: number): EventJob[] {
+  return Array.from({ length: count }, (_, index) => {
+    const draw = (seed * 7919 + index * 104_729) % 1_000_003;
+    return {
+      _id: createEventId(),
+      site_id,
+      event_type: draw % 5 === 0 ? 'click' : 'page_view',
+      path: `/${draw % 17}`,
+      user_id: draw % 11 === 0 ? null : `user-${draw % 211}`,
+      timestamp: new Date(FIRST_DAY_MS + (draw % 10_007) * 60_000).toISOString(),
+    };
+  });
+}
+
+async function readTotals(site_id: string) {
+  const { body } = await request(app).get('/stats').query({ site_id });
+  return { total_views: body.total_views, unique_users: body.unique_users };
+}
+
+function countTotals(events: EventJob[]) {
+  const users = new Set(events.map(({ user_id }) => user_id).filter((user_id) => user_id !== null));
+  return { total_views: events.length, unique_users: users.size };
+}
+
+test('while events keep arriving and hours are rolled up, no answer lacks what was stored or counts anything twice', async () => {
+  const site_id = 'busy';
+  const events: EventJob[] = [];
+  let begun = 0;
+  let isOver = false;
+  let answers = 0;
+
+  async function keepStoring(): Promise<void> {
+    for (let round = 0; round < 60; round += 1) {
+      const some = createEvents(site_id, 20, round);
+      begun += some.length;
+      await store.storeEvents(some);
+      events.push(...some);
+      if (round % 6 === 0) {
+        await passTime();
+      }
+    }
+    isOver = true;
+  }
+  async function keepRollingUp(): Promise<void> {
+    while (!isOver) {
+      await rollUp();
+    }
+  }
+  async function keepAsking(): Promise<void> {
+    while (!isOver) {
+      const stored = events.length;
+      const { total_views } = await readTotals(site_id);
+      expect(total_views).toBeGreaterThanOrEqual(stored);
+      expect(total_views).toBeLessThanOrEqual(begun);
+      answers += 1;
+    }
+  }
+  await Promise.all([keepStoring(), keepRollingUp(), keepAsking()]);
+
+  expect(answers).toBeGreaterThan(10);
+  expect(await readTotals(site_id)).toEqual(countTotals(events));
+  await passTime();
+  await rollUp();
+  expect(await readTotals(site_id)).toEqual(countTotals(events));
+  expect(await verify(rollups, { site_id, ...SPAN }, () => {})).toMatchObject({ marked: 0, differences: [] });
+}, 120_000);
+
+function startRebuild(site_id: string): ChildProcess {
+  const program = join(import.meta.dirname, '../processor_service/dist/bin/rollup.js');
+  return spawn(process.execPath, [program, 'rebuild', '--site', site_id], {
+    env: { PATH: process.env['PATH'], MONGO_URI: stack.MONGO_URI },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+test('a processor that is killed in the middle of a rollup changes no answer, and the next one finishes', async () => {
+  const site_id = 'killed';
+  const events = createEvents(site_id, 5000, 1);
+  await store.storeEvents(events);
+  await passTime();
+  const { marks } = rollups.collections;
+  const countMarks = () => marks.countDocuments({ '_id.site_id': site_id });
+
+  let interrupted = 0;
+  for (let killed = 0; killed < 6; killed += 1) {
+    const processor = startRebuild(site_id);
+    const exited = once(processor, 'exit');
+    const marksBefore = await countMarks();
+    // It is in the middle once it has begun to take marks away, or to make them.
+    while (processor.exitCode === null && (await countMarks()) === marksBefore) {
+      await delay(1);
+    }
+    await delay(killed * 15);
+    processor.kill('SIGKILL');
+    await exited;
+    interrupted += (await countMarks()) > 0 ? 1 : 0;
+    expect(await readTotals(site_id)).toEqual(countTotals(events));
+  }
+  expect(interrupted).toBeGreaterThan(2);
+
+  const processor = startRebuild(site_id);
+  expect(await once(processor, 'exit')).toEqual([0, null]);
+
+  expect(await readTotals(site_id)).toEqual(countTotals(events));
+  expect(await verify(rollups, { site_id, ...SPAN }, () => {})).toMatchObject({ marked: 0, differences: [] });
+}, 120_000);

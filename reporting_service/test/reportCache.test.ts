@@ -1,0 +1,200 @@
+import { randomUUID } from 'node:crypto';
+import { startOwnRedis } from '@analytics/local-stack/testing/ownServers';
+import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import { openRollupCollections } from '@analytics/shared/rollup/rollupCollections';
+import { Redis } from 'ioredis';
+import request from 'supertest';
+import { afterEach, expect, test } from 'vitest';
+import { startApp } from './startApp.ts';
+
+const stack = useTestStack();
+const redis = await startOwnRedis();
+stack.register(() => redis.remove());
+
+const NOW = Date.parse('2025-11-12T19:30:30Z');
+let nowMs = NOW;
+const cache = { STATS_CACHE_TTL_SECONDS: '5', REDIS_PORT: String(redis.port) };
+const cached = await startApp(stack, cache, () => nowMs);
+const { app, storeEvents, connection } = cached;
+if (!connection.db) {
+  throw new Error('The test is not connected to MongoDB.');
+}
+const { marks } = openRollupCollections(connection.db);
+
+afterEach(() => {
+  nowMs = NOW;
+});
+
+const view = (site_id: string, timestamp = '2025-11-12T19:10:00Z') => ({
+  site_id,
+  path: '/',
+  user_id: null,
+  timestamp,
+});
+
+/** What is looked at of an answer. */
+interface Answer {
+  total_views?: number;
+  meta?: object;
+}
+
+async function get(
+  route: string,
+  query: object,
+  to = app,
+): Promise<{ body: Answer; age: string | undefined }> {
+  const { status, body, headers } = await request(to).get(route).query(query);
+  expect(status).toBe(200);
+  return { body, age: headers['age'] };
+}
+
+const ROUTES: [string, object][] = [
+  ['/stats', { date: '2025-11-12' }],
+  ['/stats/timeseries', { period: '7d', tz: 'Asia/Kolkata' }],
+  ['/stats/breakdown', { dimension: 'path' }],
+  ['/stats/compare', { period: 'today' }],
+  ['/stats/realtime', {}],
+];
+
+test.each(ROUTES)(
+  '%s %j is answered again with its age until it is five seconds old',
+  async (route, query) => {
+    const site_id = randomUUID();
+    await storeEvents([view(site_id)]);
+    const first = await get(route, { site_id, ...query });
+    expect(first.age).toBeUndefined();
+    await storeEvents([view(site_id)]);
+
+    nowMs += 4999;
+    const again = await get(route, { site_id, ...query });
+    expect(again.age).toBe('4');
+    const { meta } = first.body;
+    expect(again.body).toEqual({ ...first.body, ...(meta && { meta: { ...meta, source: 'cache' } }) });
+
+    nowMs += 1;
+    const later = await get(route, { site_id, ...query });
+    expect(later.age).toBeUndefined();
+    expect(JSON.stringify(later.body)).toMatch(/views":2/);
+  },
+);
+
+test('no two questions share an answer', async () => {
+  const site_id = randomUUID();
+  const queries = [
+    ['/stats', { site_id }],
+    ['/stats', { site_id, date: '2025-11-12' }],
+    ['/stats', { site_id, from: '2025-11-12', to: '2025-11-12' }],
+    ['/stats', { site_id, period: 'today' }],
+    ['/stats', { site_id, period: 'today', tz: 'Asia/Tokyo' }],
+    ['/stats', { site_id, path: '/' }],
+    ['/stats', { site_id, path_prefix: '/' }],
+    ['/stats/timeseries', { site_id }],
+    ['/stats/timeseries', { site_id, interval: 'week' }],
+    ['/stats/breakdown', { site_id, dimension: 'path' }],
+    ['/stats/breakdown', { site_id, dimension: 'event_type' }],
+    ['/stats/breakdown', { site_id, dimension: 'path', limit: 11 }],
+    ['/stats/compare', { site_id, period: 'today' }],
+    ['/stats/compare', { site_id, period: 'today', to_previous: 'year' }],
+    ['/stats/realtime', { site_id }],
+  ] as const;
+
+  for (const [route, query] of queries) {
+    expect((await get(route, query)).age, `${route} ${JSON.stringify(query)}`).toBeUndefined();
+  }
+  for (const [route, query] of queries) {
+    expect((await get(route, query)).age, `${route} ${JSON.stringify(query)}`).toBe('0');
+  }
+});
+
+test('today is another day after midnight, however new the answer is', async () => {
+  const site_id = randomUUID();
+  nowMs = Date.parse('2025-11-12T23:59:59Z');
+  await get('/stats', { site_id, period: 'today' });
+
+  nowMs += 1000;
+
+  expect(await get('/stats', { site_id, period: 'today' })).toMatchObject({
+    age: undefined,
+    body: { from: '2025-11-13' },
+  });
+});
+
+test('a hundred who ask the same at the same time cost one aggregation', async () => {
+  const site_id = randomUUID();
+  await storeEvents([view(site_id)]);
+  const database = connection.db;
+  await database?.command({ profile: 2 });
+
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, () => get('/stats', { site_id, date: '2025-11-12' })),
+  );
+
+  await database?.command({ profile: 0 });
+  expect(answers.filter(({ body }) => body.total_views === 1)).toHaveLength(100);
+  const aggregations = { 'command.aggregate': 'events', 'command.pipeline.0.$match.site_id': site_id };
+  expect(await database?.collection('system.profile').countDocuments(aggregations)).toBe(1);
+});
+
+test('while events come late to an hour that is over, no answer of it is kept or taken from what was', async () => {
+  const site_id = randomUUID();
+  const today = { site_id, date: '2025-11-12' };
+  await get('/stats', today);
+  expect((await get('/stats', today)).age).toBe('0');
+
+  const mark = { site_id, granularity: 'hour' as const, start: new Date('2025-11-12T17:00:00Z') };
+  await marks.insertOne({ _id: mark, ripe_at: new Date() });
+  await storeEvents([view(site_id, '2025-11-12T17:00:00Z')]);
+
+  expect(await get('/stats', today)).toMatchObject({ age: undefined, body: { total_views: 1 } });
+  expect((await get('/stats', today)).age).toBeUndefined();
+  // Another day is none of it.
+  await get('/stats', { site_id, date: '2025-11-11' });
+  expect((await get('/stats', { site_id, date: '2025-11-11' })).age).toBe('0');
+});
+
+test('the running hour is the present, and marked as it is it may be a moment old', async () => {
+  const site_id = randomUUID();
+  const mark = { site_id, granularity: 'hour' as const, start: new Date('2025-11-12T19:00:00Z') };
+  await marks.insertOne({ _id: mark, ripe_at: new Date() });
+
+  await get('/stats', { site_id, date: '2025-11-12' });
+
+  expect((await get('/stats', { site_id, date: '2025-11-12' })).age).toBe('0');
+});
+
+test('with 0 seconds every answer is made anew', async () => {
+  const { app: uncached } = await startApp(stack, {}, () => nowMs);
+  const site_id = randomUUID();
+
+  await get('/stats', { site_id }, uncached);
+
+  expect((await get('/stats', { site_id }, uncached)).age).toBeUndefined();
+});
+
+test('what is no report counts as none', async () => {
+  const site_id = randomUUID();
+  await get('/stats', { site_id });
+  const client = new Redis(redis.port);
+  for (const text of ['', 'x', '5', '1e999 {}', `${NOW} x`, ' {}']) {
+    const keys: string[] = await client.keys('analytics:report:*');
+    await Promise.all(keys.map((key) => client.set(key, text)));
+    expect((await get('/stats', { site_id })).body).toMatchObject({ site_id, total_views: 0 });
+  }
+  client.disconnect();
+});
+
+test.each<[string, () => unknown, () => unknown]>([
+  ['frozen', () => process.kill(redis.pid, 'SIGSTOP'), () => process.kill(redis.pid, 'SIGCONT')],
+  ['killed', () => redis.kill(), () => redis.restart()],
+])('reports go on while Redis is %s, and are kept again when it is back', async (_state, leave, comeBack) => {
+  const site_id = randomUUID();
+  await leave();
+
+  const startedMs = performance.now();
+  expect((await get('/stats', { site_id })).body.total_views).toBe(0);
+  expect(performance.now() - startedMs).toBeLessThan(1000);
+
+  await comeBack();
+  await waitUntil(async () => (await get('/stats', { site_id })).age === '0');
+});
