@@ -128,7 +128,7 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
     onJobFailed: sweep.request,
     logger,
   });
-  const schedule = await startRollupSchedule({ redis, ...queueNames, rollUp: rollups.rollUp, logger });
+  const schedule = startRollupSchedule({ redis, ...queueNames, rollUp: rollups.rollUp, logger });
   isTakingJobs = true;
   logger.info(
     { queue: config.QUEUE_NAME, concurrency: config.WORKER_CONCURRENCY },

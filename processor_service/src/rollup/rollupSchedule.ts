@@ -1,8 +1,10 @@
 import type { EventQueueNames } from '@analytics/shared/eventQueue';
 import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
-import { Queue, Worker } from 'bullmq';
+import { retryUntilDone } from '@analytics/shared/retryUntilDone';
+import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { TolerantWorker } from '../tolerantWorker.ts';
 
 /** How often ripe buckets are looked for. An hour is rolled up within this and the rest of its mark after it is over. */
 const INTERVAL_MS = 30_000;
@@ -27,8 +29,8 @@ export interface RollupSchedule {
   close(): Promise<void>;
 }
 
-/** Has one of all processors roll up what is ripe, now and at every interval. */
-export async function startRollupSchedule(options: RollupScheduleOptions): Promise<RollupSchedule> {
+/** Has one of all processors roll up what is ripe, now and at every interval. A Redis that refuses is asked again. */
+export function startRollupSchedule(options: RollupScheduleOptions): RollupSchedule {
   const { redis, queueName, queuePrefix, rollUp, logger } = options;
   const name = `${queueName}-rollups`;
   const connection = { connection: redis, prefix: queuePrefix, skipVersionCheck: true };
@@ -37,7 +39,7 @@ export async function startRollupSchedule(options: RollupScheduleOptions): Promi
   const queue = new Queue(name, connection);
   // Without a listener the process would end. What happens to the connection is its watch's to log.
   queue.on('error', () => {});
-  const worker = new Worker(
+  const worker = new TolerantWorker<void>(
     name,
     async () => {
       await rollUp(stopping.signal);
@@ -47,12 +49,36 @@ export async function startRollupSchedule(options: RollupScheduleOptions): Promi
   );
   worker.on('error', () => {});
   worker.on('failed', (_job, error) => outageLog.failed(error));
-  await queue.setGlobalConcurrency(1);
-  await queue.upsertJobScheduler(
-    JOB_NAME,
-    { every: INTERVAL_MS },
-    { name: JOB_NAME, opts: { removeOnComplete: true, removeOnFail: true } },
-  );
+  void setUp();
+
+  async function setUp(): Promise<void> {
+    const setUpLog = createOutageLog(
+      { began: 'rollups are not scheduled', ended: 'rollups are scheduled' },
+      logger,
+    );
+    const set = async () => {
+      await queue.setGlobalConcurrency(1);
+      await queue.upsertJobScheduler(
+        JOB_NAME,
+        { every: INTERVAL_MS },
+        { name: JOB_NAME, opts: { removeOnComplete: true, removeOnFail: true } },
+      );
+    };
+    try {
+      await retryUntilDone(set, {
+        isPassing: () => true,
+        onFailure: setUpLog.failed,
+        signal: stopping.signal,
+      });
+      setUpLog.recovered();
+    } catch (error) {
+      // Stopped before Redis took it; the next processor sets it up.
+      if (!stopping.signal.aborted) {
+        throw error;
+      }
+    }
+  }
+
   return {
     close: async () => {
       stopping.abort();
