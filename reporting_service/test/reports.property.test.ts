@@ -4,60 +4,15 @@ import { INTERVALS } from '@analytics/shared/stats';
 import fc from 'fast-check';
 import request from 'supertest';
 import { expect, test } from 'vitest';
-import { breakDown, count, findStepStart, type PlainQuery, select } from './plainReports.ts';
-import { startApp, type TestEvent } from './startApp.ts';
+import { arbitraryEvent, arbitraryQuery } from './arbitraries.ts';
+import { breakDown, count, findStepStart, select } from './plainReports.ts';
+import { startApp } from './startApp.ts';
 
 const stack = useTestStack();
 const { app, storeEvents } = await startApp(stack);
 
 /** Around the days on which Berlin's clocks change, and around the border of two years. */
 const DAYS = ['2025-03-29', '2025-03-30', '2025-10-25', '2025-10-26', '2025-12-31', '2026-01-01'];
-const TIMES = [
-  '00:00:00',
-  '00:59:59.999',
-  '01:30:00',
-  '03:00:00',
-  '18:29:59.999',
-  '18:30:00',
-  '23:59:59.999',
-];
-const ZONES = ['UTC', 'Europe/Berlin', 'Asia/Kolkata', 'America/St_Johns', 'Pacific/Auckland'];
-const PATHS = ['/', '/a', '/a/b', '/a.b', '/ä', '/🎈', '/豈'];
-const HOSTS = ['example.com', 'news.example.org'];
-
-const maybe = <Value>(arbitrary: fc.Arbitrary<Value>) => fc.option(arbitrary, { nil: undefined });
-
-const event: fc.Arbitrary<TestEvent> = fc
-  .record({
-    day: fc.constantFrom(...DAYS),
-    time: fc.constantFrom(...TIMES),
-    path: fc.constantFrom(...PATHS),
-    user_id: fc.constantFrom(null, 'ann', 'bob', 'Ann'),
-    event_type: fc.constantFrom('page_view', 'click'),
-    referrer_host: maybe(fc.constantFrom(...HOSTS)),
-    plan: maybe(fc.constantFrom('free', 'pro', 1, 2, true, false)),
-  })
-  .map(({ day, time, referrer_host, plan, ...fields }) => ({
-    ...fields,
-    site_id: '',
-    timestamp: `${day}T${time}Z`,
-    ...(referrer_host !== undefined && { referrer_host }),
-    ...(plan !== undefined && { properties: { plan } }),
-  }));
-
-const query = fc
-  .record({
-    tz: fc.constantFrom(...ZONES),
-    days: maybe(fc.tuple(fc.constantFrom(...DAYS), fc.constantFrom(...DAYS))),
-    path: maybe(fc.constantFrom(...PATHS)),
-    path_prefix: maybe(fc.constantFrom('/', '/a', '/a.', '/x')),
-    event_type: maybe(fc.constantFrom('page_view', 'click')),
-    referrer_host: maybe(fc.constantFrom(...HOSTS)),
-  })
-  .map(({ days, ...rest }): PlainQuery => {
-    const [from, to] = days?.toSorted() ?? [];
-    return { ...rest, from, to };
-  });
 
 async function get(route: string, parameters: object) {
   const given = Object.fromEntries(Object.entries(parameters).filter(([, value]) => value !== undefined));
@@ -76,8 +31,8 @@ test('whatever is stored and asked, every report equals a plain computation', {
 }, async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(event, { minLength: 1, maxLength: 40 }),
-      fc.array(query, { minLength: 1, maxLength: 4 }),
+      fc.array(arbitraryEvent(DAYS), { minLength: 1, maxLength: 40 }),
+      fc.array(arbitraryQuery(DAYS), { minLength: 1, maxLength: 4 }),
       fc.constantFrom(...INTERVALS),
       async (generated, queries, interval) => {
         const site_id = randomUUID();

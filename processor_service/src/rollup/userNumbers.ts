@@ -1,3 +1,4 @@
+import { chunk } from '@analytics/shared/chunk';
 import type { RollupCollections, UserSlotDocument } from '@analytics/shared/rollup/rollupCollections';
 import { findUserSlot } from '@analytics/shared/rollup/userSlots';
 import { isOnlyDuplicates } from './duplicateKeys.ts';
@@ -126,14 +127,6 @@ function groupBySlot(users: readonly string[]): Map<number, string[]> {
     }
   }
   return slots;
-}
-
-function chunk<Item>(items: readonly Item[], size: number): Item[][] {
-  const chunks: Item[][] = [];
-  for (let start = 0; start < items.length; start += size) {
-    chunks.push(items.slice(start, start + size));
-  }
-  return chunks;
 }
 
 /** Two generations: when the young one is full, it becomes the old one, and what nobody has asked for since is gone. */

@@ -1,9 +1,23 @@
+import { findBucketEnd, findBucketStart } from '@analytics/shared/rollup/buckets';
 import type { ReportSource } from '../eventReader.ts';
 import { type Span, type TimeRange, toSpan } from '../timeRange.ts';
 
-/** A range's stretch of time. All time begins with a site's first event and ends after its last. */
+/** A range's stretch of time. All time is whole months, from that of a site's first event to that of its last. */
 export async function findSpan(source: ReportSource, site_id: string, range: TimeRange): Promise<Span> {
-  return toSpan(range) ?? (await findSpanOfAll(source, site_id)) ?? { startMs: 0, endMs: 0 };
+  return toSpan(range) ?? toMonths(await findSpanOfAll(source, site_id)) ?? { startMs: 0, endMs: 0 };
+}
+
+/** Nothing lies in what is added, and the months at both ends can be read as a whole. */
+function toMonths(span: Span | undefined): Span | undefined {
+  return (
+    span && {
+      startMs: findBucketStart('month', span.startMs),
+      endMs: findBucketEnd({
+        granularity: 'month',
+        startMs: findBucketStart('month', span.endMs - 1),
+      }),
+    }
+  );
 }
 
 /** From a site's first event to right after its last; undefined if it has none. */

@@ -1,3 +1,4 @@
+import { chunk } from '@analytics/shared/chunk';
 import { type Bucket, findBucketEnd } from '@analytics/shared/rollup/buckets';
 import {
   type CountsDocument,
@@ -97,7 +98,7 @@ export async function readUserSets(
   }
   const chunks = new Map<string, UserSetsDocument>();
   await Promise.all(
-    split([...ids.values()], IDS_PER_COMMAND).map(async (some) => {
+    chunk([...ids.values()], IDS_PER_COMMAND).map(async (some) => {
       for (const document of await userSets.find({ _id: { $in: some } }).toArray()) {
         chunks.set(toChunkKey(document._id), document);
       }
@@ -142,7 +143,7 @@ export async function readUserNumbers(
   const slots = new Set([...users].map(findUserSlot));
   const numbers = new Map<string, number>();
   await Promise.all(
-    split([...slots], IDS_PER_COMMAND).map(async (some) => {
+    chunk([...slots], IDS_PER_COMMAND).map(async (some) => {
       const ids = some.map((slot) => ({ site, slot }));
       for (const document of await userSlots.find({ _id: { $in: ids } }).toArray()) {
         for (const [index, user] of document.users.entries()) {
@@ -154,12 +155,4 @@ export async function readUserNumbers(
     }),
   );
   return numbers;
-}
-
-function split<Item>(items: readonly Item[], size: number): Item[][] {
-  const parts: Item[][] = [];
-  for (let start = 0; start < items.length; start += size) {
-    parts.push(items.slice(start, start + size));
-  }
-  return parts;
 }
