@@ -20,7 +20,7 @@ export function createEvents(count: number): EventInput[] {
 }
 
 /** A number below `limit` that looks like chance and follows from the index (the mixing step of MurmurHash3). */
-function scatter(index: number, salt: number, limit: number): number {
+export function scatter(index: number, salt: number, limit: number): number {
   let hash = Math.imul(index + salt * 0x9e_37_79_b9, 0x85_eb_ca_6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2_b2_ae_35);
   return ((hash ^ (hash >>> 16)) >>> 0) % limit;

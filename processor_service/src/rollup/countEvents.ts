@@ -15,8 +15,8 @@ const TOO_LARGE_CODES = new Set<unknown>([
   17419, // a $push of more than fits
 ]);
 
-export interface EventSource {
-  site_id: string;
+/** A stretch of time whose events are counted as one. */
+export interface EventSpan {
   startMs: number;
   endMs: number;
 }
@@ -24,6 +24,20 @@ export interface EventSource {
 export interface CountEventsDeps {
   events: mongo.Collection;
   resolveUsers: UserNumbers['resolve'];
+}
+
+export interface CountEventsOptions<Each extends EventSpan> {
+  site_id: string;
+  siteNumber: number;
+  spans: Iterable<Each>;
+  /** Says which properties are counted. */
+  admit: (dimension: string) => boolean;
+}
+
+/** What was counted of one span. Whoever takes it disposes of the counts. */
+export interface CountedEvents<Each extends EventSpan> {
+  span: Each;
+  counts: BucketCounts;
 }
 
 /** Events of the same values, as the server groups them. */
@@ -37,38 +51,22 @@ interface GroupDocument {
   users: (string | null)[];
 }
 
-/**
- * Counts a site's events of a time in every dimension. MongoDB groups them first: what goes over the wire and is decoded is then
- * little more than the users' names. `admit` says which properties are counted.
- */
-export async function countEvents(
-  deps: CountEventsDeps,
-  source: EventSource & { siteNumber: number },
-  admit: (dimension: string) => boolean,
-): Promise<BucketCounts> {
-  for (let stepMs = HOUR_MS; ; stepMs = Math.ceil(stepMs / 4)) {
-    const counts = createBucketCounts(admit);
-    try {
-      await countInSteps(deps, source, stepMs, counts);
-      return counts;
-    } catch (error) {
-      counts.dispose();
-      // A group has all its users in one document, of 16 MiB at most. In less time there are fewer.
-      const isTooLarge = error instanceof mongo.MongoServerError && TOO_LARGE_CODES.has(error.code);
-      if (!isTooLarge || stepMs === 1) {
-        throw error;
-      }
-    }
-  }
+/** A group on the way to the counts of its span. */
+interface HeldGroup extends GroupDocument {
+  of: CountedEvents<EventSpan>;
 }
 
-async function countInSteps(
+/**
+ * Counts a site's events of some spans in every dimension, and yields each span's counts in their order. MongoDB groups the events
+ * first: what goes over the wire and is decoded is then little more than the users' names. Names are looked up many at a time, of
+ * several spans together where few events are in each.
+ */
+export async function* countEvents<Each extends EventSpan>(
   { events, resolveUsers }: CountEventsDeps,
-  { site_id, siteNumber, startMs, endMs }: EventSource & { siteNumber: number },
-  stepMs: number,
-  counts: BucketCounts,
-): Promise<void> {
-  let held: GroupDocument[] = [];
+  { site_id, siteNumber, spans, admit }: CountEventsOptions<Each>,
+): AsyncGenerator<CountedEvents<Each>> {
+  const pending: CountedEvents<Each>[] = [];
+  let held: HeldGroup[] = [];
   let heldUsers = 0;
 
   async function release(): Promise<void> {
@@ -80,33 +78,91 @@ async function countInSteps(
         }
       }
     }
-    const toNumber = await resolveUsers(siteNumber, names);
-    for (const { _id, users } of held) {
-      const numbers = users.filter((user) => user !== null).map(toNumber);
-      counts.add({ values: listValues(_id), views: users.length, users: numbers });
+    const numbers = await resolveUsers(siteNumber, names);
+    for (const { _id, users, of } of held) {
+      of.counts.add({ values: listValues(_id), views: users.length, users: lookUp(users, numbers) });
     }
     held = [];
     heldUsers = 0;
   }
 
-  for (let stepStartMs = startMs; stepStartMs < endMs; stepStartMs += stepMs) {
-    const stepEndMs = Math.min(stepStartMs + stepMs, endMs);
-    const cursor = events.aggregate<GroupDocument>(
-      buildGroupPipeline({ site_id, startMs: stepStartMs, endMs: stepEndMs }),
-      { allowDiskUse: true, batchSize: 10_000 },
-    );
-    for await (const group of cursor) {
-      held.push(group);
-      heldUsers += group.users.length;
-      if (heldUsers >= USERS_PER_LOOKUP) {
-        await release();
+  async function hold(of: CountedEvents<Each>, stepMs: number): Promise<void> {
+    const { startMs, endMs } = of.span;
+    for (let stepStartMs = startMs; stepStartMs < endMs; stepStartMs += stepMs) {
+      const step = { startMs: stepStartMs, endMs: Math.min(stepStartMs + stepMs, endMs) };
+      const cursor = events.aggregate<GroupDocument>(buildGroupPipeline(site_id, step), {
+        allowDiskUse: true,
+        batchSize: 10_000,
+      });
+      for await (const group of cursor) {
+        held.push({ ...group, of });
+        heldUsers += group.users.length;
+        if (heldUsers >= USERS_PER_LOOKUP) {
+          await release();
+        }
       }
     }
   }
-  await release();
+
+  /** A group has all its users in one document, of 16 MiB at most. In less time there are fewer. */
+  async function holdAll(of: CountedEvents<Each>): Promise<void> {
+    for (let stepMs = HOUR_MS; ; stepMs = Math.ceil(stepMs / 4)) {
+      try {
+        await hold(of, stepMs);
+        return;
+      } catch (error) {
+        const isTooLarge = error instanceof mongo.MongoServerError && TOO_LARGE_CODES.has(error.code);
+        if (!isTooLarge || stepMs === 1) {
+          throw error;
+        }
+        held = held.filter((group) => group.of !== of);
+        of.counts.dispose();
+        of.counts = createBucketCounts(admit);
+      }
+    }
+  }
+
+  try {
+    for (const span of spans) {
+      const of = { span, counts: createBucketCounts(admit) };
+      pending.push(of);
+      await holdAll(of);
+      if (heldUsers >= USERS_PER_LOOKUP / 2) {
+        await release();
+        yield* take(pending);
+      }
+    }
+    await release();
+    yield* take(pending);
+  } finally {
+    for (const { counts } of pending) {
+      counts.dispose();
+    }
+  }
 }
 
-function buildGroupPipeline({ site_id, startMs, endMs }: EventSource) {
+/** What is taken is not in the list any more. */
+function* take<Item>(list: Item[]): Generator<Item> {
+  for (let item = list.shift(); item !== undefined; item = list.shift()) {
+    yield item;
+  }
+}
+
+function lookUp(users: readonly (string | null)[], numbers: ReadonlyMap<string, number>): number[] {
+  const found: number[] = [];
+  for (const user of users) {
+    if (user !== null) {
+      const number = numbers.get(user);
+      if (number === undefined) {
+        throw new Error(`A user of ${user.length} characters has no number.`);
+      }
+      found.push(number);
+    }
+  }
+  return found;
+}
+
+function buildGroupPipeline(site_id: string, { startMs, endMs }: EventSpan) {
   const timestamp = { $gte: new Date(startMs), $lt: new Date(endMs) };
   return [
     { $match: { site_id, timestamp } },

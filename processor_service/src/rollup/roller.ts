@@ -1,21 +1,29 @@
-import { type Bucket, findBucketEnd, GRANULARITIES, listChildren } from '@analytics/shared/rollup/buckets';
+import { chunk } from '@analytics/shared/chunk';
+import {
+  type Bucket,
+  findBucketEnd,
+  GRANULARITIES,
+  type Granularity,
+  listChildren,
+} from '@analytics/shared/rollup/buckets';
 import {
   type MarkDocument,
   type RollupCollections,
   TOTALS,
 } from '@analytics/shared/rollup/rollupCollections';
 import type { mongo } from 'mongoose';
-import { countEvents } from './countEvents.ts';
+import type { BucketCounts } from './bucketCounts.ts';
+import { countEvents, type EventSpan } from './countEvents.ts';
 import type { Marks } from './marks.ts';
 import type { RollupStore } from './rollupStore.ts';
 import { openSite, type RollupSite } from './sites.ts';
 import type { UserNumbers } from './userNumbers.ts';
 
 /** Marks that are looked at together. */
-const MARKS_AT_ONCE = 100;
+const MARKS_AT_ONCE = 200;
 
-/** While MongoDB groups the events of one hour, the users of another are counted here. */
-const HOURS_AT_ONCE = 2;
+/** While MongoDB groups the events of some hours, the users of others are counted here. */
+const TASKS_AT_ONCE = 2;
 
 export interface RollerDeps {
   events: mongo.Collection;
@@ -49,22 +57,54 @@ export interface Roller {
 export function createRoller(deps: RollerDeps): Roller {
   const { events, collections, marks, userNumbers, store } = deps;
 
-  /** @returns whether nothing that was begun later is there. */
-  async function rollUpHour(site: RollupSite, source: Bucket & { site_id: string }): Promise<boolean> {
+  /** Counts hours of one site and calls back with what became of each. */
+  async function rollUpHours(
+    site_id: string,
+    hours: readonly MarkDocument[],
+    onHour: (mark: MarkDocument, outcome: RollupOutcome) => void,
+  ): Promise<void> {
     const asOf = await readServerTime(events);
-    const range = { ...source, endMs: findBucketEnd(source), siteNumber: site.number };
-    const counts = await countEvents({ events, resolveUsers: userNumbers.resolve }, range, site.admit);
-    try {
-      if (counts.dimensions.get(TOTALS)?.rows.size === 0) {
-        return true;
+    const site = await openSite(collections, site_id);
+    const spans = hours.map((mark) => toHourSpan(mark)).sort((a, b) => a.startMs - b.startMs);
+    const counted = countEvents(
+      { events, resolveUsers: userNumbers.resolve },
+      { site_id, siteNumber: site.number, spans, admit: site.admit },
+    );
+    for await (const { span, counts } of counted) {
+      try {
+        const isNewest = await writeHour(site, span, asOf, counts);
+        onHour(span.mark, isNewest ? await finish(span.mark) : 'left');
+      } finally {
+        counts.dispose();
       }
-      await site.save();
-      return await store.write({ site: site.number, ...toBucket(source) }, asOf, counts.dimensions);
-    } finally {
-      counts.dispose();
     }
   }
 
+  /** @returns whether nothing that was begun later is there. */
+  async function writeHour(
+    site: RollupSite,
+    { startMs }: HourSpan,
+    asOf: Date,
+    { dimensions }: BucketCounts,
+  ): Promise<boolean> {
+    if (dimensions.get(TOTALS)?.rows.size === 0) {
+      return true;
+    }
+    await site.save();
+    return store.write({ site: site.number, granularity: 'hour', startMs }, asOf, dimensions);
+  }
+
+  async function rollUpLarger(mark: MarkDocument): Promise<RollupOutcome> {
+    const { site_id, granularity, start } = mark._id;
+    const bucket = { granularity, startMs: start.getTime() };
+    if (await marks.hasMarkInside({ site_id, ...bucket })) {
+      return 'left';
+    }
+    const site = await openSite(collections, site_id);
+    return (await fold(site, bucket)) ? finish(mark) : 'left';
+  }
+
+  /** @returns whether nothing that was begun later is there. */
   async function fold(site: RollupSite, bucket: Bucket): Promise<boolean> {
     const asOf = await readServerTime(events);
     const children = listChildren(bucket);
@@ -88,26 +128,47 @@ export function createRoller(deps: RollerDeps): Roller {
     return isNewest;
   }
 
-  async function rollUp(mark: MarkDocument): Promise<RollupOutcome> {
+  async function finish(mark: MarkDocument): Promise<RollupOutcome> {
     const { site_id, granularity, start } = mark._id;
-    const bucket = { granularity, startMs: start.getTime() };
-    const isHour = granularity === 'hour';
-    if (!isHour && (await marks.hasMarkInside({ site_id, ...bucket }))) {
-      return 'left';
-    }
-    const site = await openSite(collections, site_id);
-    const isNewest = isHour ? await rollUpHour(site, { site_id, ...bucket }) : await fold(site, bucket);
-    if (!isNewest) {
-      return 'left';
-    }
     // The larger bucket is marked before this one may be believed, so that no answer mixes the new with the old.
-    await marks.markParent({ site_id, ...bucket });
+    await marks.markParent({ site_id, granularity, startMs: start.getTime() });
     return (await marks.clear(mark)) ? 'rolled up' : 'left';
   }
 
   return {
     rollUpRipe: async ({ site_id, signal, onBucket }) => {
       const failures: unknown[] = [];
+
+      /** Does a task, or each of its marks alone if it fails, so that one bad bucket holds up no other. */
+      async function attempt(task: readonly MarkDocument[]): Promise<void> {
+        const done = new Set<MarkDocument>();
+        const onDone = (mark: MarkDocument, outcome: RollupOutcome) => {
+          done.add(mark);
+          onBucket?.(mark._id, outcome);
+        };
+        const [first] = task;
+        if (first === undefined || signal.aborted) {
+          return;
+        }
+        try {
+          if (first._id.granularity === 'hour') {
+            await rollUpHours(first._id.site_id, task, onDone);
+          } else {
+            onDone(first, await rollUpLarger(first));
+          }
+        } catch (error) {
+          if (task.length === 1) {
+            failures.push(error);
+            return;
+          }
+          for (const mark of task) {
+            if (!done.has(mark)) {
+              await attempt([mark]);
+            }
+          }
+        }
+      }
+
       for (const granularity of GRANULARITIES) {
         const tried = new Set<string>();
         for (;;) {
@@ -116,17 +177,10 @@ export function createRoller(deps: RollerDeps): Roller {
           if (fresh.length === 0 || signal.aborted) {
             break;
           }
-          await runAtOnce(HOURS_AT_ONCE, fresh, async (mark) => {
-            tried.add(toKey(mark._id));
-            if (!signal.aborted) {
-              try {
-                const outcome = await rollUp(mark);
-                onBucket?.(mark._id, outcome);
-              } catch (error) {
-                failures.push(error);
-              }
-            }
-          });
+          for (const { _id } of fresh) {
+            tried.add(toKey(_id));
+          }
+          await runAtOnce(TASKS_AT_ONCE, divideIntoTasks(granularity, fresh), attempt);
         }
       }
       if (failures.length > 0) {
@@ -136,8 +190,26 @@ export function createRoller(deps: RollerDeps): Roller {
   };
 }
 
-function toBucket({ granularity, startMs }: Bucket): Bucket {
-  return { granularity, startMs };
+interface HourSpan extends EventSpan {
+  mark: MarkDocument;
+}
+
+function toHourSpan(mark: MarkDocument): HourSpan {
+  const startMs = mark._id.start.getTime();
+  return { startMs, endMs: findBucketEnd({ granularity: 'hour', startMs }), mark };
+}
+
+/** The hours of a site are counted together, as many as leave something for each of those at work. */
+function divideIntoTasks(granularity: Granularity, fresh: readonly MarkDocument[]): MarkDocument[][] {
+  if (granularity !== 'hour') {
+    return fresh.map((mark) => [mark]);
+  }
+  const sites = new Map<string, MarkDocument[]>();
+  for (const mark of fresh) {
+    const { site_id } = mark._id;
+    sites.set(site_id, [...(sites.get(site_id) ?? []), mark]);
+  }
+  return [...sites.values()].flatMap((hours) => chunk(hours, Math.ceil(hours.length / TASKS_AT_ONCE)));
 }
 
 function toKey({ site_id, start }: MarkDocument['_id']): string {

@@ -57,7 +57,6 @@ async function createSite(sites: RollupCollections['sites'], site_id: string) {
     const document = {
       _id: site_id,
       number: (last?.number ?? 0) + 1,
-      user_numbers: 0,
       dimensions: [TOTALS, ...EVENT_DIMENSIONS],
       has_more_dimensions: false,
     };

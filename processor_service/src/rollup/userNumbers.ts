@@ -1,6 +1,6 @@
 import { chunk } from '@analytics/shared/chunk';
 import type { RollupCollections, UserSlotDocument } from '@analytics/shared/rollup/rollupCollections';
-import { findUserSlot } from '@analytics/shared/rollup/userSlots';
+import { findInSlot, groupBySlot, joinUsers, toUserNumber } from '@analytics/shared/rollup/userSlots';
 import { isOnlyDuplicates } from './duplicateKeys.ts';
 
 /** So many users are remembered at least, and at most twice as many. */
@@ -11,65 +11,47 @@ const SLOTS_PER_COMMAND = 1000;
 
 export interface UserNumbers {
   /** Finds the numbers of a site's users, and gives one to each that has none. A number is given once and for ever. */
-  resolve(site: number, users: ReadonlySet<string>): Promise<(user: string) => number>;
+  resolve(site: number, users: Iterable<string>): Promise<ReadonlyMap<string, number>>;
 }
 
 /** Keeps the numbers of users in MongoDB, and those that were seen lately in memory. */
-export function createUserNumbers({
-  sites,
-  userSlots,
-}: Pick<RollupCollections, 'sites' | 'userSlots'>): UserNumbers {
+export function createUserNumbers({ userSlots }: Pick<RollupCollections, 'userSlots'>): UserNumbers {
   const memory = createMemory();
-  // One after another, so that two rollups don't give one user two numbers at the same time and have to find that out.
+  // One after another, so that two rollups don't read the same slots at the same time, and both want to add to them.
   let last: Promise<unknown> = Promise.resolve();
 
-  async function load(site: number, users: readonly string[]): Promise<string[]> {
-    const slots = groupBySlot(users);
+  /** Reads slots, notes the numbers of the users wanted, and tells how many users each slot has. */
+  async function read(
+    site: number,
+    slots: ReadonlyMap<number, string[]>,
+    numbers: Map<string, number>,
+  ): Promise<Map<number, number>> {
+    const counts = new Map<number, number>();
     for (const some of chunk([...slots.keys()], SLOTS_PER_COMMAND)) {
       const ids = some.map((slot) => ({ site, slot }));
-      for await (const document of userSlots.find({ _id: { $in: ids } })) {
-        rememberWanted(document, slots.get(document._id.slot) ?? []);
+      const cursor = userSlots.find({ _id: { $in: ids } }, { batchSize: SLOTS_PER_COMMAND });
+      for (const document of await cursor.toArray()) {
+        const { slot } = document._id;
+        counts.set(slot, document.count);
+        findInSlot(document, new Set(slots.get(slot)), (user, number) => numbers.set(user, number));
       }
     }
-    return users.filter((user) => memory.get(site, user) === undefined);
+    return counts;
   }
 
-  function rememberWanted({ _id, users, numbers }: UserSlotDocument, wanted: readonly string[]): void {
-    const known = new Map(users.map((user, index) => [user, numbers[index]]));
-    for (const user of wanted) {
-      const number = known.get(user);
-      if (number !== undefined) {
-        memory.set(_id.site, user, number);
-      }
-    }
-  }
-
-  /** Users that another process has numbered meanwhile keep those numbers; the ones that were meant for them stay unused. */
-  async function add(site: number, users: readonly string[]): Promise<void> {
-    const result = await sites.findOneAndUpdate(
-      { number: site },
-      { $inc: { user_numbers: users.length } },
-      { returnDocument: 'before' },
-    );
-    let number = result?.user_numbers ?? 0;
-    const slots = [...groupBySlot(users)].map(([slot, added]) => {
-      return { _id: { site, slot }, users: added, numbers: added.map(() => number++) };
-    });
-    for (const some of chunk(slots, SLOTS_PER_COMMAND)) {
-      if (await pushUsers(some)) {
-        for (const slot of some) {
-          rememberWanted(slot, slot.users);
-        }
-      }
-    }
-  }
-
-  /** @returns whether all of them are in their slots now, each with the number meant for it. */
-  async function pushUsers(slots: readonly UserSlotDocument[]): Promise<boolean> {
-    const operations = slots.map(({ _id, users, numbers }) => ({
+  /** @returns whether all of them are in their slots now, and nobody else's are. */
+  async function append(additions: readonly Addition[]): Promise<boolean> {
+    const operations = additions.map(({ _id, count, users }) => ({
       updateOne: {
-        filter: { _id, users: { $nin: users } },
-        update: { $push: { users: { $each: users }, numbers: { $each: numbers } } },
+        filter: { _id, count },
+        update: [
+          {
+            $set: {
+              count: count + users.length,
+              users: { $concat: [{ $ifNull: ['$users', ''] }, { $literal: joinUsers(users) }] },
+            },
+          },
+        ],
         upsert: true,
       },
     }));
@@ -77,7 +59,7 @@ export function createUserNumbers({
       await userSlots.bulkWrite(operations, { ordered: false });
       return true;
     } catch (error) {
-      // A slot that has one of the users by now fails the filter, so that the upsert tries to make the slot anew.
+      // A slot that another process has added to fails the filter, so that the upsert tries to make the slot anew.
       if (isOnlyDuplicates(error)) {
         return false;
       }
@@ -85,76 +67,98 @@ export function createUserNumbers({
     }
   }
 
-  async function resolveMissing(site: number, users: readonly string[]): Promise<void> {
-    let missing = await load(site, users);
-    while (missing.length > 0) {
-      await add(site, missing);
-      const unsure = missing.filter((user) => memory.get(site, user) === undefined);
-      missing = await load(site, unsure);
+  async function resolveUnknown(
+    site: number,
+    unknown: readonly string[],
+    numbers: Map<string, number>,
+  ): Promise<void> {
+    for (let missing = unknown; missing.length > 0; ) {
+      const slots = groupBySlot(missing);
+      const counts = await read(site, slots, numbers);
+      missing = missing.filter((user) => !numbers.has(user));
+      const additions = [...groupBySlot(missing)].map(([slot, users]) => {
+        return { _id: { site, slot }, count: counts.get(slot) ?? 0, users };
+      });
+      for (const some of chunk(additions, SLOTS_PER_COMMAND)) {
+        if (await append(some)) {
+          for (const { _id, count, users } of some) {
+            for (const [index, user] of users.entries()) {
+              numbers.set(user, toUserNumber(_id.slot, count + index));
+            }
+          }
+        }
+      }
+      missing = missing.filter((user) => !numbers.has(user));
     }
   }
 
   return {
     resolve: async (site, users) => {
-      const unknown = [...users].filter((user) => memory.get(site, user) === undefined);
+      const numbers = new Map<string, number>();
+      const unknown = memory.recall(site, users, numbers);
       if (unknown.length > 0) {
-        const turn = last.then(() => resolveMissing(site, unknown));
+        const turn = last.then(() => resolveUnknown(site, unknown, numbers));
         last = turn.catch(() => undefined);
         await turn;
+        memory.remember(site, unknown, numbers);
       }
-      const numbers = new Map([...users].map((user) => [user, memory.get(site, user)]));
-      return (user) => requireNumber(numbers.get(user), user);
+      return numbers;
     },
   };
 }
 
-function requireNumber(number: number | undefined, user: string): number {
-  if (number === undefined) {
-    throw new Error(`A user of ${user.length} characters has no number.`);
-  }
-  return number;
-}
-
-function groupBySlot(users: readonly string[]): Map<number, string[]> {
-  const slots = new Map<number, string[]>();
-  for (const user of users) {
-    const slot = findUserSlot(user);
-    const others = slots.get(slot);
-    if (others) {
-      others.push(user);
-    } else {
-      slots.set(slot, [user]);
-    }
-  }
-  return slots;
+/** Users that are to be added to a slot, which has `count` so far. */
+interface Addition extends Pick<UserSlotDocument, '_id' | 'count'> {
+  users: string[];
 }
 
 /** Two generations: when the young one is full, it becomes the old one, and what nobody has asked for since is gone. */
 function createMemory() {
-  let young = new Map<string, number>();
-  let old = new Map<string, number>();
+  let young = new Map<number, Map<string, number>>();
+  let old = young;
+  let youngSize = 0;
 
-  function remember(key: string, number: number): void {
-    young.set(key, number);
-    if (young.size >= REMEMBERED_USERS) {
+  function findSite(site: number): Map<string, number> {
+    const found = young.get(site) ?? new Map<string, number>();
+    young.set(site, found);
+    return found;
+  }
+
+  function note(site: number, user: string, number: number): void {
+    findSite(site).set(user, number);
+    youngSize += 1;
+    if (youngSize >= REMEMBERED_USERS) {
       old = young;
       young = new Map();
+      youngSize = 0;
     }
   }
 
   return {
-    get: (site: number, user: string): number | undefined => {
-      const key = `${site}/${user}`;
-      const number = young.get(key);
-      if (number !== undefined) {
-        return number;
+    /** Notes the numbers that are remembered; returns those who are not. */
+    recall: (site: number, users: Iterable<string>, numbers: Map<string, number>): string[] => {
+      const unknown: string[] = [];
+      for (const user of users) {
+        let number = young.get(site)?.get(user);
+        if (number === undefined) {
+          number = old.get(site)?.get(user);
+          if (number === undefined) {
+            unknown.push(user);
+            continue;
+          }
+          note(site, user, number);
+        }
+        numbers.set(user, number);
       }
-      const older = old.get(key);
-      if (older !== undefined) {
-        remember(key, older);
-      }
-      return older;
+      return unknown;
     },
-    set: (site: number, user: string, number: number) => remember(`${site}/${user}`, number),
+    remember: (site: number, users: readonly string[], numbers: ReadonlyMap<string, number>): void => {
+      for (const user of users) {
+        const number = numbers.get(user);
+        if (number !== undefined) {
+          note(site, user, number);
+        }
+      }
+    },
   };
 }

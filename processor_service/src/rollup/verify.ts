@@ -6,6 +6,7 @@ import {
   listChildren,
 } from '@analytics/shared/rollup/buckets';
 import { TOTALS } from '@analytics/shared/rollup/rollupCollections';
+import type { BucketCounts } from './bucketCounts.ts';
 import { countEvents } from './countEvents.ts';
 import type { SiteBucket } from './marks.ts';
 import { listHours, type SiteSpan } from './rebuild.ts';
@@ -97,11 +98,21 @@ async function findDifferences(rollups: Rollups, site: RollupSite, bucket: SiteB
   return differences;
 }
 
-function countHour({ events, userNumbers }: Rollups, site: RollupSite, hour: SiteBucket) {
-  const source = { ...hour, endMs: findBucketEnd(hour), siteNumber: site.number };
-  return countEvents({ events, resolveUsers: userNumbers.resolve }, source, (dimension) =>
-    site.dimensions.has(dimension),
+async function countHour(
+  { events, userNumbers }: Rollups,
+  site: RollupSite,
+  { site_id, startMs }: SiteBucket,
+): Promise<BucketCounts> {
+  const span = { startMs, endMs: findBucketEnd({ granularity: 'hour', startMs }) };
+  const admit = (dimension: string) => site.dimensions.has(dimension);
+  const counted = countEvents(
+    { events, resolveUsers: userNumbers.resolve },
+    { site_id, siteNumber: site.number, spans: [span], admit },
   );
+  for await (const { counts } of counted) {
+    return counts;
+  }
+  throw new Error('An hour was not counted.');
 }
 
 function areEqual(a: ValueCounts, b: ValueCounts): boolean {

@@ -6,7 +6,7 @@ import {
   TOTALS,
   type UserSetsDocument,
 } from '@analytics/shared/rollup/rollupCollections';
-import { findUserSlot } from '@analytics/shared/rollup/userSlots';
+import { findInSlot, findUserSlot } from '@analytics/shared/rollup/userSlots';
 import { findRuns } from './coverage.ts';
 import { toBucketKey } from './rollupSnapshot.ts';
 
@@ -140,17 +140,16 @@ export async function readUserNumbers(
   site: number,
   users: ReadonlySet<string>,
 ): Promise<Map<string, number>> {
-  const slots = new Set([...users].map(findUserSlot));
+  const slots = new Set<number>();
+  for (const user of users) {
+    slots.add(findUserSlot(user));
+  }
   const numbers = new Map<string, number>();
   await Promise.all(
     chunk([...slots], IDS_PER_COMMAND).map(async (some) => {
       const ids = some.map((slot) => ({ site, slot }));
       for (const document of await userSlots.find({ _id: { $in: ids } }).toArray()) {
-        for (const [index, user] of document.users.entries()) {
-          if (users.has(user)) {
-            numbers.set(user, document.numbers[index] ?? 0);
-          }
-        }
+        findInSlot(document, users, (user, number) => numbers.set(user, number));
       }
     }),
   );

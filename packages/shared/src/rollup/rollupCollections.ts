@@ -67,8 +67,6 @@ export interface SiteDocument {
   _id: string;
   /** Stands for the site in the other collections. */
   number: number;
-  /** How many user numbers were given out. */
-  user_numbers: number;
   /** Every dimension that was ever rolled up. */
   dimensions: string[];
   /** Whether some properties are not among them, because there are too many. */
@@ -76,13 +74,15 @@ export interface SiteDocument {
 }
 
 /**
- * Some users of a site and their numbers, side by side: a document of `rollup_users`. A slot holds all users whose names have the
- * same hash (userSlots.ts), so that thousands are looked up by reading few documents.
+ * The users of a site whose names have the same hash: a document of `rollup_users`. A user's number follows from the slot and the
+ * place in it (userSlots.ts). Thousands of users are looked up by reading few documents, and one text is decoded faster than a list.
  */
 export interface UserSlotDocument {
   _id: { site: number; slot: number };
-  users: string[];
-  numbers: number[];
+  /** How many there are. */
+  count: number;
+  /** Their names, each followed by NUL, in the order in which they were met. */
+  users: string;
 }
 
 /** A document of `rollup_states`. It says that every event from before the first mark has its hour marked. */

@@ -1,0 +1,66 @@
+import { mongo } from 'mongoose';
+import { scatter } from './events.ts';
+
+/** The events of one site, spread evenly over a stretch of time. */
+export interface SiteEvents {
+  site_id: string;
+  count: number;
+  users: number;
+  /** Milliseconds since 1970; the end is not part of it. */
+  startMs: number;
+  endMs: number;
+  /** Whether they have referrers and a property, too. */
+  hasDetails: boolean;
+}
+
+const PATHS = 500;
+const HOSTS = 50;
+const PLANS = ['free', 'team', 'company'];
+
+const BATCH_SIZE = 2000;
+const BATCHES_IN_FLIGHT = 3;
+
+/** Inserts the documents that the worker would store, in the order of time, and tells after each batch how many there are. */
+export async function insertSiteEvents(
+  collection: mongo.Collection,
+  source: SiteEvents,
+  onProgress: (stored: number) => void,
+): Promise<void> {
+  let next = 0;
+  let stored = 0;
+  const insertBatches = async () => {
+    while (next < source.count) {
+      const first = next;
+      next = Math.min(first + BATCH_SIZE, source.count);
+      const documents = Array.from({ length: next - first }, (_, offset) =>
+        createDocument(source, first + offset),
+      );
+      await collection.insertMany(documents, { ordered: false });
+      stored += documents.length;
+      onProgress(stored);
+    }
+  };
+  await Promise.all(Array.from({ length: BATCHES_IN_FLIGHT }, insertBatches));
+}
+
+function createDocument(source: SiteEvents, index: number): mongo.Document {
+  const { site_id, count, users, startMs, endMs, hasDetails } = source;
+  const timestamp = new Date(startMs + Math.floor((index / count) * (endMs - startMs)));
+  const isReferred = hasDetails && scatter(index, 5, 3) === 0;
+  return {
+    _id: new mongo.ObjectId(),
+    site_id,
+    event_type: scatter(index, 6, 10) === 0 ? 'sign_up' : 'page_view',
+    path: `/articles/page-${scatter(index, 2, PATHS)}`,
+    user_id: `user-${scatter(index, 3, users)}`,
+    timestamp,
+    ...(isReferred && describeReferrer(`site-${scatter(index, 7, HOSTS)}.example`)),
+    ...(hasDetails && { properties: { plan: PLANS[scatter(index, 8, PLANS.length)] } }),
+    createdAt: timestamp,
+    updatedAt: timestamp,
+  };
+}
+
+function describeReferrer(host: string): mongo.Document {
+  return { referrer: `https://${host}/`, referrer_host: host };
+}
