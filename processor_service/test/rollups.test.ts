@@ -172,6 +172,20 @@ test('events from before there were marks are counted, too', async () => {
   expect(await collections.states.findOne({ _id: 'baseline' })).toMatchObject({ is_complete: true });
 });
 
+test('what is rolled up in another form is thrown away and made anew', async () => {
+  await store.storeEvents([toJob('2025-11-12T19:00 / ann'), toJob('2025-11-12T19:01 / bob')]);
+  await rollUpAll();
+  await collections.states.updateOne({ _id: 'baseline' }, { $unset: { format: true } });
+  const inOldForm = { $set: { users: ['bob', 'ann'], numbers: [1, 2] }, $unset: { count: true } };
+  await collections.userSlots.updateMany({}, inOldForm as never);
+
+  await rollups.rollUp(signal);
+
+  expect(await readRollup('month', '')).toMatchObject([{ views: [2], users: [2] }]);
+  expect(await check()).toEqual({ checked: 3, marked: 0, differences: [] });
+  expect(await collections.userSlots.countDocuments({ numbers: { $exists: true } })).toBe(0);
+});
+
 test('properties are dimensions, up to a hundred of them', async () => {
   const named = (from: number) =>
     Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`p${from + index}`, index]));

@@ -1,5 +1,5 @@
 import { findBucketEnd, findBucketStart } from '@analytics/shared/rollup/buckets';
-import type { RollupCollections } from '@analytics/shared/rollup/rollupCollections';
+import { ROLLUP_FORMAT, type RollupCollections } from '@analytics/shared/rollup/rollupCollections';
 import type { mongo } from 'mongoose';
 import type { Marks, SiteBucket } from './marks.ts';
 
@@ -14,13 +14,15 @@ export interface BaselineDeps {
 
 /**
  * Marks every hour that has events from before there were marks. Until that is done, reports believe no rollup. Goes on where it
- * was cut off; does nothing once it is done.
+ * was cut off; does nothing once it is done. What is rolled up in another form is thrown away before.
  */
 export async function ensureBaseline(
-  { events, collections: { states }, marks }: BaselineDeps,
+  { events, collections, marks }: BaselineDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const state = await states.findOne({ _id: 'baseline' });
+  const { states } = collections;
+  const found = await states.findOne({ _id: 'baseline' });
+  const state = found?.format === ROLLUP_FORMAT ? found : await beginAnew(collections);
   if (state?.is_complete) {
     return;
   }
@@ -42,6 +44,16 @@ export async function ensureBaseline(
       return;
     }
   }
+}
+
+/** No answer believes any of it from the first step on; the last one says that all of it is gone. */
+async function beginAnew(collections: RollupCollections): Promise<undefined> {
+  const { states, rollups, userSets, userSlots, sites } = collections;
+  await states.updateOne({ _id: 'baseline' }, { $set: { is_complete: false } });
+  for (const collection of [rollups, userSets, userSlots, sites]) {
+    await collection.deleteMany({});
+  }
+  await states.replaceOne({ _id: 'baseline' }, { is_complete: false, format: ROLLUP_FORMAT }, { upsert: true });
 }
 
 /** The next hours that have events, in the order of site and time. Jumps from one to the next by the index. */

@@ -1,5 +1,9 @@
 import { type Bucket, findBucketStart, findParent, GRANULARITIES } from '@analytics/shared/rollup/buckets';
-import type { RollupCollections, SiteDocument } from '@analytics/shared/rollup/rollupCollections';
+import {
+  ROLLUP_FORMAT,
+  type RollupCollections,
+  type SiteDocument,
+} from '@analytics/shared/rollup/rollupCollections';
 import type { Span } from '../timeRange.ts';
 
 /** Which rollups of a site can be believed, from the moment on at which the marks were read. */
@@ -22,7 +26,7 @@ export async function readSnapshot(
     states.findOne({ _id: 'baseline' }),
     marks.find({ $or: listMarkRanges(site_id, span) }, { projection: { _id: 1 } }).toArray(),
   ]);
-  if (!state?.is_complete) {
+  if (!state?.is_complete || state.format !== ROLLUP_FORMAT) {
     return undefined;
   }
   // After the marks: whatever was taken away from them is known of the site by now.

@@ -85,10 +85,18 @@ export interface UserSlotDocument {
   users: string;
 }
 
+/**
+ * The form in which rollups are stored. Raised when it changes: the processor then throws away what is stored in another form, and
+ * makes it anew.
+ */
+export const ROLLUP_FORMAT = 2;
+
 /** A document of `rollup_states`. It says that every event from before the first mark has its hour marked. */
 export interface BaselineDocument {
   _id: 'baseline';
   is_complete: boolean;
+  /** Absent: 1. */
+  format?: number;
   /** How far the marking has come. */
   site_id?: string;
   timestamp?: Date;
