@@ -1,5 +1,10 @@
 import type { FilterQuery, SiteStats, SiteStatsRange, StatsQuery } from '@analytics/shared/stats';
 import { buildSiteStatsPipeline, type SiteStatsFacets } from '../aggregations/siteStatsPipeline.ts';
+import {
+  buildUniqueUsersPipeline,
+  readUserCount,
+  type UserCount,
+} from '../aggregations/uniqueUsersPipeline.ts';
 import type { EventReader, ReportSource } from '../eventReader.ts';
 import { countSteps } from '../rollup/countSteps.ts';
 import { countValues } from '../rollup/countValues.ts';
@@ -77,10 +82,13 @@ async function countLive(
   { site_id, range, filters, topPathsLimit }: SiteStatsQuestion,
 ): Promise<SiteStatsCounts> {
   const selection = { site_id, span: toSpan(range), ...filters };
-  const [facets] = await aggregate<SiteStatsFacets>(buildSiteStatsPipeline(selection, topPathsLimit));
+  const [[facets], users] = await Promise.all([
+    aggregate<SiteStatsFacets>(buildSiteStatsPipeline(selection, topPathsLimit)),
+    aggregate<UserCount>(buildUniqueUsersPipeline(selection)),
+  ]);
   return {
     total_views: facets?.total_views[0]?.count ?? 0,
-    unique_users: facets?.unique_users[0]?.count ?? 0,
+    unique_users: readUserCount(users),
     top_paths: facets?.top_paths.map(({ path, views }) => ({ path, views })) ?? [],
   };
 }

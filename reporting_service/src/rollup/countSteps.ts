@@ -7,10 +7,11 @@ import {
 } from '../aggregations/timeseriesPipeline.ts';
 import type { ReportSource } from '../eventReader.ts';
 import type { Span } from '../timeRange.ts';
+import { toBucketKey } from './bucketKey.ts';
 import { type Coverage, cover } from './coverage.ts';
 import { type FilterDimension, findFilterDimension } from './filterDimension.ts';
 import { readUsableCounts } from './readUsableCounts.ts';
-import { type RollupSnapshot, toBucketKey } from './rollupSnapshot.ts';
+import type { RollupSnapshot } from './rollupSnapshot.ts';
 import { countUnions, type UserSources } from './userUnion.ts';
 
 export type AnswerSource = Exclude<ReportMeta['source'], 'cache'>;
@@ -62,7 +63,7 @@ async function countCovered(
   question: StepsQuestion,
 ): Promise<StepsAnswer> {
   const { steps } = question;
-  const { counts, isUsable } = await readUsableCounts(source.rollups, snapshot, filter.dimension, (isUsed) =>
+  const { counts, isUsable } = await readUsableCounts(snapshot, filter.dimension, (isUsed) =>
     steps.flatMap((step) => cover(step, isUsed).buckets),
   );
   const coverages = steps.map((step) => cover(step, isUsable));

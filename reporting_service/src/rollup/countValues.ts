@@ -12,13 +12,14 @@ import {
 } from '../aggregations/breakdownPipeline.ts';
 import type { ReportSource } from '../eventReader.ts';
 import type { Span } from '../timeRange.ts';
+import { toBucketKey } from './bucketKey.ts';
 import { compareValues } from './compareValues.ts';
 import { type AnswerSource, describeSource } from './countSteps.ts';
 import { cover } from './coverage.ts';
 import { type FilterDimension, findFilterDimension } from './filterDimension.ts';
 import { readUsableCounts } from './readUsableCounts.ts';
 import type { UsersPlace } from './rollupReader.ts';
-import { type RollupSnapshot, toBucketKey } from './rollupSnapshot.ts';
+import type { RollupSnapshot } from './rollupSnapshot.ts';
 import { countUnions } from './userUnion.ts';
 
 export interface ValuesQuestion {
@@ -95,7 +96,6 @@ async function countCovered(
 ): Promise<ValuesAnswer> {
   const { site_id, filters, span, dimension, limit, offset, search, hasUsers } = question;
   const { counts, isUsable } = await readUsableCounts(
-    source.rollups,
     snapshot,
     dimension,
     (isUsed) => cover(span, isUsed).buckets,

@@ -1,7 +1,7 @@
 import type { Bucket } from '@analytics/shared/rollup/buckets';
-import type { CountsDocument, RollupCollections } from '@analytics/shared/rollup/rollupCollections';
-import { readCounts } from './rollupReader.ts';
-import { type RollupSnapshot, toBucketKey } from './rollupSnapshot.ts';
+import type { CountsDocument } from '@analytics/shared/rollup/rollupCollections';
+import { toBucketKey } from './bucketKey.ts';
+import type { RollupSnapshot } from './rollupSnapshot.ts';
 
 export interface UsableCounts {
   /** By the keys of the buckets. */
@@ -17,7 +17,6 @@ export interface UsableCounts {
  * @throws RollupChangedError
  */
 export async function readUsableCounts(
-  rollups: RollupCollections,
   snapshot: RollupSnapshot,
   dimension: string,
   choose: (isUsable: (bucket: Bucket) => boolean) => readonly Bucket[],
@@ -29,9 +28,7 @@ export async function readUsableCounts(
     const isUsable = (bucket: Bucket) =>
       isCounted && snapshot.isRolledUp(bucket) && !unusable.has(toBucketKey(bucket));
     const buckets = choose(isUsable);
-    const counts: Map<string, CountsDocument[]> = site
-      ? await readCounts(rollups, site.number, dimension, buckets)
-      : new Map();
+    const counts = await snapshot.readCounts(dimension, buckets);
     const tooLarge = [...counts].filter(([, [first]]) => first?.has_too_many_values);
     if (tooLarge.length === 0) {
       return { counts, isUsable };

@@ -7,8 +7,8 @@ import {
   type UserSetsDocument,
 } from '@analytics/shared/rollup/rollupCollections';
 import { findInSlot, findUserSlot } from '@analytics/shared/rollup/userSlots';
+import { toBucketKey } from './bucketKey.ts';
 import { findRuns } from './coverage.ts';
-import { toBucketKey } from './rollupSnapshot.ts';
 
 /** A rollup was written again while it was read. The question must be asked anew. */
 export class RollupChangedError extends Error {
@@ -21,8 +21,8 @@ export interface UsersPlace {
   index: number;
 }
 
-/** MongoDB finds this many documents by their `_id` in one command. */
-const IDS_PER_COMMAND = 1000;
+/** MongoDB finds this many documents by their `_id` in one command: no more than a reply has room for at first, which is 101. */
+const IDS_PER_COMMAND = 100;
 
 /**
  * The counts of a dimension in some buckets, by the buckets' keys. Nothing stands for a bucket in which nothing happened; where no
@@ -30,31 +30,43 @@ const IDS_PER_COMMAND = 1000;
  *
  * @throws RollupChangedError
  */
-export async function readCounts(
-  { rollups }: Pick<RollupCollections, 'rollups'>,
-  site: number,
+export type ReadCounts = (
   dimension: string,
   buckets: readonly Bucket[],
-): Promise<Map<string, CountsDocument[]>> {
-  const runs = findRuns(buckets);
-  const wanted = new Set(buckets.map(toBucketKey));
-  const readDimension = async (name: string) => {
-    const documents = await Promise.all(
-      runs.map(({ first, last }) => {
-        const key = { site, dimension: name, granularity: first.granularity };
-        const start = new Date(first.startMs);
-        const end = new Date(findBucketEnd(last));
-        const range = { $gte: { ...key, start }, $lt: { ...key, start: end } };
-        return rollups.find({ _id: range as never }).toArray();
-      }),
-    );
-    return groupByBucket(documents.flat(), wanted);
-  };
-  if (dimension === TOTALS) {
-    return readDimension(TOTALS);
+) => Promise<ReadonlyMap<string, CountsDocument[]>>;
+
+/** Reads a site's counts. What is asked for again, by another part of the same report, is read once. */
+export function createCountsReader(
+  { rollups }: Pick<RollupCollections, 'rollups'>,
+  site: number,
+): ReadCounts {
+  const asked = new Map<string, ReturnType<ReadCounts>>();
+
+  async function readDimension(dimension: string, buckets: readonly Bucket[]) {
+    const ranges = findRuns(buckets).map(({ first, last }) => {
+      const key = { site, dimension, granularity: first.granularity };
+      const start = new Date(first.startMs);
+      const end = new Date(findBucketEnd(last));
+      return { _id: { $gte: { ...key, start }, $lt: { ...key, start: end } } };
+    });
+    const documents = ranges.length > 0 ? await rollups.find({ $or: ranges as never }).toArray() : [];
+    return groupByBucket(documents, new Set(buckets.map(toBucketKey)));
   }
-  const [counts, totals] = await Promise.all([readDimension(dimension), readDimension(TOTALS)]);
-  return new Map([...totals, ...counts]);
+
+  function readOnce(dimension: string, buckets: readonly Bucket[]): ReturnType<ReadCounts> {
+    const key = [dimension, ...buckets.map(toBucketKey)].join();
+    const answer = asked.get(key) ?? readDimension(dimension, buckets);
+    asked.set(key, answer);
+    return answer;
+  }
+
+  return async (dimension, buckets) => {
+    if (dimension === TOTALS) {
+      return readOnce(TOTALS, buckets);
+    }
+    const [counts, totals] = await Promise.all([readOnce(dimension, buckets), readOnce(TOTALS, buckets)]);
+    return new Map([...totals, ...counts]);
+  };
 }
 
 function groupByBucket(documents: readonly CountsDocument[], wanted: ReadonlySet<string>) {

@@ -1,16 +1,23 @@
 import { type Bucket, findBucketStart, findParent, GRANULARITIES } from '@analytics/shared/rollup/buckets';
 import {
+  type BaselineDocument,
+  type MarkDocument,
+  ROLLUP_COLLECTIONS,
   ROLLUP_FORMAT,
   type RollupCollections,
   type SiteDocument,
 } from '@analytics/shared/rollup/rollupCollections';
 import type { Span } from '../timeRange.ts';
+import { toBucketKey } from './bucketKey.ts';
+import { createCountsReader, type ReadCounts } from './rollupReader.ts';
 
 /** Which rollups of a site can be believed, from the moment on at which the marks were read. */
 export interface RollupSnapshot {
   /** Absent if nothing of the site was ever rolled up: what is not marked is empty. */
   site: SiteDocument | undefined;
   isRolledUp(bucket: Bucket): boolean;
+  /** Reads what is rolled up of the site. */
+  readCounts: ReadCounts;
 }
 
 /**
@@ -18,33 +25,55 @@ export interface RollupSnapshot {
  * true of this moment. Undefined while older events may be unmarked.
  */
 export async function readSnapshot(
-  { marks, states, sites }: RollupCollections,
+  collections: RollupCollections,
   site_id: string,
   span: Span | undefined,
 ): Promise<RollupSnapshot | undefined> {
-  const [state, found] = await Promise.all([
-    states.findOne({ _id: 'baseline' }),
-    marks.find({ $or: listMarkRanges(site_id, span) }, { projection: { _id: 1 } }).toArray(),
-  ]);
-  if (!state?.is_complete || state.format !== ROLLUP_FORMAT) {
-    return undefined;
-  }
-  // After the marks: whatever was taken away from them is known of the site by now.
-  const site = await sites.findOne({ _id: site_id });
+  const found = await collections.states
+    .aggregate<BaselineDocument | Pick<MarkDocument, '_id'> | SiteDocument>(
+      buildSnapshotPipeline(site_id, span),
+    )
+    .toArray();
+  let isBelieved = false;
+  let site: SiteDocument | undefined;
   const spoiled = new Set<string>();
-  for (const { _id } of found) {
-    let bucket: Bucket | undefined = { granularity: _id.granularity, startMs: _id.start.getTime() };
-    while (bucket) {
-      spoiled.add(toBucketKey(bucket));
-      bucket = findParent(bucket);
+  for (const document of found) {
+    if ('is_complete' in document) {
+      isBelieved = document.is_complete && document.format === ROLLUP_FORMAT;
+    } else if ('number' in document) {
+      site = document;
+    } else {
+      addWithParents(spoiled, document._id);
     }
   }
-  return { site: site ?? undefined, isRolledUp: (bucket) => !spoiled.has(toBucketKey(bucket)) };
+  return isBelieved
+    ? {
+        site,
+        isRolledUp: (bucket) => !spoiled.has(toBucketKey(bucket)),
+        readCounts: site ? createCountsReader(collections, site.number) : async () => new Map(),
+      }
+    : undefined;
 }
 
-/** Names a bucket. */
-export function toBucketKey({ granularity, startMs }: Bucket): string {
-  return `${granularity}/${startMs}`;
+/**
+ * Three collections in one question, each read when the one before is through. The marks come after the state, which may say that
+ * all are there; the site comes after the marks, because whatever was taken away from them is known of it by then.
+ */
+function buildSnapshotPipeline(site_id: string, span: Span | undefined) {
+  const marks = [{ $match: { $or: listMarkRanges(site_id, span) } }, { $project: { _id: 1 } }];
+  return [
+    { $match: { _id: 'baseline' } },
+    { $unionWith: { coll: ROLLUP_COLLECTIONS.marks, pipeline: marks } },
+    { $unionWith: { coll: ROLLUP_COLLECTIONS.sites, pipeline: [{ $match: { _id: site_id } }] } },
+  ];
+}
+
+function addWithParents(spoiled: Set<string>, { granularity, start }: MarkDocument['_id']): void {
+  let bucket: Bucket | undefined = { granularity, startMs: start.getTime() };
+  while (bucket) {
+    spoiled.add(toBucketKey(bucket));
+    bucket = findParent(bucket);
+  }
 }
 
 /** A mark counts wherever it meets the span, so each range begins with the bucket that the span begins in. */
