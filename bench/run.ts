@@ -5,6 +5,7 @@ import { measureDrain } from './parts/drain.ts';
 import { measureEndToEnd } from './parts/endToEnd.ts';
 import { measureIngest } from './parts/ingest.ts';
 import { measureMemory } from './parts/memory.ts';
+import { measureStats } from './parts/stats.ts';
 import { type Bench, createBench } from './src/bench.ts';
 import { endOnSignal } from './src/endOnSignal.ts';
 import { describeMachine } from './src/machine.ts';
@@ -19,6 +20,7 @@ const PARTS: Record<PartName, (bench: Bench, settings: PartSettings) => Promise<
   drain: measureDrain,
   'end-to-end': measureEndToEnd,
   memory: measureMemory,
+  stats: measureStats,
 };
 
 const options = readOptionsOrEnd();

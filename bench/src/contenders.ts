@@ -21,11 +21,12 @@ interface Program {
   isReady(lines: readonly string[], url: string): boolean | Promise<boolean>;
 }
 
-export function startBare(bench: Bench, scope: Scope): Promise<Contender> {
+/** `report` is what it answers to a GET. */
+export function startBare(bench: Bench, scope: Scope, report = '{}'): Promise<Contender> {
   const program = {
     name: 'bare node:http',
     script: 'bench/dist/bare.js',
-    env: {},
+    env: { REPORT: report },
     isReady: says('listening'),
   };
   return startProgram(bench, scope, program);
@@ -82,6 +83,30 @@ export function startWorker(
   });
 }
 
+export function startNaiveReporting(bench: Bench, scope: Scope, mongoUri: string): Promise<Contender> {
+  return startProgram(bench, scope, {
+    name: 'the naive reporting',
+    script: 'bench/dist/naive/stats.js',
+    env: { MONGO_URI: mongoUri },
+    isReady: says('listening'),
+  });
+}
+
+export function startReporting(
+  bench: Bench,
+  scope: Scope,
+  redis: BenchRedis,
+  mongoUri: string,
+  settings: Record<string, string> = {},
+): Promise<Contender> {
+  return startProgram(bench, scope, {
+    name: 'the reporting service',
+    script: 'reporting_service/dist/server.js',
+    env: { REDIS_PORT: String(redis.port), MONGO_URI: mongoUri, ...SERVICE_ENV, ...settings },
+    isReady: (_lines, url) => answersReady(url),
+  });
+}
+
 /** The defaults, said aloud so that no `.env` file says otherwise. */
 const SERVICE_ENV = {
   REDIS_HOST: '127.0.0.1',
@@ -89,6 +114,10 @@ const SERVICE_ENV = {
   QUEUE_PREFIX: 'bull',
   QUEUE_MAX_WAITING_EVENTS: '1000000',
   WORKER_CONCURRENCY: '100',
+  STATS_TOP_PATHS: '10',
+  STATS_TIMEOUT_SECONDS: '30',
+  STATS_MAX_CONCURRENT: '8',
+  STATS_CACHE_TTL_SECONDS: '5',
   LOG_LEVEL: 'info',
 };
 

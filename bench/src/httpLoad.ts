@@ -7,7 +7,8 @@ import type { Scope } from './scopes.ts';
 export interface HttpLoad {
   name: string;
   path: string;
-  bodiesFile: string;
+  /** Without it the path is got. */
+  bodiesFile?: string;
   warmUpSeconds: number;
   seconds: number;
   start(scope: Scope): Promise<Contender>;
@@ -19,7 +20,8 @@ export function createHttpVariant(bench: Bench, options: HttpLoad): Variant<Load
   return {
     name,
     measure: async (scope) => {
-      const load = { url: `${(await start(scope)).url}${path}`, bodiesFile };
+      const url = `${(await start(scope)).url}${path}`;
+      const load = bodiesFile === undefined ? { url } : { url, bodiesFile };
       await bench.loadGenerator.run(scope, { ...load, seconds: warmUpSeconds });
       return bench.loadGenerator.run(scope, { ...load, seconds });
     },

@@ -9,8 +9,8 @@ export const CONNECTIONS = 64;
 
 export interface LoadOptions {
   url: string;
-  /** A file with one body a line. */
-  bodiesFile: string;
+  /** A file with one body a line to post; without it the URL is got. */
+  bodiesFile?: string;
   seconds: number;
   /** Tells answers of 503 from other errors; slows wrk down a little. */
   withStatuses?: boolean;
@@ -19,7 +19,7 @@ export interface LoadOptions {
 export interface LoadGenerator {
   /** As the results call it. */
   name: string;
-  /** Posts from 64 connections, each sending its next request when the last is answered. */
+  /** Asks from 64 connections, each sending its next request when the last is answered. */
   run(scope: Scope, options: LoadOptions): Promise<LoadResult>;
 }
 
@@ -36,8 +36,8 @@ function createWrkLoad(benchFolder: string, version: string): LoadGenerator {
     name: `wrk ${version}, ${threads} thread${threads > 1 ? 's' : ''}`,
     run: async (scope, { url, bodiesFile, seconds, withStatuses = false }) => {
       const load = [`-t${threads}`, `-c${CONNECTIONS}`, `-d${seconds}s`, '--timeout', '10s'];
-      const script = ['-s', join(benchFolder, 'post.lua'), url, '--', bodiesFile];
-      const args = [...load, ...script, ...(withStatuses ? ['statuses'] : [])];
+      const script = ['-s', join(benchFolder, 'load.lua'), url, '--', ...(bodiesFile ? [bodiesFile] : [])];
+      const args = [...load, ...script, ...(bodiesFile && withStatuses ? ['statuses'] : [])];
       return parseLoadOutput(await runProgram(scope, 'wrk', args));
     },
   };
@@ -47,7 +47,8 @@ function createAutocannonLoad(benchFolder: string): LoadGenerator {
   return {
     name: 'autocannon 8 (no wrk on the PATH)',
     run: async (scope, { url, bodiesFile, seconds }) => {
-      const args = [join(benchFolder, 'dist/post.js'), url, bodiesFile, String(seconds), String(CONNECTIONS)];
+      const load = [url, String(seconds), String(CONNECTIONS), ...(bodiesFile ? [bodiesFile] : [])];
+      const args = [join(benchFolder, 'dist/load.js'), ...load];
       return parseLoadOutput(await runProgram(scope, process.execPath, args));
     },
   };

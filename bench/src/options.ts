@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const PART_NAMES = ['ingest', 'batch', 'drain', 'end-to-end', 'memory'] as const;
+export const PART_NAMES = ['ingest', 'batch', 'drain', 'end-to-end', 'memory', 'stats'] as const;
 
 export type PartName = (typeof PART_NAMES)[number];
 
@@ -16,6 +16,18 @@ export interface PartSettings {
   seconds: number;
   /** Queued for one drain. */
   drainEvents: number;
+  reports: ReportSizes;
+}
+
+/** What reports are made from. */
+export interface ReportSizes {
+  /** Of one day, and of today so far. */
+  dayEvents: number;
+  dayUsers: number;
+  /** Of a year; another site has twice as many. */
+  yearEvents: number;
+  yearUsers: number;
+  yearDays: number;
 }
 
 export interface Options {
@@ -29,20 +41,38 @@ export const HELP = `npm run bench [-- PART... [--rounds N] [--seconds N] [--sho
 
 Compares this system with bare node:http, with the original's design written plainly (bench/naive) and with raw inserts
 by MongoDB's driver, in one run and in turns, on a Redis and a MongoDB of its own. Prints medians and ranges, and writes
-them to bench/RESULTS.md. All parts together take about three quarters of an hour.
+them to bench/RESULTS.md. All parts together take about an hour and a half.
 
   ingest      POST /event: requests per second and p99; Redis with appendfsync everysec and always
   batch       POST /events with 100 events each: events per second
   drain       200,000 queued events to MongoDB: documents per second
   end-to-end  ingestion and worker at the same time under full load: stored events per second
   memory      resident memory of ingestion and worker under full load
+  stats       reports of a day of 1,000,000 events and of years of 10,000,000 and 20,000,000, live, rolled up and cached; the
+              making of rollups, and the disk that events take. Needs 8 GB of memory and 15 GB of disk
 
-  --rounds N   rounds of each part (ingest 5, memory 1, others 3)
-  --seconds N  seconds of load in each measurement (ingest and batch 10, end-to-end 60, memory 300)
+  --rounds N   rounds of each part (ingest and stats 5, memory 1, others 3)
+  --seconds N  seconds of load in each measurement (ingest, batch and stats 10, end-to-end 60, memory 300)
   --short      a look whether everything runs, a few seconds of each; writes no results`;
 
-const LONG = { warmUpSeconds: 8, drainEvents: 200_000 };
-const SHORT = { rounds: 1, warmUpSeconds: 1, drainEvents: 10_000 };
+const LONG = {
+  warmUpSeconds: 8,
+  drainEvents: 200_000,
+  reports: {
+    dayEvents: 1_000_000,
+    dayUsers: 100_000,
+    yearEvents: 10_000_000,
+    // A few of them are never drawn.
+    yearUsers: 1_000_100,
+    yearDays: 365,
+  },
+};
+const SHORT = {
+  rounds: 1,
+  warmUpSeconds: 1,
+  drainEvents: 10_000,
+  reports: { dayEvents: 20_000, dayUsers: 2000, yearEvents: 50_000, yearUsers: 5000, yearDays: 40 },
+};
 
 const SETTINGS: Record<PartName, { long: PartSettings; short: PartSettings }> = {
   ingest: { long: { ...LONG, rounds: 5, seconds: 10 }, short: { ...SHORT, seconds: 2 } },
@@ -50,6 +80,7 @@ const SETTINGS: Record<PartName, { long: PartSettings; short: PartSettings }> = 
   drain: { long: { ...LONG, rounds: 3, seconds: 2 }, short: { ...SHORT, seconds: 1 } },
   'end-to-end': { long: { ...LONG, rounds: 3, seconds: 60 }, short: { ...SHORT, seconds: 8 } },
   memory: { long: { ...LONG, rounds: 1, seconds: 300 }, short: { ...SHORT, seconds: 15 } },
+  stats: { long: { ...LONG, rounds: 5, seconds: 10 }, short: { ...SHORT, seconds: 2 } },
 };
 
 /**

@@ -47,6 +47,10 @@ export function mapQuantities<Key extends string, Sample>(
   ) as Record<Key, Quantity>;
 }
 
+export function readMedian({ samples }: Quantity): number {
+  return findMedian(samples);
+}
+
 export interface Comparison {
   name: string;
   value: number;

@@ -13,7 +13,7 @@ export interface BenchRedis {
 
 export type Appendfsync = 'everysec' | 'always';
 
-/** In gigabytes; enough for all that a run stores, and no more than a small machine has. */
+/** In gigabytes; enough for all that most runs store, and no more than a small machine has. */
 const MONGO_CACHE_GB = 1;
 
 /** Starts a fresh, empty Redis for one measurement, so that none inherits anything from the one before. */
@@ -25,14 +25,14 @@ export async function startRedis(bench: Bench, scope: Scope, appendfsync: Append
 }
 
 /** Starts a fresh, empty MongoDB for one measurement; resolves with its URI. */
-export async function startMongo(bench: Bench, scope: Scope): Promise<string> {
+export async function startMongo(bench: Bench, scope: Scope, cacheGb = MONGO_CACHE_GB): Promise<string> {
   const dataFolder = await createFolder(bench, scope, 'mongodb');
   const server = await startMongoServer({
     program: bench.programs.mongo,
     port: 0,
     dataFolder,
     args: [
-      ...['--wiredTigerCacheSizeGB', String(MONGO_CACHE_GB)],
+      ...['--wiredTigerCacheSizeGB', String(cacheGb)],
       ...['--setParameter', 'diagnosticDataCollectionEnabled=false'],
     ],
   });

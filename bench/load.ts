@@ -3,20 +3,23 @@ import { say } from '@analytics/local-stack/terminal';
 import autocannon from 'autocannon';
 import { formatLoadLine } from './src/loadLine.ts';
 
-// What `post.lua` is for wrk: posts the lines of a file, one after the other, as JSON. A process of its own, as wrk is.
-const [url = '', bodiesFile = '', seconds = '', connections = ''] = process.argv.slice(2);
-const bodies = readFileSync(bodiesFile, 'utf8').trimEnd().split('\n');
+// What `load.lua` is for wrk: posts the lines of a file, one after the other, as JSON; without a file it gets the URL. A process
+// of its own, as wrk is.
+const [url = '', seconds = '', connections = '', bodiesFile] = process.argv.slice(2);
+const bodies = bodiesFile === undefined ? [] : readFileSync(bodiesFile, 'utf8').trimEnd().split('\n');
 
 const result = await autocannon({
   url,
   duration: Number(seconds),
   connections: Number(connections),
   timeout: 10,
-  requests: bodies.map((body) => ({
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body,
-  })),
+  ...(bodies.length > 0 && {
+    requests: bodies.map((body) => ({
+      method: 'POST' as const,
+      headers: { 'Content-Type': 'application/json' },
+      body,
+    })),
+  }),
 });
 const unavailable = result.statusCodeStats?.['503']?.count ?? 0;
 say(

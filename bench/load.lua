@@ -1,4 +1,4 @@
--- wrk's script: posts the lines of a file, one after the other, as JSON.
+-- wrk's script: posts the lines of a file, one after the other, as JSON; without a file it gets the URL.
 -- Arguments after "--": the file; and "statuses" to tell answers of 503 from other errors, which costs wrk some speed.
 
 local requests = {}
@@ -11,8 +11,12 @@ function setup(thread)
 end
 
 function init(args)
-  for line in io.lines(args[1]) do
-    requests[#requests + 1] = wrk.format("POST", nil, { ["Content-Type"] = "application/json" }, line)
+  if args[1] == nil then
+    requests[1] = wrk.format("GET")
+  else
+    for line in io.lines(args[1]) do
+      requests[#requests + 1] = wrk.format("POST", nil, { ["Content-Type"] = "application/json" }, line)
+    end
   end
   if args[2] == "statuses" then
     function response(status)

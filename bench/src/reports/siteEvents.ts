@@ -1,5 +1,5 @@
 import { mongo } from 'mongoose';
-import { scatter } from './events.ts';
+import { scatter } from '../events.ts';
 
 /** The events of one site, spread evenly over a stretch of time. */
 export interface SiteEvents {
