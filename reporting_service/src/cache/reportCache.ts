@@ -11,12 +11,22 @@ export interface ReportBody {
 
 /** What is asked for, and what it depends on. */
 export interface ReportRequest {
-  route: string;
+  /** Stands for the route, the query as it was understood, and the span: `today` is another question after midnight. */
+  key: string;
   site_id: string;
-  /** The query as it was understood, its fields always in the same order. */
-  query: object;
   /** The time that the answer is of; undefined is all time, null only the present. */
   span: Span | undefined | null;
+}
+
+/** `query` has its fields always in the same order. */
+export function createReportRequest(
+  route: string,
+  query: { site_id: string },
+  span: ReportRequest['span'],
+): ReportRequest {
+  const text = JSON.stringify([route, query, span?.startMs ?? null, span?.endMs ?? null]);
+  const key = createHash('sha256').update(text).digest('base64url');
+  return { key, site_id: query.site_id, span };
 }
 
 export type AnswerReport = (request: ReportRequest, makeReport: () => Promise<object>) => Promise<ReportBody>;
@@ -47,38 +57,26 @@ export function createReportCache({ store, ttlMs, hasLateEvents, now }: ReportCa
     return span === null || !(await hasLateEvents(site_id, span));
   }
 
-  async function findKept(key: string, request: ReportRequest): Promise<ReportBody | undefined> {
-    const kept = await store.find(key);
+  async function findKept(request: ReportRequest): Promise<ReportBody | undefined> {
+    const kept = await store.find(request.key);
     const ageMs = kept ? now() - kept.asOfMs : Number.POSITIVE_INFINITY;
     return kept && ageMs >= 0 && ageMs < ttlMs && (await isSettled(request))
       ? { body: kept.body, ageSeconds: Math.floor(ageMs / 1000) }
       : undefined;
   }
 
-  async function make(
-    key: string,
-    request: ReportRequest,
-    makeReport: () => Promise<object>,
-  ): Promise<ReportBody> {
+  async function make(request: ReportRequest, makeReport: () => Promise<object>): Promise<ReportBody> {
     const asOfMs = now();
     const canBeKept = await isSettled(request);
     const report = await makeReport();
     if (canBeKept) {
-      await store.keep(key, { asOfMs, body: JSON.stringify(markAsKept(report)) });
+      await store.keep(request.key, { asOfMs, body: JSON.stringify(markAsKept(report)) });
     }
     return { body: JSON.stringify(report) };
   }
 
-  return (request, makeReport) => {
-    const key = toKey(request);
-    return fly(key, async () => (await findKept(key, request)) ?? make(key, request, makeReport));
-  };
-}
-
-/** The span is in it, because what `today` is changes. */
-function toKey({ route, query, span }: ReportRequest): string {
-  const text = JSON.stringify([route, query, span?.startMs ?? null, span?.endMs ?? null]);
-  return createHash('sha256').update(text).digest('base64url');
+  return (request, makeReport) =>
+    fly(request.key, async () => (await findKept(request)) ?? make(request, makeReport));
 }
 
 function markAsKept(report: object): object {

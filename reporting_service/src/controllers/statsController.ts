@@ -8,7 +8,13 @@ import {
 } from '@analytics/shared/stats';
 import type { RequestHandler, Response } from 'express';
 import type { z } from 'zod';
-import type { AnswerReport, ReportBody } from '../cache/reportCache.ts';
+import {
+  type AnswerReport,
+  createReportRequest,
+  type ReportBody,
+  type ReportRequest,
+} from '../cache/reportCache.ts';
+import { createSecondMemory } from '../cache/secondMemory.ts';
 import { findComparisonSpan, findReportSpan } from '../reports/reportSpan.ts';
 import type { Reports } from '../reports/reports.ts';
 import type { Span } from '../timeRange.ts';
@@ -30,17 +36,13 @@ export function createStatsController({ reports, answerReport, now }: StatsContr
     findSpan: (query: z.output<Schema>, nowMs: number) => Span | undefined | null,
   ): RequestHandler {
     const read = reports[route] as (query: z.output<Schema>) => Promise<object>;
+    const understand = createSecondMemory<Question<z.output<Schema>>>(now);
+
     return async function getReport(request, response) {
-      const parsed = schema.safeParse(request.query);
-      if (!parsed.success) {
-        const errors = toFieldErrors(parsed.error, 'query');
-        throw new ProblemError(400, `The query can't be answered: ${describeFieldErrors(errors)}.`, {
-          errors,
-        });
-      }
-      const query = parsed.data;
-      const { site_id } = query;
-      const asked = { route, site_id, query, span: findSpan(query, now()) };
+      const { query, asked } = understand(request.url, (nowMs) => {
+        const query = parseQuery(schema, request.query);
+        return { query, asked: createReportRequest(route, query, findSpan(query, nowMs)) };
+      });
       send(response, await answerReport(asked, () => read(query)));
     };
   }
@@ -52,6 +54,22 @@ export function createStatsController({ reports, answerReport, now }: StatsContr
     readComparison: createHandler('readComparison', compareQuerySchema, findComparisonSpan),
     readRealtime: createHandler('readRealtime', realtimeQuerySchema, () => null),
   };
+}
+
+/** What a URL asks for. */
+interface Question<Query> {
+  query: Query;
+  asked: ReportRequest;
+}
+
+/** @throws ProblemError 400 with every parameter at fault. */
+function parseQuery<Schema extends z.ZodType>(schema: Schema, parameters: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(parameters);
+  if (!parsed.success) {
+    const errors = toFieldErrors(parsed.error, 'query');
+    throw new ProblemError(400, `The query can't be answered: ${describeFieldErrors(errors)}.`, { errors });
+  }
+  return parsed.data;
 }
 
 /** Writes the answer without Express's `json`, which would look for a charset and an ETag each time. */

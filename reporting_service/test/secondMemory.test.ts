@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { createSecondMemory } from '../src/cache/secondMemory.ts';
+
+test('what follows from a text is worked out once a second', () => {
+  let nowMs = 1_000_000;
+  const made: string[] = [];
+  const remember = createSecondMemory<string>(() => nowMs);
+  const ask = (text: string) =>
+    remember(text, (atMs) => {
+      made.push(`${text} ${atMs}`);
+      return `${text} at ${atMs}`;
+    });
+
+  expect([ask('a'), ask('b'), ask('a')]).toEqual(['a at 1000000', 'b at 1000000', 'a at 1000000']);
+  nowMs = 1_000_999;
+  expect(ask('a')).toBe('a at 1000000');
+  nowMs = 1_001_000;
+  expect([ask('a'), ask('a')]).toEqual(['a at 1001000', 'a at 1001000']);
+  expect(made).toEqual(['a 1000000', 'b 1000000', 'a 1001000']);
+});
+
+test('what throws is not remembered, nor is more than a thousand texts', () => {
+  const remember = createSecondMemory<number>(() => 0);
+  let count = 0;
+  const fail = () => {
+    count += 1;
+    throw new Error('wrong');
+  };
+  expect(() => remember('a', fail)).toThrow('wrong');
+  expect(() => remember('a', fail)).toThrow('wrong');
+  expect(count).toBe(2);
+
+  for (let text = 0; text < 1000; text += 1) {
+    remember(String(text), () => text);
+  }
+  expect(remember('999', () => -1)).toBe(999);
+  expect([remember('more', () => 1), remember('more', () => 2)]).toEqual([1, 2]);
+});
