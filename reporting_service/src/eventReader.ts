@@ -1,5 +1,6 @@
 import type { DependencyWatch } from '@analytics/shared/dependencyWatch';
 import type { EventModel } from '@analytics/shared/eventModel';
+import { isTooLargeGroup } from '@analytics/shared/largeGroups';
 import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
 import { createUnavailableError, ProblemError } from '@analytics/shared/problem';
@@ -22,6 +23,8 @@ export interface EventReaderOptions {
 export interface ReportSource {
   /** Asks the events themselves. */
   aggregate<Result>(pipeline: PipelineStage[]): Promise<Result[]>;
+  /** Asks with a pipeline that keeps sets of users in memory. Undefined if one outgrows it: then another must do without. */
+  tryAggregate<Result>(pipeline: PipelineStage[]): Promise<Result[] | undefined>;
   /** What the processor has counted. */
   rollups: RollupCollections;
 }
@@ -73,9 +76,17 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
     if (db === undefined) {
       throw new mongo.MongoNotConnectedError('The connection to MongoDB was not opened yet.');
     }
+    const aggregate = <Result>(pipeline: PipelineStage[]) =>
+      Event.aggregate<Result>(pipeline).option({ maxTimeMS: timeoutMs }).allowDiskUse(true).exec();
     return {
-      aggregate: <Result>(pipeline: PipelineStage[]) =>
-        Event.aggregate<Result>(pipeline).option({ maxTimeMS: timeoutMs }).allowDiskUse(true).exec(),
+      aggregate,
+      tryAggregate: <Result>(pipeline: PipelineStage[]) =>
+        aggregate<Result>(pipeline).catch((error: unknown) => {
+          if (isTooLargeGroup(error)) {
+            return undefined;
+          }
+          throw error;
+        }),
       rollups: openRollupCollections(db),
     };
   }

@@ -3,11 +3,21 @@ import { defineEventModel } from '@analytics/shared/eventModel';
 import { createMongoConnection } from '@analytics/shared/mongo';
 import { type PipelineStage, Types } from 'mongoose';
 import { expect, test } from 'vitest';
-import { buildBreakdownPipeline, buildValueUsersPipeline } from '../src/aggregations/breakdownPipeline.ts';
+import {
+  buildBreakdownPipeline,
+  buildLargeValueUsersPipeline,
+  buildUsersOfValuesPipeline,
+  buildValueUsersPipeline,
+  buildValueViewsPipeline,
+} from '../src/aggregations/breakdownPipeline.ts';
 import type { EventSelection } from '../src/aggregations/matchEvents.ts';
 import { buildSiteStatsPipeline } from '../src/aggregations/siteStatsPipeline.ts';
-import { buildTimeseriesPipeline } from '../src/aggregations/timeseriesPipeline.ts';
-import { buildTotalsPipeline } from '../src/aggregations/totalsPipeline.ts';
+import {
+  buildLargeTimeseriesPipeline,
+  buildStepUsersPipeline,
+  buildTimeseriesPipeline,
+} from '../src/aggregations/timeseriesPipeline.ts';
+import { buildUniqueUsersPipeline } from '../src/aggregations/uniqueUsersPipeline.ts';
 
 const stack = useTestStack();
 const connection = createMongoConnection();
@@ -37,10 +47,15 @@ const steps = [0, 1, 2, 3].map((step) => ({
 
 const pipelines: [name: string, build: (selection: EventSelection) => PipelineStage[]][] = [
   ['site stats', (selection) => buildSiteStatsPipeline(selection, 10)],
-  ['totals', buildTotalsPipeline],
+  ['users of a site', buildUniqueUsersPipeline],
   ['time series', (selection) => buildTimeseriesPipeline(selection, steps)],
+  ['large time series', (selection) => buildLargeTimeseriesPipeline(selection, steps)],
+  ['users of steps', (selection) => buildStepUsersPipeline(selection, steps)],
   ['breakdown', (selection) => buildBreakdownPipeline(selection, { field: 'path', limit: 10, offset: 0 })],
-  ['users of paths', (selection) => buildValueUsersPipeline(selection, 'path', ['/1', '/2'])],
+  ['views of paths', (selection) => buildValueViewsPipeline(selection, 'path')],
+  ['number of users of paths', (selection) => buildValueUsersPipeline(selection, 'path', ['/1', '/2'])],
+  ['many users of paths', (selection) => buildLargeValueUsersPipeline(selection, 'path', ['/1', '/2'])],
+  ['users of paths', (selection) => buildUsersOfValuesPipeline(selection, 'path', ['/1', '/2'])],
 ];
 
 const selections: [name: string, selection: EventSelection][] = [

@@ -53,7 +53,11 @@ async function beginAnew(collections: RollupCollections): Promise<undefined> {
   for (const collection of [rollups, userSets, userSlots, sites]) {
     await collection.deleteMany({});
   }
-  await states.replaceOne({ _id: 'baseline' }, { is_complete: false, format: ROLLUP_FORMAT }, { upsert: true });
+  await states.replaceOne(
+    { _id: 'baseline' },
+    { is_complete: false, format: ROLLUP_FORMAT },
+    { upsert: true },
+  );
 }
 
 /** The next hours that have events, in the order of site and time. Jumps from one to the next by the index. */

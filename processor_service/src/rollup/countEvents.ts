@@ -1,19 +1,13 @@
 import type { EventProperties } from '@analytics/shared/eventProperties';
+import { isTooLargeGroup, refuseLargeGroups } from '@analytics/shared/largeGroups';
 import { HOUR_MS } from '@analytics/shared/rollup/buckets';
 import type { DimensionValue } from '@analytics/shared/rollup/rollupCollections';
-import { mongo } from 'mongoose';
+import type { mongo } from 'mongoose';
 import { type BucketCounts, createBucketCounts } from './bucketCounts.ts';
 import type { UserNumbers } from './userNumbers.ts';
 
 /** So many users' names are held before their numbers are looked up, all at once. */
 const USERS_PER_LOOKUP = 100_000;
-
-/** What the server answers to a group that outgrew a document or the memory it may use. */
-const TOO_LARGE_CODES = new Set<unknown>([
-  146, // ExceededMemoryLimit
-  10334, // BSONObjectTooLarge
-  17419, // a $push of more than fits
-]);
 
 /** A stretch of time whose events are counted as one. */
 export interface EventSpan {
@@ -111,8 +105,7 @@ export async function* countEvents<Each extends EventSpan>(
         await hold(of, stepMs);
         return;
       } catch (error) {
-        const isTooLarge = error instanceof mongo.MongoServerError && TOO_LARGE_CODES.has(error.code);
-        if (!isTooLarge || stepMs === 1) {
+        if (!isTooLargeGroup(error) || stepMs === 1) {
           throw error;
         }
         held = held.filter((group) => group.of !== of);
@@ -178,6 +171,7 @@ function buildGroupPipeline(site_id: string, { startMs, endMs }: EventSpan) {
         users: { $push: { $ifNull: ['$user_id', null] } },
       },
     },
+    refuseLargeGroups(),
   ];
 }
 

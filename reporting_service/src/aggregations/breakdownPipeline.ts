@@ -1,4 +1,5 @@
 import type { PropertyValue } from '@analytics/shared/eventProperties';
+import { refuseLargeGroups } from '@analytics/shared/largeGroups';
 import type { PipelineStage } from 'mongoose';
 import { type EventSelection, escapePattern, matchEvents } from './matchEvents.ts';
 
@@ -25,7 +26,7 @@ export function buildBreakdownPipeline(selection: EventSelection, page: Breakdow
 
 /** An event without the field counts as one whose value is null. */
 function groupByValue(field: string): PipelineStage.Group {
-  return { $group: { _id: { $ifNull: [`$${field}`, null] }, views: { $sum: 1 } } };
+  return { $group: { _id: readValue(field), views: { $sum: 1 } } };
 }
 
 /** What the pipeline of values returns for each value that any event has. */
@@ -57,48 +58,92 @@ function pageFacets({ search, limit, offset }: BreakdownPage): PipelineStage.Fac
   };
 }
 
-/** What the second pipeline returns for each value that any user has. */
+/** What the second pipeline returns for each of the values that any user has, and for all others together. */
 export interface ValueUsers {
-  _id: PropertyValue | null;
+  /** Null stands for the others. */
+  _id: { value: PropertyValue | null } | null;
   unique_users: number;
 }
 
-/** Counts the distinct users of each of some values. */
+/** Counts the distinct users of each of some values. The users of a value are a set in memory. */
 export function buildValueUsersPipeline(
   selection: EventSelection,
   field: string,
   values: readonly (PropertyValue | null)[],
 ): PipelineStage[] {
-  return [
-    ...buildUsersOfValuesPipeline(selection, field, values),
-    { $group: { _id: '$_id.value', unique_users: { $sum: 1 } } },
-  ];
+  return [matchEvents(selection), collectUsers(field, values), countUsers()];
 }
 
-/** What the third pipeline returns for each user of each of some values. */
-export interface UserOfValue {
-  _id: { value: PropertyValue | null; user: string };
-}
-
-/** Lists the distinct users of each of some values. */
-export function buildUsersOfValuesPipeline(
+/** Counts the same; however many users there are. */
+export function buildLargeValueUsersPipeline(
   selection: EventSelection,
   field: string,
   values: readonly (PropertyValue | null)[],
 ): PipelineStage[] {
   return [
+    ...buildLargeUsersOfValuesPipeline(selection, field, values),
+    { $group: { _id: { value: '$_id.value' }, unique_users: { $sum: 1 } } },
+  ];
+}
+
+/** What the third pipeline returns for each of some values, and for all others together. */
+export interface UsersOfValue {
+  /** Null stands for the others. */
+  _id: { value: PropertyValue | null } | null;
+  users: (string | null)[];
+}
+
+/** Names the distinct users of each of some values. A value is one document. */
+export function buildUsersOfValuesPipeline(
+  selection: EventSelection,
+  field: string,
+  values: readonly (PropertyValue | null)[],
+): PipelineStage[] {
+  return [matchEvents(selection), collectUsers(field, values), refuseLargeGroups()];
+}
+
+/** What the large third pipeline returns for each user of each of some values. */
+export interface UserOfValue {
+  _id: { value: PropertyValue | null; user: string };
+}
+
+/** Names the same; however many users there are. */
+export function buildLargeUsersOfValuesPipeline(
+  selection: EventSelection,
+  field: string,
+  values: readonly (PropertyValue | null)[],
+): PipelineStage[] {
+  const value = readValue(field);
+  return [
     matchEvents(selection),
-    groupByValueAndUser(field, values),
+    { $group: { _id: { $cond: [isWanted(value, values), { value, user: '$user_id' }, null] } } },
     { $match: { '_id.user': { $ne: null } } },
   ];
 }
 
 /**
- * The other values share one group, without a user. A match would leave them out earlier and cost more: no index can answer it
- * beside the selection's, and looking up the values with the most views would fetch most of the documents.
+ * The other values share one group, whose set has nobody. A match would leave them out earlier and cost more: no index can answer
+ * it beside the selection's, and looking up the values with the most views would fetch most of the documents.
  */
-function groupByValueAndUser(field: string, values: readonly (PropertyValue | null)[]): PipelineStage.Group {
-  const value = { $ifNull: [`$${field}`, null] };
-  const isWanted = { $in: [value, { $literal: values }] };
-  return { $group: { _id: { $cond: [isWanted, { value, user: '$user_id' }, null] } } };
+function collectUsers(field: string, values: readonly (PropertyValue | null)[]): PipelineStage.Group {
+  const value = readValue(field);
+  return {
+    $group: {
+      _id: { $cond: [isWanted(value, values), { value }, null] },
+      users: { $addToSet: { $cond: [isWanted(value, values), '$user_id', null] } },
+    },
+  };
+}
+
+function countUsers(): PipelineStage.Project {
+  const anonymous = { $cond: [{ $in: [null, '$users'] }, 1, 0] };
+  return { $project: { unique_users: { $subtract: [{ $size: '$users' }, anonymous] } } };
+}
+
+function readValue(field: string) {
+  return { $ifNull: [`$${field}`, null] };
+}
+
+function isWanted(value: unknown, values: readonly (PropertyValue | null)[]) {
+  return { $in: [value, { $literal: values }] };
 }

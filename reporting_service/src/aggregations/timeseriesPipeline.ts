@@ -1,3 +1,4 @@
+import { refuseLargeGroups } from '@analytics/shared/largeGroups';
 import type { PipelineStage } from 'mongoose';
 import type { Span } from '../timeRange.ts';
 import { type EventSelection, matchEvents } from './matchEvents.ts';
@@ -10,20 +11,61 @@ export interface StepCounts {
   unique_users: number;
 }
 
-/** Counts the views and the distinct users of each of some steps, which follow each other without a gap. */
+/**
+ * Counts the views and the distinct users of each of some steps, which follow each other without a gap. The users of a step are a
+ * set in memory.
+ */
 export function buildTimeseriesPipeline(selection: EventSelection, steps: readonly Span[]): PipelineStage[] {
+  return [matchEvents(selection), collectUsersOfSteps(steps), countUsersOfSteps()];
+}
+
+/** Counts the same; however many users there are. */
+export function buildLargeTimeseriesPipeline(
+  selection: EventSelection,
+  steps: readonly Span[],
+): PipelineStage[] {
   return [matchEvents(selection), groupByStepAndUser(steps), sumUpSteps()];
 }
 
-/** What the second pipeline returns for each user of each step. Null stands for all anonymous views of a step. */
+/** What the pipeline of users returns for each step in which anything happened. Null stands for all anonymous views. */
+export interface StepUsers {
+  _id: number;
+  views: number;
+  users: (string | null)[];
+}
+
+/** Names the distinct users of each step, for who unites them with users from elsewhere. A step is one document. */
+export function buildStepUsersPipeline(selection: EventSelection, steps: readonly Span[]): PipelineStage[] {
+  return [matchEvents(selection), collectUsersOfSteps(steps), refuseLargeGroups()];
+}
+
+/** What the large pipeline of users returns for each user of each step. */
 export interface StepUser {
   _id: { step: number; user: string | null };
   views: number;
 }
 
-/** Counts the views of each user in each step, for who unites them with users from elsewhere. */
-export function buildStepUsersPipeline(selection: EventSelection, steps: readonly Span[]): PipelineStage[] {
+/** Names the same; however many users there are. */
+export function buildLargeStepUsersPipeline(
+  selection: EventSelection,
+  steps: readonly Span[],
+): PipelineStage[] {
   return [matchEvents(selection), groupByStepAndUser(steps)];
+}
+
+function collectUsersOfSteps(steps: readonly Span[]): PipelineStage.Group {
+  return {
+    $group: {
+      _id: findStep(steps, 0, steps.length - 1),
+      views: { $sum: 1 },
+      users: { $addToSet: '$user_id' },
+    },
+  };
+}
+
+function countUsersOfSteps(): PipelineStage.Project {
+  const anonymous = { $cond: [{ $in: [null, '$users'] }, 1, 0] };
+  return { $project: { views: 1, unique_users: { $subtract: [{ $size: '$users' }, anonymous] } } };
 }
 
 function groupByStepAndUser(steps: readonly Span[]): PipelineStage.Group {

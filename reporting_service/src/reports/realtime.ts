@@ -1,7 +1,6 @@
 import type { Realtime, RealtimeQuery } from '@analytics/shared/stats';
-import { buildTimeseriesPipeline, type StepCounts } from '../aggregations/timeseriesPipeline.ts';
-import { buildTotalsPipeline, type EventTotals } from '../aggregations/totalsPipeline.ts';
 import type { EventReader } from '../eventReader.ts';
+import { readSteps } from '../rollup/countSteps.ts';
 import { formatLocal } from '../timeRange.ts';
 
 const MINUTE_MS = 60_000;
@@ -24,15 +23,11 @@ export function createRealtime({ read }: EventReader, now: () => number): ReadRe
       return { startMs, endMs: Math.min(startMs + MINUTE_MS, endMs) };
     });
     const startMs = lastMinuteMs - (MINUTES - 1) * MINUTE_MS;
-    const activeStartMs = asOfMs - ACTIVE_MINUTES * MINUTE_MS;
-    const [[active], counts] = await read(({ aggregate }) =>
+    const active = { startMs: asOfMs - ACTIVE_MINUTES * MINUTE_MS, endMs };
+    const [[ofActive], counts] = await read((source) =>
       Promise.all([
-        aggregate<EventTotals>(
-          buildTotalsPipeline({ site_id, span: { startMs: activeStartMs, endMs }, ...filters }),
-        ),
-        aggregate<StepCounts>(
-          buildTimeseriesPipeline({ site_id, span: { startMs, endMs }, ...filters }, steps),
-        ),
+        readSteps(source, { site_id, span: active, ...filters }, [active]),
+        readSteps(source, { site_id, span: { startMs, endMs }, ...filters }, steps),
       ]),
     );
     const byStep = new Map(counts.map((each) => [each._id, each]));
@@ -45,8 +40,8 @@ export function createRealtime({ read }: EventReader, now: () => number): ReadRe
         as_of: new Date(asOfMs).toISOString(),
         source: 'live',
       },
-      active_users: active?.unique_users ?? 0,
-      views: active?.views ?? 0,
+      active_users: ofActive?.unique_users ?? 0,
+      views: ofActive?.views ?? 0,
       minutes: steps.map((step, index) => ({
         start: formatLocal(step.startMs, 'UTC'),
         views: byStep.get(index)?.views ?? 0,

@@ -1,9 +1,13 @@
 import type { Counts, FilterQuery, ReportMeta } from '@analytics/shared/stats';
+import type { EventSelection } from '../aggregations/matchEvents.ts';
 import {
+  buildLargeStepUsersPipeline,
+  buildLargeTimeseriesPipeline,
   buildStepUsersPipeline,
   buildTimeseriesPipeline,
   type StepCounts,
   type StepUser,
+  type StepUsers,
 } from '../aggregations/timeseriesPipeline.ts';
 import type { ReportSource } from '../eventReader.ts';
 import type { Span } from '../timeRange.ts';
@@ -103,44 +107,69 @@ export function describeSource(coverages: readonly Coverage[]): AnswerSource {
 
 /** Steps that are read from events alone are counted by MongoDB, which then sends two numbers of each. */
 async function addWholeSteps(
-  { aggregate }: ReportSource,
+  source: ReportSource,
   { site_id, filters, steps }: StepsQuestion,
   coverages: readonly Coverage[],
   sums: StepSum[],
 ): Promise<void> {
   const span = joinRaw(coverages.filter(({ buckets }) => buckets.length === 0));
   if (span.length > 0) {
-    const counts = await aggregate<StepCounts>(buildTimeseriesPipeline({ site_id, span, ...filters }, steps));
-    for (const { _id, views, unique_users } of counts) {
+    for (const { _id, ...counts } of await readSteps(source, { site_id, span, ...filters }, steps)) {
       const sum = sums[_id];
       if (sum) {
-        sum.views += views;
-        sum.unique_users = unique_users;
+        sum.views += counts.views;
+        sum.unique_users = counts.unique_users;
       }
     }
   }
 }
 
+/** The counts of each step in which anything happened, from events. */
+export async function readSteps(
+  { aggregate, tryAggregate }: ReportSource,
+  selection: EventSelection,
+  steps: readonly Span[],
+): Promise<StepCounts[]> {
+  return (
+    (await tryAggregate<StepCounts>(buildTimeseriesPipeline(selection, steps))) ??
+    (await aggregate<StepCounts>(buildLargeTimeseriesPipeline(selection, steps)))
+  );
+}
+
 /** Of steps that are partly rolled up the users are needed by name. */
 async function addPartsOfSteps(
-  { aggregate }: ReportSource,
+  source: ReportSource,
   { site_id, filters, steps }: StepsQuestion,
   coverages: readonly Coverage[],
   sums: StepSum[],
 ): Promise<void> {
   const span = joinRaw(coverages.filter(({ buckets }) => buckets.length > 0));
   if (span.length > 0) {
-    const users = await aggregate<StepUser>(buildStepUsersPipeline({ site_id, span, ...filters }, steps));
-    for (const { _id, views } of users) {
-      const sum = sums[_id.step];
+    for (const { _id, views, users } of await readStepUsers(source, { site_id, span, ...filters }, steps)) {
+      const sum = sums[_id];
       if (sum) {
         sum.views += views;
-        if (typeof _id.user === 'string') {
-          sum.names.push(_id.user);
+        for (const user of users) {
+          if (typeof user === 'string') {
+            sum.names.push(user);
+          }
         }
       }
     }
   }
+}
+
+async function readStepUsers(
+  { aggregate, tryAggregate }: ReportSource,
+  selection: EventSelection,
+  steps: readonly Span[],
+): Promise<StepUsers[]> {
+  const found = await tryAggregate<StepUsers>(buildStepUsersPipeline(selection, steps));
+  if (found) {
+    return found;
+  }
+  const singly = await aggregate<StepUser>(buildLargeStepUsersPipeline(selection, steps));
+  return singly.map(({ _id, views }) => ({ _id: _id.step, views, users: [_id.user] }));
 }
 
 /** The stretches that touch are made one, so that the server has few to look for. */

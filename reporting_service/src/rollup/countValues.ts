@@ -3,13 +3,17 @@ import type { Counts, FilterQuery } from '@analytics/shared/stats';
 import {
   type BreakdownFacets,
   buildBreakdownPipeline,
+  buildLargeUsersOfValuesPipeline,
+  buildLargeValueUsersPipeline,
   buildUsersOfValuesPipeline,
   buildValueUsersPipeline,
   buildValueViewsPipeline,
   type UserOfValue,
+  type UsersOfValue,
   type ValueUsers,
   type ValueViews,
 } from '../aggregations/breakdownPipeline.ts';
+import type { EventSelection } from '../aggregations/matchEvents.ts';
 import type { ReportSource } from '../eventReader.ts';
 import type { Span } from '../timeRange.ts';
 import { toBucketKey } from './bucketKey.ts';
@@ -67,25 +71,37 @@ function toField(dimension: string): string {
   return dimension.replace(/^property:/, 'properties.');
 }
 
-async function countLive({ aggregate }: ReportSource, question: ValuesQuestion): Promise<ValuesAnswer> {
+async function countLive(source: ReportSource, question: ValuesQuestion): Promise<ValuesAnswer> {
   const { site_id, filters, span, dimension, limit, offset, search, hasUsers } = question;
   const selection = { site_id, span, ...filters };
   const field = toField(dimension);
   const page = { field, limit, offset, search };
-  const [facets] = await aggregate<BreakdownFacets>(buildBreakdownPipeline(selection, page));
+  const [facets] = await source.aggregate<BreakdownFacets>(buildBreakdownPipeline(selection, page));
   const rows = facets?.rows ?? [];
   const values = rows.map(({ value }) => value);
-  const users =
-    hasUsers && rows.length > 0
-      ? await aggregate<ValueUsers>(buildValueUsersPipeline(selection, field, values))
-      : [];
-  const usersOf = new Map(users.map(({ _id, unique_users }) => [_id, unique_users]));
+  const users = hasUsers && rows.length > 0 ? await readValueUsers(source, selection, field, values) : [];
+  const usersOf = new Map<DimensionValue, number>();
+  for (const { _id, unique_users } of users) {
+    if (_id) {
+      usersOf.set(_id.value, unique_users);
+    }
+  }
   return {
     allViews: facets?.all_views[0]?.sum ?? 0,
     total: facets?.total[0]?.count ?? 0,
     rows: rows.map(({ value, views }) => ({ value, views, unique_users: usersOf.get(value) ?? 0 })),
     source: 'live',
   };
+}
+
+async function readValueUsers(
+  { aggregate, tryAggregate }: ReportSource,
+  ...question: Parameters<typeof buildValueUsersPipeline>
+): Promise<ValueUsers[]> {
+  return (
+    (await tryAggregate<ValueUsers>(buildValueUsersPipeline(...question))) ??
+    (await aggregate<ValueUsers>(buildLargeValueUsersPipeline(...question)))
+  );
 }
 
 async function countCovered(
@@ -154,19 +170,34 @@ function addViews(sums: Map<DimensionValue, ValueSum>, value: DimensionValue, vi
 }
 
 async function countUsers(
-  { aggregate, rollups }: ReportSource,
+  source: ReportSource,
   site: number | undefined,
   page: readonly [DimensionValue, ValueSum][],
-  raw: Parameters<typeof buildUsersOfValuesPipeline>[0] & { span: Span[] },
+  raw: EventSelection & { span: Span[] },
   field: string,
 ): Promise<number[]> {
   const names = new Map<DimensionValue, string[]>(page.map(([value]) => [value, []]));
   if (raw.span.length > 0 && page.length > 0) {
-    const pipeline = buildUsersOfValuesPipeline(raw, field, [...names.keys()]);
-    for (const { _id } of await aggregate<UserOfValue>(pipeline)) {
-      names.get(_id.value)?.push(_id.user);
+    for (const { _id, users } of await readUsersOfValues(source, raw, field, [...names.keys()])) {
+      for (const user of users) {
+        if (_id && user !== null) {
+          names.get(_id.value)?.push(user);
+        }
+      }
     }
   }
   const unions = page.map(([value, { places }]) => ({ places, names: names.get(value) ?? [] }));
-  return countUnions(rollups, site, unions);
+  return countUnions(source.rollups, site, unions);
+}
+
+async function readUsersOfValues(
+  { aggregate, tryAggregate }: ReportSource,
+  ...question: Parameters<typeof buildUsersOfValuesPipeline>
+): Promise<UsersOfValue[]> {
+  const found = await tryAggregate<UsersOfValue>(buildUsersOfValuesPipeline(...question));
+  if (found) {
+    return found;
+  }
+  const singly = await aggregate<UserOfValue>(buildLargeUsersOfValuesPipeline(...question));
+  return singly.map(({ _id: { value, user } }) => ({ _id: { value }, users: [user] }));
 }

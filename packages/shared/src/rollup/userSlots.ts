@@ -1,7 +1,7 @@
 import type { UserSlotDocument } from './rollupCollections.ts';
 
 /** How many slots a site's users are divided among. Stored numbers depend on it, so it stays. */
-const USER_SLOTS = 4096;
+export const USER_SLOTS = 4096;
 
 /** Ends each name in a slot. No accepted event has it in a text. */
 const SEPARATOR = '\0';
