@@ -1,4 +1,3 @@
-import { collectGarbageEarly } from '@analytics/shared/collectGarbageEarly';
 import { readEnvironment } from '@analytics/shared/config';
 import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { handleFatalErrors } from '@analytics/shared/fatal';
@@ -23,7 +22,6 @@ import { createEventModel } from './src/models/Event.model.ts';
 import { createReports } from './src/reports/reports.ts';
 
 handleFatalErrors('reporting_service');
-collectGarbageEarly();
 const config = parseConfig(
   readEnvironment({ processEnv: process.env, within: import.meta.dirname, portAlias: 'REPORTING_PORT' }),
 );

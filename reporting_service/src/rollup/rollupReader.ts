@@ -7,6 +7,7 @@ import {
   type UserSetsDocument,
 } from '@analytics/shared/rollup/rollupCollections';
 import { findInSlot, findUserSlot, USER_SLOTS } from '@analytics/shared/rollup/userSlots';
+import type { mongo } from 'mongoose';
 import { toBucketKey } from './bucketKey.ts';
 import { findRuns } from './coverage.ts';
 
@@ -96,14 +97,17 @@ function groupByBucket(documents: readonly CountsDocument[], wanted: ReadonlySet
 }
 
 /**
- * The encoded sets of users of some places, in the same order.
+ * The encoded set of users of a place.
  *
  * @throws RollupChangedError
  */
-export async function readUserSets(
+export type FindUserSet = (place: UsersPlace) => Promise<Uint8Array>;
+
+/** Asks for the sets of users of some places, all at once: the first can be used while the others are on their way. */
+export function openUserSets(
   { userSets }: Pick<RollupCollections, 'userSets'>,
-  places: readonly UsersPlace[],
-): Promise<Uint8Array[]> {
+  places: Iterable<UsersPlace>,
+): FindUserSet {
   const ids = new Map<string, UserSetsDocument['_id']>();
   for (const place of places) {
     const id = findChunk(place);
@@ -111,25 +115,40 @@ export async function readUserSets(
       ids.set(toChunkKey(id), id);
     }
   }
-  const chunks = new Map<string, UserSetsDocument>();
-  await Promise.all(
-    chunk([...ids.values()], IDS_PER_COMMAND).map(async (some) => {
-      for (const document of await userSets.find({ _id: { $in: some } }).toArray()) {
-        chunks.set(toChunkKey(document._id), document);
-      }
-    }),
-  );
-  return places.map((place) => {
+  const replies = new Map<string, Promise<Map<string, UserSetsDocument>>>();
+  for (const some of chunk([...ids], IDS_PER_COMMAND)) {
+    const reply = readChunks(some.map(([, id]) => id));
+    // Whoever waits for it meets its failure. If nobody does, because another failed before, there is nothing to tell.
+    reply.catch(() => {});
+    for (const [key] of some) {
+      replies.set(key, reply);
+    }
+  }
+
+  async function readChunks(some: UserSetsDocument['_id'][]): Promise<Map<string, UserSetsDocument>> {
+    const documents = await userSets.find({ _id: { $in: some } }).toArray();
+    return new Map(documents.map((document) => [toChunkKey(document._id), document]));
+  }
+
+  return async (place) => {
     const { document, index } = place;
     const id = findChunk(place);
-    const chunk = id && chunks.get(toChunkKey(id));
-    const start = id ? (document.chunk_starts?.[id.chunk] ?? 0) : 0;
-    const set = id ? chunk?.user_sets[index - start] : document.user_sets?.[index];
-    if (set === undefined || (chunk && chunk.as_of.getTime() !== document.as_of.getTime())) {
-      throw new RollupChangedError('The users of a rollup are of another edition than its counts.');
+    if (id === undefined) {
+      return requireSet(document.user_sets?.[index]);
     }
-    return set.value();
-  });
+    const key = toChunkKey(id);
+    const found = (await replies.get(key))?.get(key);
+    const isOfSameEdition = found?.as_of.getTime() === document.as_of.getTime();
+    const start = document.chunk_starts?.[id.chunk] ?? 0;
+    return requireSet(isOfSameEdition ? found?.user_sets[index - start] : undefined);
+  };
+}
+
+function requireSet(set: mongo.Binary | undefined): Uint8Array {
+  if (set === undefined) {
+    throw new RollupChangedError('The users of a rollup are of another edition than its counts.');
+  }
+  return set.value();
 }
 
 /** The document that holds the users of a place; undefined if they are with the counts. */

@@ -1,6 +1,6 @@
 import type { RollupCollections } from '@analytics/shared/rollup/rollupCollections';
-import { addEncodedUsers, createUserSet } from '@analytics/shared/rollup/userSet';
-import { readUserNumbers, readUserSets, type UsersPlace } from './rollupReader.ts';
+import { addEncodedUsers, createUserSet, type UserSet } from '@analytics/shared/rollup/userSet';
+import { openUserSets, readUserNumbers, type UsersPlace } from './rollupReader.ts';
 
 /** Users from several sources, of whom it is asked how many there are. */
 export interface UserSources {
@@ -15,42 +15,67 @@ export async function countUnions(
   site: number | undefined,
   unions: readonly UserSources[],
 ): Promise<number[]> {
-  const sets = await readUserSets(collections, unions.flatMap(listNeededPlaces));
-  // After the sets: whoever is in one of them has a number by now.
-  const names = new Set(unions.flatMap((union) => (union.places.length > 0 ? union.names : [])));
-  const numbers =
-    site === undefined || names.size === 0 ? new Map() : await readUserNumbers(collections, site, names);
-  const encoded = sets.values();
-  return unions.map((union) => countUnion(union, encoded, numbers));
+  const findSet = openUserSets(collections, unions.flatMap(listNeededPlaces));
+  const counts: number[] = [];
+  /** Those whose users from events are still to be added. */
+  const unfinished: { union: UserSources; users: UserSet; index: number }[] = [];
+  try {
+    for (const [index, union] of unions.entries()) {
+      const needed = listNeededPlaces(union);
+      if (needed.length === 0) {
+        counts[index] = countAlone(union);
+        continue;
+      }
+      const users = createUserSet();
+      unfinished.push({ union, users, index });
+      for (const place of needed) {
+        addEncodedUsers(users, await findSet(place));
+      }
+      if (union.names.length === 0) {
+        counts[index] = users.size;
+        unfinished.pop();
+        users.dispose();
+      }
+    }
+    // After the sets: whoever is in one of them has a number by now.
+    const names = new Set(unfinished.flatMap(({ union }) => union.names));
+    const numbers =
+      site === undefined || names.size === 0 ? new Map() : await readUserNumbers(collections, site, names);
+    for (const { union, users, index } of unfinished) {
+      counts[index] = countWithNames(users, union.names, numbers);
+    }
+  } finally {
+    for (const { users } of unfinished) {
+      users.dispose();
+    }
+  }
+  return counts;
 }
 
 /** What one bucket alone has was counted when it was rolled up. */
 function listNeededPlaces({ places, names }: UserSources): UsersPlace[] {
-  return places.length > 1 || names.length > 0 ? places : [];
+  return places.length > 1 || (places.length > 0 && names.length > 0) ? places : [];
 }
 
-function countUnion(
-  { places, names }: UserSources,
-  encoded: Iterator<Uint8Array, undefined>,
+function countAlone({ places: [only], names }: UserSources): number {
+  return only ? (only.document.users[only.index] ?? 0) : new Set(names).size;
+}
+
+function countWithNames(
+  users: UserSet,
+  names: readonly string[],
   numbers: ReadonlyMap<string, number>,
 ): number {
-  if (places.length === 0) {
-    return new Set(names).size;
-  }
-  const [only] = places;
-  if (only && places.length === 1 && names.length === 0) {
-    return only.document.users[only.index] ?? 0;
-  }
-  const users = createUserSet();
-  for (let left = places.length; left > 0; left -= 1) {
-    const { value } = encoded.next();
-    if (value) {
-      addEncodedUsers(users, value);
+  const numbered: number[] = [];
+  const unnumbered = new Set<string>();
+  for (const name of names) {
+    const number = numbers.get(name);
+    if (number === undefined) {
+      unnumbered.add(name);
+    } else {
+      numbered.push(number);
     }
   }
-  users.addMany([...new Set(names)].flatMap((name) => numbers.get(name) ?? []));
-  const unnumbered = new Set(names.filter((name) => !numbers.has(name)));
-  const count = users.size + unnumbered.size;
-  users.dispose();
-  return count;
+  users.addMany(numbered);
+  return users.size + unnumbered.size;
 }
