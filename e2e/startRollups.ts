@@ -34,6 +34,8 @@ export async function startRollups(stack: TestStack) {
     store,
     rollups,
     rollUp: () => rollups.rollUp(signal),
+    /** The clock, with the time that was let pass. */
+    now: () => Date.now() + passedMs,
     /** For the store its own clock goes on, and for MongoDB, whose clock can't be set, the marks come nearer. */
     passTime: async () => {
       passedMs += PASSING_MS;

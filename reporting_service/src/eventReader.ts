@@ -10,7 +10,7 @@ import { hasLateEvents } from './rollup/lateEvents.ts';
 import type { Span } from './timeRange.ts';
 
 export interface EventReaderOptions {
-  /** How long MongoDB may work on one aggregation, in milliseconds. */
+  /** How long MongoDB may work on one question, in milliseconds. */
   timeoutMs: number;
   /** How many reports may be worked on at once. As many more may wait; past that they are refused. */
   maxConcurrent: number;
@@ -87,7 +87,7 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
           }
           throw error;
         }),
-      rollups: openRollupCollections(db),
+      rollups: openRollupCollections(db, { maxTimeMS: timeoutMs }),
     };
   }
 

@@ -1,6 +1,8 @@
 import type { Interval } from '@analytics/shared/stats';
 import type { TestEvent } from './startApp.ts';
 
+const DAY_MS = 86_400_000;
+
 /** What a query asks for, as the plain computation takes it. Days are local to `tz`. */
 export interface PlainQuery {
   tz: string;
@@ -68,6 +70,63 @@ export function findStepStart(timestamp: string, tz: string, interval: Interval)
       return date.toISOString().slice(0, 10);
     }
   }
+}
+
+/** A matcher of the `start` of a step: the service adds the time and the offset to days. */
+export function matchStart(start: string): RegExp {
+  return new RegExp(`^${start.replace('+', '\\+')}${start.includes('T') ? '$' : 'T'}`);
+}
+
+/** The days before some days, as a comparison takes them. */
+export function findPlainPrevious(query: PlainQuery, toPrevious: 'period' | 'year'): PlainQuery {
+  const [from = '', to = ''] = [query.from, query.to];
+  if (toPrevious === 'year') {
+    const [before, until] = [from, to].map((day) => `${Number(day.slice(0, 4)) - 1}${day.slice(4)}`);
+    return { ...query, from: before, to: until };
+  }
+  const days = (Date.parse(to) - Date.parse(from)) / DAY_MS + 1;
+  const [before, until] = [from, to].map((day) =>
+    new Date(Date.parse(day) - days * DAY_MS).toISOString().slice(0, 10),
+  );
+  return { ...query, from: before, to: until };
+}
+
+/** What a comparison answers. */
+export function compare(events: TestEvent[], query: PlainQuery, toPrevious: 'period' | 'year') {
+  const [current, previous] = [query, findPlainPrevious(query, toPrevious)].map((each) => {
+    const { views, unique_users } = count(select(events, each));
+    return { total_views: views, unique_users };
+  });
+  const change = (field: 'total_views' | 'unique_users') => {
+    const before = previous?.[field] ?? 0;
+    return before === 0 ? null : ((current?.[field] ?? 0) - before) / before;
+  };
+  return {
+    current,
+    previous,
+    change: { total_views: change('total_views'), unique_users: change('unique_users') },
+  };
+}
+
+/** What the report of the last half hour answers, its minutes without their starts. */
+export function lookAtNow(events: TestEvent[], filters: Partial<PlainQuery>, nowMs: number) {
+  const passing = select(events, { ...filters, tz: 'UTC', from: undefined, to: undefined });
+  const between = (startMs: number, endMs: number) => {
+    const found = passing.filter(({ timestamp }) => {
+      const atMs = Date.parse(timestamp);
+      return atMs >= startMs && atMs < endMs && atMs <= nowMs;
+    });
+    const { views, unique_users } = count(found);
+    return { views, active_users: unique_users };
+  };
+  const minuteMs = Math.floor(nowMs / 60_000) * 60_000;
+  return {
+    ...between(nowMs - 300_000, nowMs + 1),
+    minutes: Array.from({ length: 30 }, (_, index) => {
+      const startMs = minuteMs - (29 - index) * 60_000;
+      return between(startMs, startMs + 60_000);
+    }),
+  };
 }
 
 /** As MongoDB orders values: null, numbers, texts by their UTF-8 bytes, false, true. */

@@ -5,11 +5,12 @@ import fc from 'fast-check';
 import request from 'supertest';
 import { expect, test } from 'vitest';
 import { arbitraryEvent, arbitraryQuery } from './arbitraries.ts';
-import { breakDown, count, findStepStart, select } from './plainReports.ts';
+import { breakDown, compare, count, findStepStart, lookAtNow, matchStart, select } from './plainReports.ts';
 import { startApp } from './startApp.ts';
 
 const stack = useTestStack();
-const { app, storeEvents } = await startApp(stack);
+let nowMs = Date.now();
+const { app, storeEvents } = await startApp(stack, {}, () => nowMs);
 
 /** Around the days on which Berlin's clocks change, and around the border of two years. */
 const DAYS = ['2025-03-29', '2025-03-30', '2025-10-25', '2025-10-26', '2025-12-31', '2026-01-01'];
@@ -34,7 +35,9 @@ test('whatever is stored and asked, every report equals a plain computation', {
       fc.array(arbitraryEvent(DAYS), { minLength: 1, maxLength: 40 }),
       fc.array(arbitraryQuery(DAYS), { minLength: 1, maxLength: 4 }),
       fc.constantFrom(...INTERVALS),
-      async (generated, queries, interval) => {
+      fc.constantFrom('period' as const, 'year' as const),
+      fc.integer({ min: 0, max: 40 * 60_000 }),
+      async (generated, queries, interval, to_previous, sinceFirstMs) => {
         const site_id = randomUUID();
         const events = generated.map((each) => ({ ...each, site_id }));
         await storeEvents(events);
@@ -60,13 +63,35 @@ test('whatever is stored and asked, every report equals a plain computation', {
             ).toEqual(rows.slice(1, 3));
           }
 
-          if (asked.from !== undefined && interval !== 'hour') {
+          if (asked.from !== undefined) {
+            expect(await read('/stats/compare', { site_id, ...asked, to_previous })).toMatchObject(
+              compare(events, asked, to_previous),
+            );
+          }
+
+          const { tz: _tz, from: _from, to: _to, ...filters } = asked;
+          nowMs = Date.parse(events[0]?.timestamp ?? '') + sinceFirstMs;
+          const {
+            active_users,
+            views: activeViews,
+            minutes,
+          } = await read('/stats/realtime', { site_id, ...filters });
+          expect({
+            active_users,
+            views: activeViews,
+            minutes: minutes.map(({ start: _, ...counts }: { start: string }) => counts),
+          }).toEqual(lookAtNow(events, filters, nowMs));
+
+          if (
+            asked.from !== undefined &&
+            (interval !== 'hour' || asked.from.slice(0, 7) === asked.to?.slice(0, 7))
+          ) {
             const { series } = await read('/stats/timeseries', { site_id, ...asked, interval });
             const full = series.filter((step: { views: number }) => step.views > 0);
             const starts = selected.map(({ timestamp }) => findStepStart(timestamp, asked.tz, interval));
             expect(full).toEqual(
               [...new Set(starts)].sort().map((start) => ({
-                start: expect.stringMatching(`^${start}T`),
+                start: expect.stringMatching(matchStart(start)),
                 ...count(
                   selected.filter(({ timestamp }) => findStepStart(timestamp, asked.tz, interval) === start),
                 ),

@@ -7,7 +7,7 @@ const SETTLING_MS = 120_000;
 
 /** Whether an hour that is over has events which are not rolled up: some came late, or the processor is behind. */
 export async function hasLateEvents(
-  { marks }: RollupCollections,
+  { marks, readOptions }: RollupCollections,
   site_id: string,
   span: Span | undefined,
   nowMs: number,
@@ -22,5 +22,5 @@ export async function hasLateEvents(
     $gte: { site_id, granularity, start: new Date(Math.max(startMs, -8.64e15)) },
     $lt: { site_id, granularity, start: new Date(endMs) },
   };
-  return (await marks.findOne({ _id: range as never }, { projection: { _id: 1 } })) !== null;
+  return (await marks.findOne({ _id: range as never }, { ...readOptions, projection: { _id: 1 } })) !== null;
 }

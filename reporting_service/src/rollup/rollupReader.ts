@@ -41,7 +41,7 @@ export type ReadCounts = (
 
 /** Reads a site's counts. What is asked for again, by another part of the same report, is read once. */
 export function createCountsReader(
-  { rollups }: Pick<RollupCollections, 'rollups'>,
+  { rollups, readOptions }: Pick<RollupCollections, 'rollups' | 'readOptions'>,
   site: number,
 ): ReadCounts {
   const asked = new Map<string, ReturnType<ReadCounts>>();
@@ -53,7 +53,8 @@ export function createCountsReader(
       const end = new Date(findBucketEnd(last));
       return { _id: { $gte: { ...key, start }, $lt: { ...key, start: end } } };
     });
-    const documents = ranges.length > 0 ? await rollups.find({ $or: ranges as never }).toArray() : [];
+    const documents =
+      ranges.length > 0 ? await rollups.find({ $or: ranges as never }, readOptions).toArray() : [];
     return groupByBucket(documents, new Set(buckets.map(toBucketKey)));
   }
 
@@ -105,7 +106,7 @@ export type FindUserSet = (place: UsersPlace) => Promise<Uint8Array>;
 
 /** Asks for the sets of users of some places, all at once: the first can be used while the others are on their way. */
 export function openUserSets(
-  { userSets }: Pick<RollupCollections, 'userSets'>,
+  { userSets, readOptions }: Pick<RollupCollections, 'userSets' | 'readOptions'>,
   places: Iterable<UsersPlace>,
 ): FindUserSet {
   const ids = new Map<string, UserSetsDocument['_id']>();
@@ -126,7 +127,7 @@ export function openUserSets(
   }
 
   async function readChunks(some: UserSetsDocument['_id'][]): Promise<Map<string, UserSetsDocument>> {
-    const documents = await userSets.find({ _id: { $in: some } }).toArray();
+    const documents = await userSets.find({ _id: { $in: some } }, readOptions).toArray();
     return new Map(documents.map((document) => [toChunkKey(document._id), document]));
   }
 
@@ -170,7 +171,7 @@ function toChunkKey({ dimension, granularity, start, part, chunk }: UserSetsDocu
 
 /** The numbers of those of some users that have one. */
 export async function readUserNumbers(
-  { userSlots }: Pick<RollupCollections, 'userSlots'>,
+  { userSlots, readOptions }: Pick<RollupCollections, 'userSlots' | 'readOptions'>,
   site: number,
   users: ReadonlySet<string>,
 ): Promise<Map<string, number>> {
@@ -187,7 +188,8 @@ export async function readUserNumbers(
         }));
   await Promise.all(
     filters.map(async (filter) => {
-      for (const document of await userSlots.find(filter, { batchSize: USER_SLOTS }).toArray()) {
+      const found = userSlots.find(filter, { ...readOptions, batchSize: USER_SLOTS });
+      for (const document of await found.toArray()) {
         findInSlot(document, users, (user, number) => numbers.set(user, number));
       }
     }),

@@ -32,6 +32,7 @@ export async function readSnapshot(
   const found = await collections.states
     .aggregate<BaselineDocument | Pick<MarkDocument, '_id'> | SiteDocument>(
       buildSnapshotPipeline(site_id, span),
+      collections.readOptions,
     )
     .toArray();
   let isBelieved = false;

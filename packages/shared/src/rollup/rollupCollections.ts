@@ -109,6 +109,13 @@ export interface RollupCollections {
   sites: mongo.Collection<SiteDocument>;
   userSlots: mongo.Collection<UserSlotDocument>;
   states: mongo.Collection<BaselineDocument>;
+  /** How each question of a report to them is asked. */
+  readOptions: ReadOptions;
+}
+
+export interface ReadOptions {
+  /** How long MongoDB may work on it, in milliseconds. Absent: as long as it takes. */
+  maxTimeMS?: number;
 }
 
 /** The names of the collections. */
@@ -119,10 +126,10 @@ export const ROLLUP_COLLECTIONS = {
   sites: 'rollup_sites',
   userSlots: 'rollup_users',
   states: 'rollup_states',
-} as const satisfies Record<keyof RollupCollections, string>;
+} as const satisfies Record<Exclude<keyof RollupCollections, 'readOptions'>, string>;
 
 /** Names the collections in a database; asks it nothing. */
-export function openRollupCollections(db: mongo.Db): RollupCollections {
+export function openRollupCollections(db: mongo.Db, readOptions: ReadOptions = {}): RollupCollections {
   return {
     rollups: db.collection(ROLLUP_COLLECTIONS.rollups),
     userSets: db.collection(ROLLUP_COLLECTIONS.userSets),
@@ -130,5 +137,6 @@ export function openRollupCollections(db: mongo.Db): RollupCollections {
     sites: db.collection(ROLLUP_COLLECTIONS.sites),
     userSlots: db.collection(ROLLUP_COLLECTIONS.userSlots),
     states: db.collection(ROLLUP_COLLECTIONS.states),
+    readOptions,
   };
 }
