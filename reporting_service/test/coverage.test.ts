@@ -64,3 +64,61 @@ test('buckets that follow each other are read as one run', () => {
     ['day 2025-11-13', 'day 2025-11-15'],
   ]);
 });
+
+describe('where the quarters of hours are known', () => {
+  test.each<[string, string, string, string[], string[], string[]]>([
+    [
+      'a zone half an hour off needs no events',
+      '2025-11-11T18:30Z',
+      '2025-11-11T20:30Z',
+      ['hour 2025-11-11T19'],
+      ['hour 2025-11-11T18 2-3', 'hour 2025-11-11T20 0-1'],
+      [],
+    ],
+    [
+      'nor does one that is three quarters off',
+      '2025-11-11T18:15Z',
+      '2025-11-11T18:45Z',
+      [],
+      ['hour 2025-11-11T18 1-2'],
+      [],
+    ],
+    [
+      'a minute is read from events',
+      '2025-11-11T18:30Z',
+      '2025-11-11T19:01Z',
+      [],
+      ['hour 2025-11-11T18 2-3'],
+      ['2025-11-11T19:00 0.016666666666666666'],
+    ],
+    [
+      'and so is a marked hour',
+      '2025-11-11T17:30Z',
+      '2025-11-11T18:30Z',
+      [],
+      ['hour 2025-11-11T18 0-1'],
+      ['2025-11-11T17:30 0.5'],
+    ],
+  ])('%s', (_name, from, to, buckets, hourParts, raw) => {
+    const isRolledUp = (bucket: Bucket) => name(bucket) !== 'hour 2025-11-11T17';
+    const coverage = cover(span(from, to), isRolledUp, { splitsHours: true });
+
+    expect(coverage.buckets.map(name)).toEqual(buckets);
+    expect(
+      coverage.hourParts.map(
+        ({ hour, firstQuarter, lastQuarter }) => `${name(hour)} ${firstQuarter}-${lastQuarter}`,
+      ),
+    ).toEqual(hourParts);
+    expect(coverage.raw.map(nameRaw)).toEqual(raw);
+  });
+});
+
+test('a gap of a few hours is read over', () => {
+  const hours = ['2025-11-12T00:00Z', '2025-11-13T01:00Z', '2025-11-14T03:00Z'].map(
+    (start): Bucket => ({ granularity: 'hour', startMs: Date.parse(start) }),
+  );
+  expect(findRuns(hours).map(({ first, last }) => [name(first), name(last)])).toEqual([
+    ['hour 2025-11-12T00', 'hour 2025-11-13T01'],
+    ['hour 2025-11-14T03', 'hour 2025-11-14T03'],
+  ]);
+});

@@ -1,7 +1,7 @@
 import type { EventProperties } from '@analytics/shared/eventProperties';
 import { isTooLargeGroup, refuseLargeGroups } from '@analytics/shared/largeGroups';
 import { HOUR_MS } from '@analytics/shared/rollup/buckets';
-import type { DimensionValue } from '@analytics/shared/rollup/rollupCollections';
+import { type DimensionValue, QUARTERS } from '@analytics/shared/rollup/rollupCollections';
 import type { mongo } from 'mongoose';
 import { type BucketCounts, createBucketCounts } from './bucketCounts.ts';
 import type { UserNumbers } from './userNumbers.ts';
@@ -41,6 +41,7 @@ interface GroupDocument {
     event_type: string;
     referrer_host?: string | null;
     properties?: EventProperties | null;
+    quarter: number;
   };
   users: (string | null)[];
 }
@@ -166,6 +167,7 @@ function buildGroupPipeline(site_id: string, { startMs, endMs }: EventSpan) {
           event_type: '$event_type',
           referrer_host: '$referrer_host',
           properties: '$properties',
+          quarter: { $floor: { $divide: [{ $minute: '$timestamp' }, 15] } },
         },
         // An event of another producer may lack the field, and would be missing in the list.
         users: { $push: { $ifNull: ['$user_id', null] } },
@@ -175,8 +177,9 @@ function buildGroupPipeline(site_id: string, { startMs, endMs }: EventSpan) {
   ];
 }
 
-function listValues({ path, event_type, referrer_host, properties }: GroupDocument['_id']) {
+function listValues({ path, event_type, referrer_host, properties, quarter }: GroupDocument['_id']) {
   const values = new Map<string, DimensionValue>([
+    [QUARTERS, quarter],
     ['path', path],
     ['event_type', event_type],
   ]);

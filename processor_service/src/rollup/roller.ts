@@ -16,7 +16,7 @@ import type { BucketCounts } from './bucketCounts.ts';
 import { countEvents, type EventSpan } from './countEvents.ts';
 import type { Marks } from './marks.ts';
 import type { RollupStore } from './rollupStore.ts';
-import { openSite, type RollupSite } from './sites.ts';
+import { listFoldedDimensions, openSite, type RollupSite } from './sites.ts';
 import type { UserNumbers } from './userNumbers.ts';
 
 /** Marks that are looked at together. */
@@ -110,7 +110,7 @@ export function createRoller(deps: RollerDeps): Roller {
     const children = listChildren(bucket);
     let isNewest = true;
     // One dimension after another, so that a month of many values fits into memory.
-    for (const dimension of site.dimensions) {
+    for (const dimension of listFoldedDimensions(site)) {
       const sum = await store.addUp(site.number, dimension, children);
       try {
         if (sum.rows.size > 0 || sum.hasTooManyValues) {

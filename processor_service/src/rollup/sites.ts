@@ -1,8 +1,15 @@
-import { EVENT_DIMENSIONS, type RollupCollections, TOTALS } from '@analytics/shared/rollup/rollupCollections';
+import {
+  EVENT_DIMENSIONS,
+  QUARTERS,
+  type RollupCollections,
+  TOTALS,
+} from '@analytics/shared/rollup/rollupCollections';
 import { mongo } from 'mongoose';
 
 /** The most properties of one site that are rolled up. Reports on the others read events. */
 export const MAX_PROPERTY_DIMENSIONS = 100;
+
+const ALWAYS_ROLLED_UP = [TOTALS, QUARTERS, ...EVENT_DIMENSIONS];
 
 const DUPLICATE_KEY = 11000;
 
@@ -30,7 +37,7 @@ export async function openSite(
     dimensions,
     admit: (dimension) => {
       if (!dimensions.has(dimension)) {
-        if (dimensions.size >= 1 + EVENT_DIMENSIONS.length + MAX_PROPERTY_DIMENSIONS) {
+        if (dimensions.size >= ALWAYS_ROLLED_UP.length + MAX_PROPERTY_DIMENSIONS) {
           hasMore = true;
           return false;
         }
@@ -50,6 +57,11 @@ export async function openSite(
   };
 }
 
+/** The dimensions that days and months have: an hour's quarters mean nothing there. */
+export function listFoldedDimensions({ dimensions }: Pick<RollupSite, 'dimensions'>): string[] {
+  return [...dimensions].filter((dimension) => dimension !== QUARTERS);
+}
+
 /** Numbers follow each other. Two that ask at once meet the unique index on them, and the later one asks again. */
 async function createSite(sites: RollupCollections['sites'], site_id: string) {
   for (;;) {
@@ -57,7 +69,7 @@ async function createSite(sites: RollupCollections['sites'], site_id: string) {
     const document = {
       _id: site_id,
       number: (last?.number ?? 0) + 1,
-      dimensions: [TOTALS, ...EVENT_DIMENSIONS],
+      dimensions: ALWAYS_ROLLED_UP,
       has_more_dimensions: false,
     };
     try {

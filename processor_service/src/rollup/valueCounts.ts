@@ -5,8 +5,8 @@ import { addEncodedUsers, createUserSet, type UserSet } from '@analytics/shared/
 export const MAX_VALUES = 100_000;
 
 export interface ValueCount {
-  views: number;
-  users: UserSet;
+  readonly views: number;
+  readonly users: UserSet;
 }
 
 /** The counts of one dimension in one bucket. */
@@ -23,11 +23,16 @@ export interface ValueCounts {
   dispose(): void;
 }
 
+interface Row extends ValueCount {
+  views: number;
+  addUsers(users: readonly number[]): void;
+}
+
 export function createValueCounts(maxValues = MAX_VALUES): ValueCounts {
-  const rows = new Map<DimensionValue, ValueCount>();
+  const rows = new Map<DimensionValue, Row>();
   let hasTooManyValues = false;
 
-  function findRow(value: DimensionValue): ValueCount | undefined {
+  function findRow(value: DimensionValue): Row | undefined {
     const found = rows.get(value);
     if (found || hasTooManyValues) {
       return found;
@@ -36,7 +41,7 @@ export function createValueCounts(maxValues = MAX_VALUES): ValueCounts {
       overflow();
       return undefined;
     }
-    const row = { views: 0, users: createUserSet() };
+    const row = createRow();
     rows.set(value, row);
     return row;
   }
@@ -62,7 +67,7 @@ export function createValueCounts(maxValues = MAX_VALUES): ValueCounts {
       const row = findRow(value);
       if (row) {
         row.views += views;
-        row.users.addMany(users);
+        row.addUsers(users);
       }
     },
     addEncoded: (value, views, users) => {
@@ -74,5 +79,34 @@ export function createValueCounts(maxValues = MAX_VALUES): ValueCounts {
     },
     overflow,
     dispose,
+  };
+}
+
+/** Each call into WebAssembly costs as much as some hundred users, so that they are handed over many at a time. */
+const MAX_PENDING_USERS = 10_000;
+
+function createRow(): Row {
+  const set = createUserSet();
+  let pending: number[] = [];
+  const handOver = () => {
+    if (pending.length > 0) {
+      set.addMany(pending);
+      pending = [];
+    }
+  };
+  return {
+    views: 0,
+    get users() {
+      handOver();
+      return set;
+    },
+    addUsers: (users) => {
+      for (const user of users) {
+        pending.push(user);
+      }
+      if (pending.length >= MAX_PENDING_USERS) {
+        handOver();
+      }
+    },
   };
 }

@@ -11,7 +11,7 @@ import { countEvents } from './countEvents.ts';
 import type { SiteBucket } from './marks.ts';
 import { listHours, type SiteSpan } from './rebuild.ts';
 import type { Rollups } from './rollups.ts';
-import { openSite, type RollupSite } from './sites.ts';
+import { listFoldedDimensions, openSite, type RollupSite } from './sites.ts';
 import { createValueCounts, type ValueCounts } from './valueCounts.ts';
 
 export interface Difference extends SiteBucket {
@@ -81,7 +81,7 @@ async function findDifferences(rollups: Rollups, site: RollupSite, bucket: SiteB
   const { store } = rollups;
   const counted = bucket.granularity === 'hour' ? await countHour(rollups, site, bucket) : undefined;
   const differences: string[] = [];
-  for (const dimension of site.dimensions) {
+  for (const dimension of counted ? site.dimensions : listFoldedDimensions(site)) {
     const stored = await store.addUp(site.number, dimension, [toBucket(bucket)]);
     const expected = counted
       ? (counted.dimensions.get(dimension) ?? createValueCounts())

@@ -1,3 +1,5 @@
+import type { Bucket } from '@analytics/shared/rollup/buckets';
+import { type CountsDocument, QUARTERS, TOTALS } from '@analytics/shared/rollup/rollupCollections';
 import type { Counts, FilterQuery, ReportMeta } from '@analytics/shared/stats';
 import type { EventSelection } from '../aggregations/matchEvents.ts';
 import {
@@ -57,7 +59,7 @@ async function countLive(source: ReportSource, question: StepsQuestion): Promise
 }
 
 function toRaw(step: Span): Coverage {
-  return { buckets: [], raw: [step] };
+  return { buckets: [], hourParts: [], raw: [step] };
 }
 
 async function countCovered(
@@ -67,21 +69,23 @@ async function countCovered(
   question: StepsQuestion,
 ): Promise<StepsAnswer> {
   const { steps } = question;
+  const splitsHours = filter.dimension === TOTALS;
   const { counts, isUsable } = await readUsableCounts(snapshot, filter.dimension, (isUsed) =>
-    steps.flatMap((step) => cover(step, isUsed).buckets),
+    steps.flatMap((step) => cover(step, isUsed, { splitsHours }).buckets),
   );
-  const coverages = steps.map((step) => cover(step, isUsable));
-  const sums = coverages.map(({ buckets }) => {
+  const coverages = steps.map((step) => cover(step, isUsable, { splitsHours }));
+  const quarters = await readQuarters(snapshot, coverages);
+  const sums = coverages.map(({ buckets, hourParts }) => {
     const sum: StepSum = { views: 0, places: [], names: [] };
     for (const bucket of buckets) {
-      for (const document of counts.get(toBucketKey(bucket)) ?? []) {
-        for (const [index, value] of document.values.entries()) {
-          if (filter.passes(value)) {
-            sum.views += document.views[index] ?? 0;
-            sum.places.push({ document, index });
-          }
-        }
-      }
+      addPassing(sum, counts.get(toBucketKey(bucket)), filter.passes);
+    }
+    for (const { hour, firstQuarter, lastQuarter } of hourParts) {
+      addPassing(
+        sum,
+        quarters.get(toBucketKey(hour)),
+        (quarter) => Number(quarter) >= firstQuarter && Number(quarter) <= lastQuarter,
+      );
     }
     return sum;
   });
@@ -99,10 +103,37 @@ async function countCovered(
   };
 }
 
+/** Two steps may divide an hour between them. */
+function readQuarters({ readCounts }: RollupSnapshot, coverages: readonly Coverage[]) {
+  const hours = new Map<string, Bucket>();
+  for (const { hour } of coverages.flatMap(({ hourParts }) => hourParts)) {
+    hours.set(toBucketKey(hour), hour);
+  }
+  return readCounts(QUARTERS, [...hours.values()]);
+}
+
+function addPassing(
+  sum: StepSum,
+  documents: readonly CountsDocument[] = [],
+  passes: FilterDimension['passes'],
+): void {
+  for (const document of documents) {
+    for (const [index, value] of document.values.entries()) {
+      if (passes(value)) {
+        sum.views += document.views[index] ?? 0;
+        sum.places.push({ document, index });
+      }
+    }
+  }
+}
+
 export function describeSource(coverages: readonly Coverage[]): AnswerSource {
   const hasRaw = coverages.some(({ raw }) => raw.length > 0);
-  const hasBuckets = coverages.some(({ buckets }) => buckets.length > 0);
-  return hasRaw ? (hasBuckets ? 'mixed' : 'live') : 'rollup';
+  return hasRaw ? (coverages.some(isPartlyRolledUp) ? 'mixed' : 'live') : 'rollup';
+}
+
+function isPartlyRolledUp({ buckets, hourParts }: Coverage): boolean {
+  return buckets.length > 0 || hourParts.length > 0;
 }
 
 /** Steps that are read from events alone are counted by MongoDB, which then sends two numbers of each. */
@@ -112,7 +143,7 @@ async function addWholeSteps(
   coverages: readonly Coverage[],
   sums: StepSum[],
 ): Promise<void> {
-  const span = joinRaw(coverages.filter(({ buckets }) => buckets.length === 0));
+  const span = joinRaw(coverages.filter((coverage) => !isPartlyRolledUp(coverage)));
   if (span.length > 0) {
     for (const { _id, ...counts } of await readSteps(source, { site_id, span, ...filters }, steps)) {
       const sum = sums[_id];
@@ -143,7 +174,7 @@ async function addPartsOfSteps(
   coverages: readonly Coverage[],
   sums: StepSum[],
 ): Promise<void> {
-  const span = joinRaw(coverages.filter(({ buckets }) => buckets.length > 0));
+  const span = joinRaw(coverages.filter(isPartlyRolledUp));
   if (span.length > 0) {
     for (const { _id, views, users } of await readStepUsers(source, { site_id, span, ...filters }, steps)) {
       const sum = sums[_id];

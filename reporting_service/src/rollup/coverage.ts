@@ -1,26 +1,46 @@
-import { type Bucket, findBucketEnd, findBucketStart, GRANULARITIES } from '@analytics/shared/rollup/buckets';
+import {
+  type Bucket,
+  findBucketEnd,
+  findBucketStart,
+  GRANULARITIES,
+  QUARTER_MS,
+} from '@analytics/shared/rollup/buckets';
 import type { Span } from '../timeRange.ts';
 
 /** What a stretch of time is put together from, without a gap and without an overlap. */
 export interface Coverage {
   buckets: Bucket[];
+  /** Parts of hours that are rolled up. */
+  hourParts: HourPart[];
   /** What must be read from events, the earliest first. */
   raw: Span[];
 }
 
-/** Covers a stretch of time with the largest buckets that are rolled up. */
-export function cover(span: Span, isRolledUp: (bucket: Bucket) => boolean): Coverage {
-  const coverage: Coverage = { buckets: [], raw: [] };
-  coverFrom(GRANULARITIES.length - 1, span, isRolledUp, coverage);
+/** Whole quarters of an hour. */
+export interface HourPart {
+  hour: Bucket;
+  /** From 0 to 3; the last one is part of it. */
+  firstQuarter: number;
+  lastQuarter: number;
+}
+
+/** Covers a stretch of time with the largest buckets that are rolled up. `splitsHours`: an hour's quarters are known, too. */
+export function cover(
+  span: Span,
+  isRolledUp: (bucket: Bucket) => boolean,
+  { splitsHours = false } = {},
+): Coverage {
+  const coverage: Coverage = { buckets: [], hourParts: [], raw: [] };
+  coverFrom(GRANULARITIES.length - 1, span, { isRolledUp, splitsHours }, coverage);
   return coverage;
 }
 
-function coverFrom(
-  level: number,
-  { startMs, endMs }: Span,
-  isRolledUp: (bucket: Bucket) => boolean,
-  coverage: Coverage,
-): void {
+interface Known {
+  isRolledUp: (bucket: Bucket) => boolean;
+  splitsHours: boolean;
+}
+
+function coverFrom(level: number, { startMs, endMs }: Span, known: Known, coverage: Coverage): void {
   const granularity = GRANULARITIES[level];
   if (granularity === undefined) {
     addRaw(coverage.raw, { startMs, endMs });
@@ -29,14 +49,27 @@ function coverFrom(
   for (let atMs = startMs; atMs < endMs; ) {
     const bucket = { granularity, startMs: findBucketStart(granularity, atMs) };
     const bucketEndMs = findBucketEnd(bucket);
-    const partEndMs = Math.min(bucketEndMs, endMs);
-    if (atMs === bucket.startMs && partEndMs === bucketEndMs && isRolledUp(bucket)) {
-      coverage.buckets.push(bucket);
+    const part = { startMs: atMs, endMs: Math.min(bucketEndMs, endMs) };
+    const isWhole = part.startMs === bucket.startMs && part.endMs === bucketEndMs;
+    const quarters = known.splitsHours && granularity === 'hour' ? findQuarters(bucket, part) : undefined;
+    if ((isWhole || quarters) && known.isRolledUp(bucket)) {
+      if (quarters && !isWhole) {
+        coverage.hourParts.push(quarters);
+      } else {
+        coverage.buckets.push(bucket);
+      }
     } else {
-      coverFrom(level - 1, { startMs: atMs, endMs: partEndMs }, isRolledUp, coverage);
+      coverFrom(level - 1, part, known, coverage);
     }
-    atMs = partEndMs;
+    atMs = part.endMs;
   }
+}
+
+function findQuarters(hour: Bucket, { startMs, endMs }: Span): HourPart | undefined {
+  const [first, end] = [startMs, endMs].map((timeMs) => (timeMs - hour.startMs) / QUARTER_MS);
+  return Number.isInteger(first) && Number.isInteger(end)
+    ? { hour, firstQuarter: first ?? 0, lastQuarter: (end ?? 0) - 1 }
+    : undefined;
 }
 
 function addRaw(raw: Span[], span: Span): void {
@@ -54,7 +87,10 @@ export interface Run {
   last: Bucket;
 }
 
-/** The fewest runs that hold all of the buckets. */
+/** So many buckets are read and thrown away rather than that another run is begun. */
+const MAX_GAP = 24;
+
+/** A few runs that hold all of the buckets, and perhaps others between them. */
 export function findRuns(buckets: Iterable<Bucket>): Run[] {
   const runs: Run[] = [];
   const sorted = [...buckets].sort(
@@ -63,7 +99,11 @@ export function findRuns(buckets: Iterable<Bucket>): Run[] {
   );
   for (const bucket of sorted) {
     const run = runs.at(-1);
-    if (run?.last.granularity === bucket.granularity && findBucketEnd(run.last) >= bucket.startMs) {
+    const lengthMs = run && findBucketEnd(run.last) - run.last.startMs;
+    if (
+      run?.last.granularity === bucket.granularity &&
+      bucket.startMs - run.last.startMs <= (lengthMs ?? 0) * (MAX_GAP + 1)
+    ) {
       run.last = bucket;
     } else {
       runs.push({ first: bucket, last: bucket });

@@ -2,6 +2,7 @@ import { chunk } from '@analytics/shared/chunk';
 import { type Bucket, findBucketEnd } from '@analytics/shared/rollup/buckets';
 import {
   type CountsDocument,
+  QUARTERS,
   type RollupCollections,
   TOTALS,
   type UserSetsDocument,
@@ -66,8 +67,9 @@ export function createCountsReader(
   }
 
   return async (dimension, buckets) => {
-    if (dimension === TOTALS) {
-      return readOnce(TOTALS, buckets);
+    // Every event has a value of these two.
+    if (dimension === TOTALS || dimension === QUARTERS) {
+      return readOnce(dimension, buckets);
     }
     const [counts, totals] = await Promise.all([readOnce(dimension, buckets), readOnce(TOTALS, buckets)]);
     return new Map([...totals, ...counts]);

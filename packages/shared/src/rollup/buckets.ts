@@ -11,6 +11,7 @@ export interface Bucket {
 }
 
 export const HOUR_MS = 3_600_000;
+export const QUARTER_MS = HOUR_MS / 4;
 const DAY_MS = 24 * HOUR_MS;
 
 /** The start of the bucket that a moment lies in. */

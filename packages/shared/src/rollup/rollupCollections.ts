@@ -8,6 +8,12 @@ export const TOTALS = '';
 /** The dimensions of every event; besides them each property is one, `property:KEY`. */
 export const EVENT_DIMENSIONS = ['path', 'event_type', 'referrer_host'] as const;
 
+/**
+ * The dimension whose values are the quarters of an hour, 0 to 3. Only hours have it: with it a day is put together in a zone that
+ * is a half or a quarter of an hour off UTC.
+ */
+export const QUARTERS = 'quarter';
+
 export type DimensionValue = PropertyValue | null;
 
 /**
