@@ -90,7 +90,8 @@ function createRow(): Row {
   let pending: number[] = [];
   const handOver = () => {
     if (pending.length > 0) {
-      set.addMany(pending);
+      // In their order they go to one part of the bitmap after another.
+      set.addMany(Uint32Array.from(pending).sort());
       pending = [];
     }
   };
