@@ -124,3 +124,42 @@ test('a processor that is killed in the middle of a rollup changes no answer, an
   expect(await readTotals(site_id)).toEqual(countTotals(events));
   expect(await verify(rollups, { site_id, ...SPAN }, () => {})).toMatchObject({ marked: 0, differences: [] });
 }, 120_000);
+
+test.each([
+  {
+    tz: 'Asia/Kolkata',
+    date: '1970-01-01',
+    before: '1969-12-31T18:29:59.999Z',
+    first: '1969-12-31T18:30:00Z',
+  },
+  {
+    tz: 'Asia/Kathmandu',
+    date: '2025-11-12',
+    before: '2025-11-11T18:14:59.999Z',
+    first: '2025-11-11T18:15:00Z',
+  },
+])(
+  'days of $tz are put together from quarters of hours, and no event is read',
+  async ({ tz, date, before, first }) => {
+    const site_id = `quarters ${tz}`;
+    const [event] = createEvents(site_id, 1, 1) as [EventJob];
+    await store.storeEvents(
+      [before, first].map((timestamp, index) => ({
+        ...event,
+        _id: createEventId(),
+        user_id: `user-${index}`,
+        timestamp,
+      })),
+    );
+    await passTime();
+    await rollUp();
+
+    const get = async (interval: string) =>
+      (await request(app).get('/stats/timeseries').query({ site_id, date, tz, interval })).body;
+    const { meta, series } = await get('day');
+    expect(meta.source).toBe('rollup');
+    expect(series).toMatchObject([{ views: 1, unique_users: 1 }]);
+    const hours = (await get('hour')).series;
+    expect(hours.map(({ views }: { views: number }) => views)).toEqual([1, ...new Array(23).fill(0)]);
+  },
+);

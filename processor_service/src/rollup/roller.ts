@@ -13,7 +13,8 @@ import {
 } from '@analytics/shared/rollup/rollupCollections';
 import type { mongo } from 'mongoose';
 import type { BucketCounts } from './bucketCounts.ts';
-import { countEvents, type EventSpan } from './countEvents.ts';
+import { countEvents } from './countEvents.ts';
+import type { EventSpan } from './eventGroups.ts';
 import type { Marks } from './marks.ts';
 import type { RollupStore } from './rollupStore.ts';
 import { listFoldedDimensions, openSite, type RollupSite } from './sites.ts';
