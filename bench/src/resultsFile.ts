@@ -9,8 +9,9 @@ each part measures, and the code that does is in \`bench/parts/\`.
 
 Only numbers of one run can be compared: the machine's own speed changes from hour to hour. All processes are plain \`node\`
 on the build, one of each service, with their default settings. Each measurement has a fresh Redis (AOF, \`everysec\` unless
-it says \`always\`) and a fresh MongoDB (1 GB of cache). "Naive" is \`bench/naive/\`, the original's design written
-plainly. A ratio is one of medians; behind it stand what it must hold and what it should reach.
+it says \`always\`) and a fresh MongoDB (1 GB of cache); \`stats\` fills one MongoDB for both (6 GB of cache) and asks it without
+the cache of answers, where it does not say otherwise. "Naive" is \`bench/naive/\`, the original's design written plainly. A
+ratio is one of medians; behind it stand what it must hold and what it should reach.
 `;
 
 /** Puts a part's section in place of its last one and leaves the others as they are. */
