@@ -11,9 +11,9 @@ import { describeDifference, verify } from '../src/rollup/verify.ts';
 const HELP = `npm run rollup -- <command> [options]
 
 Rollups are what reports are answered from: counts of hours, days and months that are over. The processor makes them by
-itself. They can be thrown away and made again at any time; reports stay exact meanwhile.
+itself. They can be made again at any time; reports stay exact meanwhile.
 
-  rebuild   throws rollups away and makes them again from the events
+  rebuild   makes rollups again from the events, in the place of those that are there
   verify    compares rollups with the events; ends with 1 if any differs
 
   --site ID     only of this site (all)

@@ -242,5 +242,62 @@ test('verify names what differs, and rebuild mends it', async () => {
 
   expect(await check()).toEqual({ checked: 3, marked: 0, differences: [] });
   expect(await readRollup('month', '')).toMatchObject([{ views: [1], users: [1] }]);
-  expect(await readRollup('hour', '')).toHaveLength(1);
+  expect(await readRollup('hour', '')).toMatchObject([{ views: [1] }, { values: [], views: [], users: [] }]);
+  expect(await readRollup('day', 'path')).toMatchObject([{ views: [1] }]);
+});
+
+test('an event whose user is no text keeps its hour from being rolled up, and no other', async () => {
+  await store.storeEvents([toJob('2025-11-12T18:00 / ann'), toJob('2025-11-12T20:00 / bob')]);
+  const { _id: _, timestamp, ...fields } = toJob('2025-11-12T19:00 /');
+  await Event.collection.insertOne({ ...fields, user_id: 42, timestamp: new Date(timestamp) });
+  await marks.markHours([{ site_id, granularity: 'hour', startMs: Date.parse('2025-11-12T19:00Z') }]);
+
+  await expect(rollUpAll()).rejects.toThrow('A user_id is no text');
+
+  expect(await readRollup('hour', '')).toMatchObject([{ views: [1] }, { views: [1] }]);
+  expect(await collections.marks.countDocuments({ '_id.site_id': site_id, '_id.granularity': 'hour' })).toBe(
+    1,
+  );
+  await Event.collection.deleteMany({ site_id, user_id: 42 });
+  await rollUpAll();
+});
+
+test('hours that are counted at the same time take in the same properties, however many there are', async () => {
+  const keys = Array.from({ length: 150 }, (_, index) => `p${index}`);
+  const nameAll = (hour: string, names: string[]) =>
+    Array.from({ length: 8 }, (_, index) => {
+      const properties = Object.fromEntries(
+        names.slice(index * 20, index * 20 + 20).map((name) => [name, 1]),
+      );
+      return toJob(`2025-11-12T${hour}:00 / ann`, { properties });
+    });
+  await store.storeEvents([...nameAll('18', keys), ...nameAll('19', [...keys].reverse())]);
+
+  await rollUpAll();
+
+  const site = await collections.sites.findOne({ _id: site_id });
+  const properties = site?.dimensions.filter((name) => name.startsWith('property:')) ?? [];
+  expect(properties).toHaveLength(100);
+  for (const name of properties) {
+    expect(await readRollup('day', name)).toMatchObject([{ views: [14, 2] }]);
+  }
+});
+
+test('what was remembered of the users before everything was thrown away is of no use afterwards', async () => {
+  await store.storeEvents([toJob('2025-11-12T19:00 / ann')]);
+  await rollUpAll();
+  for (const { name } of await connection.listCollections()) {
+    if (name.startsWith('rollup')) {
+      await connection.collection(name).deleteMany({});
+    }
+  }
+  await store.storeEvents([toJob('2025-11-12T18:00 / bob')]);
+  await passTime();
+
+  await rollups.rollUp(signal);
+
+  const site = await collections.sites.findOne({ _id: site_id });
+  const slots = await collections.userSlots.find({ '_id.site': site?.number ?? -1 }).toArray();
+  expect(slots.map(({ users }) => users).sort()).toEqual(['ann\0', 'bob\0']);
+  expect(await readRollup('day', '')).toMatchObject([{ views: [2], users: [2] }]);
 });

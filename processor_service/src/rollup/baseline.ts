@@ -1,4 +1,4 @@
-import { findBucketEnd, findBucketStart } from '@analytics/shared/rollup/buckets';
+import { findBucketEnd, findBucketStart, MIN_DATE } from '@analytics/shared/rollup/buckets';
 import { ROLLUP_FORMAT, type RollupCollections } from '@analytics/shared/rollup/rollupCollections';
 import type { mongo } from 'mongoose';
 import type { Marks, SiteBucket } from './marks.ts';
@@ -22,7 +22,11 @@ export async function ensureBaseline(
 ): Promise<void> {
   const { states } = collections;
   const found = await states.findOne({ _id: 'baseline' });
-  const state = found?.format === ROLLUP_FORMAT ? found : await beginAnew(collections);
+  const format = found ? (found.format ?? 1) : 0;
+  if (format > ROLLUP_FORMAT) {
+    throw new Error('A newer version of the processor keeps the rollups. Run that one.');
+  }
+  const state = format === ROLLUP_FORMAT ? found : await beginAnew(collections);
   if (state?.is_complete) {
     return;
   }
@@ -46,7 +50,7 @@ export async function ensureBaseline(
   }
 }
 
-/** No answer believes any of it from the first step on; the last one says that all of it is gone. */
+/** No answer that begins from here on believes any of it; the last step says that all of it is gone. */
 async function beginAnew(collections: RollupCollections): Promise<undefined> {
   const { states, rollups, userSets, userSlots, sites } = collections;
   await states.updateOne({ _id: 'baseline' }, { $set: { is_complete: false } });
@@ -69,14 +73,15 @@ export async function takeHours(
   const hours: SiteBucket[] = [];
   const { site_id, timestamp } = after;
   let next = site_id === '' ? null : await findFrom(events, { site_id, timestamp: { $gte: timestamp } });
-  next ??= await findFrom(events, { site_id: { $gt: site_id } });
+  next ??= await findFrom(events, { site_id: { $gt: site_id }, timestamp: { $gte: MIN_DATE } });
   while (next && hours.length < limit) {
     const startMs = findBucketStart('hour', next.timestamp.getTime());
     const hour: SiteBucket = { site_id: next.site_id, granularity: 'hour', startMs };
     hours.push(hour);
     const laterOfSite = { site_id: hour.site_id, timestamp: { $gte: new Date(findBucketEnd(hour)) } };
     next =
-      (await findFrom(events, laterOfSite)) ?? (await findFrom(events, { site_id: { $gt: hour.site_id } }));
+      (await findFrom(events, laterOfSite)) ??
+      (await findFrom(events, { site_id: { $gt: hour.site_id }, timestamp: { $gte: MIN_DATE } }));
   }
   return hours;
 }

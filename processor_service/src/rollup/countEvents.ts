@@ -66,9 +66,10 @@ export async function* countEvents<Each extends EventSpan>(
       const of = { span, counts: createBucketCounts(admit) };
       pending.push(of);
       await hold(of);
-      if (held.size >= MAX_HELD_SIZE / 2) {
+      if (held.size >= MAX_HELD_SIZE / 2 || held.wasReleased) {
         await held.release();
         yield* take(pending);
+        held.wasReleased = false;
       }
     }
     await held.release();
@@ -90,8 +91,10 @@ function createHeldGroups(resolve: (names: Set<string>) => Promise<ReadonlyMap<s
     const names = new Set<string>();
     for (const { group } of groups) {
       for (const user of group.users) {
-        if (user !== null) {
+        if (typeof user === 'string') {
           names.add(user);
+        } else if (user !== null) {
+          throw new Error('A user_id is no text. Correct or delete the event; its hour is read from events.');
         }
       }
     }
@@ -102,9 +105,12 @@ function createHeldGroups(resolve: (names: Set<string>) => Promise<ReadonlyMap<s
     }
     groups = [];
     size = 0;
+    held.wasReleased = true;
   }
 
-  return {
+  const held = {
+    /** Whether any were released since somebody set this back: then there are counts to be taken. */
+    wasReleased: false,
     /** In names. */
     get size() {
       return size;
@@ -121,6 +127,7 @@ function createHeldGroups(resolve: (names: Set<string>) => Promise<ReadonlyMap<s
     },
     release,
   };
+  return held;
 }
 
 /** What is taken is not in the list any more. */

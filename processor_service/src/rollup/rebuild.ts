@@ -1,4 +1,4 @@
-import { findBucketEnd, findBucketStart } from '@analytics/shared/rollup/buckets';
+import { findBucketEnd } from '@analytics/shared/rollup/buckets';
 import { TOTALS } from '@analytics/shared/rollup/rollupCollections';
 import { ensureBaseline, takeHours } from './baseline.ts';
 import type { SiteBucket } from './marks.ts';
@@ -16,39 +16,23 @@ export interface SiteSpan {
 }
 
 /**
- * Throws away what is rolled up of a stretch of time, and rolls it up again from the events. Answers stay exact throughout: what is
- * thrown away was marked before. Hours whose marks rest, because events are being stored in them, are left to the schedule.
+ * Rolls a stretch of time up again from the events, in the place of what is there. Answers stay exact throughout: what is to be
+ * replaced is marked before. Hours whose marks rest, because events are being stored in them, are left to the schedule.
  */
 export async function rebuild(
   rollups: Rollups,
   span: SiteSpan,
   options: Pick<RollOptions, 'signal' | 'onBucket'>,
 ): Promise<void> {
-  const { collections, marks, roller, store } = rollups;
-  const { site_id, startMs, endMs } = span;
+  const { collections, marks, roller } = rollups;
+  const { site_id } = span;
   await ensureBaseline(rollups, options.signal);
-  const site = await collections.sites.findOne({ _id: site_id });
-  let isAnyMarked = false;
-  const mark = async (hours: SiteBucket[]) => {
-    await marks.requestHours(hours);
-    isAnyMarked ||= hours.length > 0;
-  };
   for await (const hours of listHours(rollups, span)) {
-    await mark(hours);
+    await marks.requestHours(hours);
   }
+  const site = await collections.sites.findOne({ _id: site_id });
   if (site) {
-    await mark(await listRolledUpHours(rollups, site.number, span));
-  }
-  if (site && isAnyMarked) {
-    const monthStartMs = findBucketStart('month', startMs);
-    const first = { site: site.number, startMs };
-    await store.remove({ ...first, granularity: 'hour' }, site.dimensions, endMs);
-    await store.remove({ ...first, granularity: 'day' }, site.dimensions, endMs);
-    await store.remove(
-      { site: site.number, granularity: 'month', startMs: monthStartMs },
-      site.dimensions,
-      endMs,
-    );
+    await marks.requestHours(await listRolledUpHours(rollups, site.number, span));
   }
   await roller.rollUpRipe({ ...options, site_id });
 }

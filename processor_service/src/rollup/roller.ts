@@ -16,9 +16,10 @@ import type { BucketCounts } from './bucketCounts.ts';
 import { countEvents } from './countEvents.ts';
 import type { EventSpan } from './eventGroups.ts';
 import type { Marks } from './marks.ts';
-import type { RollupStore } from './rollupStore.ts';
+import type { RollupStore, SiteBucketNumber } from './rollupStore.ts';
 import { listFoldedDimensions, openSite, type RollupSite } from './sites.ts';
 import type { UserNumbers } from './userNumbers.ts';
+import type { ValueCounts } from './valueCounts.ts';
 
 /** Marks that are looked at together. */
 const MARKS_AT_ONCE = 200;
@@ -60,16 +61,21 @@ export function createRoller(deps: RollerDeps): Roller {
 
   /** Counts hours of one site and calls back with what became of each. */
   async function rollUpHours(
-    site_id: string,
+    site: RollupSite,
     hours: readonly MarkDocument[],
+    signal: AbortSignal,
     onHour: (mark: MarkDocument, outcome: RollupOutcome) => void,
   ): Promise<void> {
     const asOf = await readServerTime(events);
-    const site = await openSite(collections, site_id);
     const spans = hours.map((mark) => toHourSpan(mark)).sort((a, b) => a.startMs - b.startMs);
     const counted = countEvents(
       { events, resolveUsers: userNumbers.resolve },
-      { site_id, siteNumber: site.number, spans, admit: site.admit },
+      {
+        site_id: site.site_id,
+        siteNumber: site.number,
+        spans: takeUntilAborted(spans, signal),
+        admit: site.admit,
+      },
     );
     for await (const { span, counts } of counted) {
       try {
@@ -88,44 +94,61 @@ export function createRoller(deps: RollerDeps): Roller {
     asOf: Date,
     { dimensions }: BucketCounts,
   ): Promise<boolean> {
-    if (dimensions.get(TOTALS)?.rows.size === 0) {
-      return true;
-    }
+    const bucket = { site: site.number, granularity: 'hour' as const, startMs };
     await site.save();
-    return store.write({ site: site.number, granularity: 'hour', startMs }, asOf, dimensions);
+    const needed = new Map<string, ValueCounts>();
+    for (const [dimension, counts] of dimensions) {
+      if (await isNeeded(bucket, dimension, counts)) {
+        needed.set(dimension, counts);
+      }
+    }
+    const isNewest = needed.size === 0 || (await store.write(bucket, asOf, needed));
+    await store.removeOlder(bucket, asOf, listOthers(site.dimensions, needed));
+    return isNewest;
   }
 
-  async function rollUpLarger(mark: MarkDocument): Promise<RollupOutcome> {
+  /**
+   * Where there was something before, there is an empty edition afterwards, until which the old one stays: a reader that has just seen
+   * that nothing is marked must not find nothing there.
+   */
+  async function isNeeded(
+    bucket: SiteBucketNumber,
+    dimension: string,
+    { rows, hasTooManyValues }: ValueCounts,
+  ): Promise<boolean> {
+    return rows.size > 0 || hasTooManyValues || (dimension === TOTALS && (await store.has(bucket)));
+  }
+
+  async function rollUpLarger(site: RollupSite, mark: MarkDocument): Promise<RollupOutcome> {
     const { site_id, granularity, start } = mark._id;
     const bucket = { granularity, startMs: start.getTime() };
     if (await marks.hasMarkInside({ site_id, ...bucket })) {
       return 'left';
     }
-    const site = await openSite(collections, site_id);
     return (await fold(site, bucket)) ? finish(mark) : 'left';
   }
 
   /** @returns whether nothing that was begun later is there. */
-  async function fold(site: RollupSite, bucket: Bucket): Promise<boolean> {
+  async function fold(site: RollupSite, { granularity, startMs }: Bucket): Promise<boolean> {
     const asOf = await readServerTime(events);
+    const bucket = { site: site.number, granularity, startMs };
     const children = listChildren(bucket);
+    const written = new Set<string>();
     let isNewest = true;
     // One dimension after another, so that a month of many values fits into memory.
     for (const dimension of listFoldedDimensions(site)) {
       const sum = await store.addUp(site.number, dimension, children);
       try {
-        if (sum.rows.size > 0 || sum.hasTooManyValues) {
-          const isWritten = await store.write(
-            { site: site.number, ...bucket },
-            asOf,
-            new Map([[dimension, sum]]),
-          );
+        if (await isNeeded(bucket, dimension, sum)) {
+          written.add(dimension);
+          const isWritten = await store.write(bucket, asOf, new Map([[dimension, sum]]));
           isNewest &&= isWritten;
         }
       } finally {
         sum.dispose();
       }
     }
+    await store.removeOlder(bucket, asOf, listOthers(site.dimensions, written));
     return isNewest;
   }
 
@@ -139,6 +162,14 @@ export function createRoller(deps: RollerDeps): Roller {
   return {
     rollUpRipe: async ({ site_id, signal, onBucket }) => {
       const failures: unknown[] = [];
+      /** Shared, so that what is done at the same time takes in the same dimensions. */
+      const sites = new Map<string, Promise<RollupSite>>();
+
+      function findSite(site_id: string): Promise<RollupSite> {
+        const site = sites.get(site_id) ?? openSite(collections, site_id);
+        sites.set(site_id, site);
+        return site;
+      }
 
       /** Does a task, or each of its marks alone if it fails, so that one bad bucket holds up no other. */
       async function attempt(task: readonly MarkDocument[]): Promise<void> {
@@ -151,13 +182,20 @@ export function createRoller(deps: RollerDeps): Roller {
         if (first === undefined || signal.aborted) {
           return;
         }
+        const { site_id } = first._id;
+        const finding = findSite(site_id);
         try {
+          const site = await finding;
           if (first._id.granularity === 'hour') {
-            await rollUpHours(first._id.site_id, task, onDone);
+            await rollUpHours(site, task, signal, onDone);
           } else {
-            onDone(first, await rollUpLarger(first));
+            onDone(first, await rollUpLarger(site, first));
           }
         } catch (error) {
+          // What it knows may be behind what is there.
+          if (sites.get(site_id) === finding) {
+            sites.delete(site_id);
+          }
           if (task.length === 1) {
             failures.push(error);
             return;
@@ -198,6 +236,19 @@ interface HourSpan extends EventSpan {
 function toHourSpan(mark: MarkDocument): HourSpan {
   const startMs = mark._id.start.getTime();
   return { startMs, endMs: findBucketEnd({ granularity: 'hour', startMs }), mark };
+}
+
+function* takeUntilAborted<Item>(items: Iterable<Item>, signal: AbortSignal): Generator<Item> {
+  for (const item of items) {
+    if (signal.aborted) {
+      return;
+    }
+    yield item;
+  }
+}
+
+function listOthers(dimensions: Iterable<string>, written: Pick<ReadonlySet<string>, 'has'>): string[] {
+  return [...dimensions].filter((dimension) => !written.has(dimension));
 }
 
 /** The hours of a site are counted together, as many as leave something for each of those at work. */

@@ -42,8 +42,10 @@ export interface RollupStore {
   write(bucket: SiteBucketNumber, asOf: Date, dimensions: ReadonlyMap<string, ValueCounts>): Promise<boolean>;
   /** Adds up what is written of a dimension in some buckets, which follow each other. */
   addUp(site: number, dimension: string, buckets: readonly Bucket[]): Promise<ValueCounts>;
-  /** Deletes what is written of a site's buckets from the first one up to a moment. */
-  remove(bucket: SiteBucketNumber, dimensions: readonly string[], endMs: number): Promise<void>;
+  /** Whether anything is written of a bucket. */
+  has(bucket: SiteBucketNumber): Promise<boolean>;
+  /** Deletes what was begun before a moment of some dimensions, which have no edition of their own any more. */
+  removeOlder(bucket: SiteBucketNumber, asOf: Date, dimensions: readonly string[]): Promise<void>;
 }
 
 export function createRollupStore({
@@ -128,11 +130,19 @@ export function createRollupStore({
       }
       return sum;
     },
-    remove: async (first, dimensions, endMs) => {
-      for (const dimension of dimensions) {
-        const range = between({ ...first, dimension }, endMs) as never;
-        await rollups.deleteMany({ _id: range });
-        await userSets.deleteMany({ _id: range });
+    has: async (bucket) => {
+      const range = between({ ...bucket, dimension: TOTALS }, findBucketEnd(bucket)) as never;
+      return (await rollups.findOne({ _id: range }, { projection: { _id: 1 } })) !== null;
+    },
+    removeOlder: async (bucket, asOf, dimensions) => {
+      if (dimensions.length > 0) {
+        const ranges = dimensions.map((dimension) => ({
+          _id: between({ ...bucket, dimension }, findBucketEnd(bucket)) as never,
+        }));
+        const older = { $or: ranges, as_of: { $lt: asOf } };
+        // Counts go first: whoever has read them misses their sets, and asks anew.
+        await rollups.deleteMany(older);
+        await userSets.deleteMany(older);
       }
     },
   };

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import {
   EVENT_DIMENSIONS,
   QUARTERS,
@@ -11,15 +12,23 @@ export const MAX_PROPERTY_DIMENSIONS = 100;
 
 const ALWAYS_ROLLED_UP = [TOTALS, QUARTERS, ...EVENT_DIMENSIONS];
 
+/** There is room for as many sites above it. */
+const MAX_FIRST_NUMBER = 2 ** 30;
+
 const DUPLICATE_KEY = 11000;
 
 export interface RollupSite {
+  readonly site_id: string;
   readonly number: number;
   /** Every dimension that is rolled up, the totals first. */
   readonly dimensions: ReadonlySet<string>;
   /** Takes a new dimension in, unless there are too many. */
   admit(dimension: string): boolean;
-  /** Makes known what was taken in, or could not be. Must come before the rollups that show it. */
+  /**
+   * Makes known what was taken in, or could not be. Must come before the rollups that show it.
+   *
+   * @throws Error if another process has taken in others since: then what was counted may lack them.
+   */
   save(): Promise<void>;
 }
 
@@ -30,9 +39,11 @@ export async function openSite(
 ): Promise<RollupSite> {
   const document = (await sites.findOne({ _id: site_id })) ?? (await createSite(sites, site_id));
   const dimensions = new Set(document.dimensions);
-  const added = new Set<string>();
-  let hasMore = document.has_more_dimensions;
+  let known = { size: dimensions.size, hasMore: document.has_more_dimensions };
+  let { hasMore } = known;
+  let lastSave: Promise<void> = Promise.resolve();
   return {
+    site_id,
     number: document.number,
     dimensions,
     admit: (dimension) => {
@@ -42,19 +53,31 @@ export async function openSite(
           return false;
         }
         dimensions.add(dimension);
-        added.add(dimension);
       }
       return true;
     },
-    save: async () => {
-      if (added.size > 0 || hasMore !== document.has_more_dimensions) {
-        await sites.updateOne(
-          { _id: site_id },
-          { $addToSet: { dimensions: { $each: [...added] } }, $max: { has_more_dimensions: hasMore } },
-        );
-      }
+    save: () => {
+      // One after another, each with all that was taken in by then.
+      const turn = lastSave.then(saveNow);
+      lastSave = turn.catch(() => undefined);
+      return turn;
     },
   };
+
+  async function saveNow(): Promise<void> {
+    if (dimensions.size === known.size && hasMore === known.hasMore) {
+      return;
+    }
+    const saved = { size: dimensions.size, hasMore };
+    const { matchedCount } = await sites.updateOne(
+      { _id: site_id, dimensions: { $size: known.size }, has_more_dimensions: known.hasMore },
+      { $set: { dimensions: [...dimensions], has_more_dimensions: hasMore } },
+    );
+    if (matchedCount === 0) {
+      throw new Error('Another process has met new properties of the site. Its hours are counted again.');
+    }
+    known = saved;
+  }
 }
 
 /** The dimensions that days and months have: an hour's quarters mean nothing there. */
@@ -62,13 +85,16 @@ export function listFoldedDimensions({ dimensions }: Pick<RollupSite, 'dimension
   return [...dimensions].filter((dimension) => dimension !== QUARTERS);
 }
 
-/** Numbers follow each other. Two that ask at once meet the unique index on them, and the later one asks again. */
+/**
+ * Numbers follow each other, from one that no site had before everything was thrown away: what is remembered of that somewhere is
+ * never taken for what is. Two that ask at once meet the unique index on them, and the later one asks again.
+ */
 async function createSite(sites: RollupCollections['sites'], site_id: string) {
   for (;;) {
     const [last] = await sites.find().sort({ number: -1 }).limit(1).toArray();
     const document = {
       _id: site_id,
-      number: (last?.number ?? 0) + 1,
+      number: (last?.number ?? randomInt(MAX_FIRST_NUMBER)) + 1,
       dimensions: ALWAYS_ROLLED_UP,
       has_more_dimensions: false,
     };

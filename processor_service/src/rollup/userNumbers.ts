@@ -52,14 +52,15 @@ export function createUserNumbers({ userSlots }: Pick<RollupCollections, 'userSl
             },
           },
         ],
-        upsert: true,
+        upsert: count === 0,
       },
     }));
     try {
-      await userSlots.bulkWrite(operations, { ordered: false });
-      return true;
+      const { matchedCount, upsertedCount } = await userSlots.bulkWrite(operations, { ordered: false });
+      // A slot that another process has added to fails the filter.
+      return matchedCount + upsertedCount === operations.length;
     } catch (error) {
-      // A slot that another process has added to fails the filter, so that the upsert tries to make the slot anew.
+      // Or it was made meanwhile.
       if (isOnlyDuplicates(error)) {
         return false;
       }

@@ -29,7 +29,7 @@ export interface VerifyResult {
 
 /**
  * Compares what is rolled up of a site with its events: hours with the events themselves, days with their hours, months with their
- * days. Changes nothing that a report would read.
+ * days. Changes no rollup; users who have no number yet get one.
  */
 export async function verify(
   rollups: Rollups,

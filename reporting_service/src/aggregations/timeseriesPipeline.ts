@@ -71,7 +71,8 @@ function countUsersOfSteps(): PipelineStage.Project {
 function groupByStepAndUser(steps: readonly Span[]): PipelineStage.Group {
   return {
     $group: {
-      _id: { step: findStep(steps, 0, steps.length - 1), user: '$user_id' },
+      // A field that an event of another producer lacks would not be null.
+      _id: { step: findStep(steps, 0, steps.length - 1), user: { $ifNull: ['$user_id', null] } },
       views: { $sum: 1 },
     },
   };

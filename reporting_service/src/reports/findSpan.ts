@@ -1,4 +1,4 @@
-import { findBucketEnd, findBucketStart } from '@analytics/shared/rollup/buckets';
+import { findBucketEnd, findBucketStart, MIN_DATE } from '@analytics/shared/rollup/buckets';
 import type { ReportSource } from '../eventReader.ts';
 import { type Span, type TimeRange, toSpan } from '../timeRange.ts';
 
@@ -24,7 +24,7 @@ function toMonths(span: Span | undefined): Span | undefined {
 export async function findSpanOfAll({ aggregate }: ReportSource, site_id: string): Promise<Span | undefined> {
   const find = (direction: 1 | -1) =>
     aggregate<{ timestamp: Date }>([
-      { $match: { site_id } },
+      { $match: { site_id, timestamp: { $gte: MIN_DATE } } },
       { $sort: { site_id: direction, timestamp: direction } },
       { $limit: 1 },
       { $project: { _id: 0, timestamp: 1 } },

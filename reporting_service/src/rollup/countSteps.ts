@@ -18,7 +18,7 @@ import { type Coverage, cover } from './coverage.ts';
 import { type FilterDimension, findFilterDimension } from './filterDimension.ts';
 import { readUsableCounts } from './readUsableCounts.ts';
 import type { RollupSnapshot } from './rollupSnapshot.ts';
-import { countUnions, type UserSources } from './userUnion.ts';
+import { addNames, countUnions, type UserSources } from './userUnion.ts';
 
 export type AnswerSource = Exclude<ReportMeta['source'], 'cache'>;
 
@@ -180,11 +180,7 @@ async function addPartsOfSteps(
       const sum = sums[_id];
       if (sum) {
         sum.views += views;
-        for (const user of users) {
-          if (typeof user === 'string') {
-            sum.names.push(user);
-          }
-        }
+        addNames(sum.names, users);
       }
     }
   }

@@ -24,7 +24,7 @@ import { type FilterDimension, findFilterDimension } from './filterDimension.ts'
 import { readUsableCounts } from './readUsableCounts.ts';
 import type { UsersPlace } from './rollupReader.ts';
 import type { RollupSnapshot } from './rollupSnapshot.ts';
-import { countUnions } from './userUnion.ts';
+import { addNames, countUnions } from './userUnion.ts';
 
 export interface ValuesQuestion {
   site_id: string;
@@ -179,10 +179,9 @@ async function countUsers(
   const names = new Map<DimensionValue, string[]>(page.map(([value]) => [value, []]));
   if (raw.span.length > 0 && page.length > 0) {
     for (const { _id, users } of await readUsersOfValues(source, raw, field, [...names.keys()])) {
-      for (const user of users) {
-        if (_id && user !== null) {
-          names.get(_id.value)?.push(user);
-        }
+      const ofValue = _id && names.get(_id.value);
+      if (ofValue) {
+        addNames(ofValue, users);
       }
     }
   }

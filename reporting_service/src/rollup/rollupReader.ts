@@ -190,8 +190,8 @@ export async function readUserNumbers(
         }));
   await Promise.all(
     filters.map(async (filter) => {
-      const found = userSlots.find(filter, { ...readOptions, batchSize: USER_SLOTS });
-      for (const document of await found.toArray()) {
+      const found = userSlots.find(filter, { ...readOptions, batchSize: 1000 });
+      for await (const document of found) {
         findInSlot(document, users, (user, number) => numbers.set(user, number));
       }
     }),

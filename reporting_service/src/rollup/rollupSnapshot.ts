@@ -1,4 +1,10 @@
-import { type Bucket, findBucketStart, findParent, GRANULARITIES } from '@analytics/shared/rollup/buckets';
+import {
+  type Bucket,
+  findBucketStart,
+  findParent,
+  GRANULARITIES,
+  MIN_DATE,
+} from '@analytics/shared/rollup/buckets';
 import {
   type BaselineDocument,
   type MarkDocument,
@@ -86,6 +92,5 @@ function listMarkRanges(site_id: string, span: Span | undefined) {
   });
 }
 
-/** The earliest and the latest moment of JavaScript (https://tc39.es/ecma262/#sec-time-values-and-time-range). */
-const MIN_DATE = new Date(-8.64e15);
+/** The latest moment of JavaScript. */
 const MAX_DATE = new Date(8.64e15);

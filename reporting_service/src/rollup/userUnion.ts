@@ -9,6 +9,17 @@ export interface UserSources {
   names: string[];
 }
 
+/** Adds users of events. What is no text was put in by hand; it is never rolled up, and counts by a name that no text has. */
+export function addNames(names: string[], users: readonly unknown[]): void {
+  for (const user of users) {
+    if (typeof user === 'string') {
+      names.push(user);
+    } else if (user !== null && user !== undefined) {
+      names.push(`\0${typeof user} ${user}`);
+    }
+  }
+}
+
 /** Counts the distinct users of each of some unions. */
 export async function countUnions(
   collections: RollupCollections,

@@ -58,6 +58,11 @@ export function findInSlot(
   let start = 0;
   for (let place = 0; start < users.length; place += 1) {
     const end = users.indexOf(SEPARATOR, start);
+    if (end < 0) {
+      throw new Error(
+        'A slot of users is not in the form of this version. Drop the rollups; they are made anew.',
+      );
+    }
     const user = users.slice(start, end);
     if (wanted.has(user)) {
       onFound(user, toUserNumber(_id.slot, place));
