@@ -51,6 +51,8 @@ export async function loadEvents(bench: Bench, { name, db }: Store, source: Site
       `stats: ${stored.toLocaleString('en')} of ${total} events of ${source.site_id} for ${name}`,
     ),
   );
+  // Or MongoDB would write them out on one of the cores while it is asked for reports.
+  await db.admin().command({ fsync: 1 });
   bench.progress.clear();
 }
 
