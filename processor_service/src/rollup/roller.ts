@@ -1,25 +1,8 @@
 import { chunk } from '@analytics/shared/chunk';
-import {
-  type Bucket,
-  findBucketEnd,
-  GRANULARITIES,
-  type Granularity,
-  listChildren,
-} from '@analytics/shared/rollup/buckets';
-import {
-  type MarkDocument,
-  type RollupCollections,
-  TOTALS,
-} from '@analytics/shared/rollup/rollupCollections';
-import type { mongo } from 'mongoose';
-import type { BucketCounts } from './bucketCounts.ts';
-import { countEvents } from './countEvents.ts';
-import type { EventSpan } from './eventGroups.ts';
-import type { Marks } from './marks.ts';
-import type { RollupStore, SiteBucketNumber } from './rollupStore.ts';
-import { listFoldedDimensions, openSite, type RollupSite } from './sites.ts';
-import type { UserNumbers } from './userNumbers.ts';
-import type { ValueCounts } from './valueCounts.ts';
+import { GRANULARITIES, type Granularity } from '@analytics/shared/rollup/buckets';
+import type { MarkDocument, RollupCollections } from '@analytics/shared/rollup/rollupCollections';
+import { type BucketRollerDeps, createBucketRoller, type RollupOutcome } from './bucketRoller.ts';
+import { openSite, type RollupSite } from './sites.ts';
 
 /** Marks that are looked at together. */
 const MARKS_AT_ONCE = 200;
@@ -27,16 +10,9 @@ const MARKS_AT_ONCE = 200;
 /** While MongoDB groups the events of some hours, the users of others are counted here. */
 const TASKS_AT_ONCE = 2;
 
-export interface RollerDeps {
-  events: mongo.Collection;
+export interface RollerDeps extends BucketRollerDeps {
   collections: RollupCollections;
-  marks: Marks;
-  userNumbers: UserNumbers;
-  store: RollupStore;
 }
-
-/** What became of a marked bucket. One that was marked again, or holds a smaller one that is, stays. */
-export type RollupOutcome = 'rolled up' | 'left';
 
 export interface RollOptions {
   /** Only of this site. */
@@ -57,107 +33,8 @@ export interface Roller {
 }
 
 export function createRoller(deps: RollerDeps): Roller {
-  const { events, collections, marks, userNumbers, store } = deps;
-
-  /** Counts hours of one site and calls back with what became of each. */
-  async function rollUpHours(
-    site: RollupSite,
-    hours: readonly MarkDocument[],
-    signal: AbortSignal,
-    onHour: (mark: MarkDocument, outcome: RollupOutcome) => void,
-  ): Promise<void> {
-    const asOf = await readServerTime(events);
-    const spans = hours.map((mark) => toHourSpan(mark)).sort((a, b) => a.startMs - b.startMs);
-    const counted = countEvents(
-      { events, resolveUsers: userNumbers.resolve },
-      {
-        site_id: site.site_id,
-        siteNumber: site.number,
-        spans: takeUntilAborted(spans, signal),
-        admit: site.admit,
-      },
-    );
-    for await (const { span, counts } of counted) {
-      try {
-        const isNewest = await writeHour(site, span, asOf, counts);
-        onHour(span.mark, isNewest ? await finish(span.mark) : 'left');
-      } finally {
-        counts.dispose();
-      }
-    }
-  }
-
-  /** @returns whether nothing that was begun later is there. */
-  async function writeHour(
-    site: RollupSite,
-    { startMs }: HourSpan,
-    asOf: Date,
-    { dimensions }: BucketCounts,
-  ): Promise<boolean> {
-    const bucket = { site: site.number, granularity: 'hour' as const, startMs };
-    await site.save();
-    const needed = new Map<string, ValueCounts>();
-    for (const [dimension, counts] of dimensions) {
-      if (await isNeeded(bucket, dimension, counts)) {
-        needed.set(dimension, counts);
-      }
-    }
-    const isNewest = needed.size === 0 || (await store.write(bucket, asOf, needed));
-    await store.removeOlder(bucket, asOf, listOthers(site.dimensions, needed));
-    return isNewest;
-  }
-
-  /**
-   * Where there was something before, there is an empty edition afterwards, until which the old one stays: a reader that has just seen
-   * that nothing is marked must not find nothing there.
-   */
-  async function isNeeded(
-    bucket: SiteBucketNumber,
-    dimension: string,
-    { rows, hasTooManyValues }: ValueCounts,
-  ): Promise<boolean> {
-    return rows.size > 0 || hasTooManyValues || (dimension === TOTALS && (await store.has(bucket)));
-  }
-
-  async function rollUpLarger(site: RollupSite, mark: MarkDocument): Promise<RollupOutcome> {
-    const { site_id, granularity, start } = mark._id;
-    const bucket = { granularity, startMs: start.getTime() };
-    if (await marks.hasMarkInside({ site_id, ...bucket })) {
-      return 'left';
-    }
-    return (await fold(site, bucket)) ? finish(mark) : 'left';
-  }
-
-  /** @returns whether nothing that was begun later is there. */
-  async function fold(site: RollupSite, { granularity, startMs }: Bucket): Promise<boolean> {
-    const asOf = await readServerTime(events);
-    const bucket = { site: site.number, granularity, startMs };
-    const children = listChildren(bucket);
-    const written = new Set<string>();
-    let isNewest = true;
-    // One dimension after another, so that a month of many values fits into memory.
-    for (const dimension of listFoldedDimensions(site)) {
-      const sum = await store.addUp(site.number, dimension, children);
-      try {
-        if (await isNeeded(bucket, dimension, sum)) {
-          written.add(dimension);
-          const isWritten = await store.write(bucket, asOf, new Map([[dimension, sum]]));
-          isNewest &&= isWritten;
-        }
-      } finally {
-        sum.dispose();
-      }
-    }
-    await store.removeOlder(bucket, asOf, listOthers(site.dimensions, written));
-    return isNewest;
-  }
-
-  async function finish(mark: MarkDocument): Promise<RollupOutcome> {
-    const { site_id, granularity, start } = mark._id;
-    // The larger bucket is marked before this one may be believed, so that no answer mixes the new with the old.
-    await marks.markParent({ site_id, granularity, startMs: start.getTime() });
-    return (await marks.clear(mark)) ? 'rolled up' : 'left';
-  }
+  const { collections, marks } = deps;
+  const { rollUpHours, rollUpLarger } = createBucketRoller(deps);
 
   return {
     rollUpRipe: async ({ site_id, signal, onBucket }) => {
@@ -229,28 +106,6 @@ export function createRoller(deps: RollerDeps): Roller {
   };
 }
 
-interface HourSpan extends EventSpan {
-  mark: MarkDocument;
-}
-
-function toHourSpan(mark: MarkDocument): HourSpan {
-  const startMs = mark._id.start.getTime();
-  return { startMs, endMs: findBucketEnd({ granularity: 'hour', startMs }), mark };
-}
-
-function* takeUntilAborted<Item>(items: Iterable<Item>, signal: AbortSignal): Generator<Item> {
-  for (const item of items) {
-    if (signal.aborted) {
-      return;
-    }
-    yield item;
-  }
-}
-
-function listOthers(dimensions: Iterable<string>, written: Pick<ReadonlySet<string>, 'has'>): string[] {
-  return [...dimensions].filter((dimension) => !written.has(dimension));
-}
-
 /** The hours of a site are counted together, as many as leave something for each of those at work. */
 function divideIntoTasks(granularity: Granularity, fresh: readonly MarkDocument[]): MarkDocument[][] {
   if (granularity !== 'hour') {
@@ -266,16 +121,6 @@ function divideIntoTasks(granularity: Granularity, fresh: readonly MarkDocument[
 
 function toKey({ site_id, start }: MarkDocument['_id']): string {
   return `${start.getTime()}/${site_id}`;
-}
-
-async function readServerTime(events: mongo.Collection): Promise<Date> {
-  const [now] = await events.db
-    .aggregate<{ now: Date }>([{ $documents: [{}] }, { $project: { now: '$$NOW' } }])
-    .toArray();
-  if (!now) {
-    throw new Error('MongoDB did not tell its time.');
-  }
-  return now.now;
 }
 
 async function runAtOnce<Item>(
