@@ -47,6 +47,7 @@ export function mapQuantities<Key extends string, Sample>(
   ) as Record<Key, Quantity>;
 }
 
+/** The median of a quantity's samples; NaN if there is none. */
 export function readMedian({ samples }: Quantity): number {
   return findMedian(samples);
 }
