@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { createEventId, type EventJob } from '@analytics/shared/event';
+import { SLOT_CAPACITY } from '@analytics/shared/rollup/userSlots';
 import request from 'supertest';
 import { expect, test } from 'vitest';
 import { verify } from '../processor_service/src/rollup/verify.ts';
+import { makeUsersOfOneSlot } from '../processor_service/test/usersOfOneSlot.ts';
 import { startApp } from '../reporting_service/test/startApp.ts';
 import { startRollups } from './startRollups.ts';
 
@@ -124,6 +126,31 @@ test('a processor that is killed in the middle of a rollup changes no answer, an
   expect(await readTotals(site_id)).toEqual(countTotals(events));
   expect(await verify(rollups, { site_id, ...SPAN }, () => {})).toMatchObject({ marked: 0, differences: [] });
 }, 120_000);
+
+test('users who find their slot full are the same users in what is rolled up and in events', async () => {
+  const site_id = 'full';
+  const [event] = createEvents(site_id, 1, 1) as [EventJob];
+  const view = (user_id: string, hour: number): EventJob => ({
+    ...event,
+    _id: createEventId(),
+    user_id,
+    timestamp: new Date(FIRST_DAY_MS + hour * 3_600_000).toISOString(),
+  });
+  const users = makeUsersOfOneSlot(2 * SLOT_CAPACITY + 10);
+  const early = users.slice(0, 2 * SLOT_CAPACITY);
+  await store.storeEvents(early.map((user) => view(user, 0)));
+  await passTime();
+  await rollUp();
+  await store.storeEvents(users.map((user) => view(user, 1)));
+
+  expect(await readTotals(site_id)).toEqual({
+    total_views: early.length + users.length,
+    unique_users: users.length,
+  });
+  const { body } = await request(app).get('/stats/breakdown').query({ site_id, dimension: 'event_type' });
+  expect(body.meta.source).toBe('mixed');
+  expect(body.rows).toMatchObject([{ unique_users: users.length }]);
+});
 
 test.each([
   {

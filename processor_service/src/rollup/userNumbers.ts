@@ -1,12 +1,20 @@
 import { chunk } from '@analytics/shared/chunk';
 import type { RollupCollections, UserSlotDocument } from '@analytics/shared/rollup/rollupCollections';
-import { findInSlot, groupBySlot, joinUsers, toUserNumber } from '@analytics/shared/rollup/userSlots';
+import {
+  groupBySlot,
+  joinUsers,
+  readUserSlots,
+  SLOT_CAPACITY,
+  SLOT_LEVELS,
+  type SlotLevel,
+  toUserNumber,
+} from '@analytics/shared/rollup/userSlots';
 import { isOnlyDuplicates } from './duplicateKeys.ts';
 
 /** So many users are remembered at least, and at most twice as many. */
 const REMEMBERED_USERS = 150_000;
 
-/** Slots that are asked for or written in one command. */
+/** Slots that are written in one command. */
 const SLOTS_PER_COMMAND = 1000;
 
 export interface UserNumbers {
@@ -15,29 +23,13 @@ export interface UserNumbers {
 }
 
 /** Keeps the numbers of users in MongoDB, and those that were seen lately in memory. */
-export function createUserNumbers({ userSlots }: Pick<RollupCollections, 'userSlots'>): UserNumbers {
+export function createUserNumbers(
+  collections: Pick<RollupCollections, 'userSlots' | 'readOptions'>,
+): UserNumbers {
+  const { userSlots } = collections;
   const memory = createMemory();
   // One after another, so that two rollups don't read the same slots at the same time, and both want to add to them.
   let last: Promise<unknown> = Promise.resolve();
-
-  /** Reads slots, notes the numbers of the users wanted, and tells how many users each slot has. */
-  async function read(
-    site: number,
-    slots: ReadonlyMap<number, string[]>,
-    numbers: Map<string, number>,
-  ): Promise<Map<number, number>> {
-    const counts = new Map<number, number>();
-    for (const some of chunk([...slots.keys()], SLOTS_PER_COMMAND)) {
-      const ids = some.map((slot) => ({ site, slot }));
-      const cursor = userSlots.find({ _id: { $in: ids } }, { batchSize: SLOTS_PER_COMMAND });
-      for (const document of await cursor.toArray()) {
-        const { slot } = document._id;
-        counts.set(slot, document.count);
-        findInSlot(document, new Set(slots.get(slot)), (user, number) => numbers.set(user, number));
-      }
-    }
-    return counts;
-  }
 
   /** @returns whether all of them are in their slots now, and nobody else's are. */
   async function append(additions: readonly Addition[]): Promise<boolean> {
@@ -68,29 +60,58 @@ export function createUserNumbers({ userSlots }: Pick<RollupCollections, 'userSl
     }
   }
 
+  /** Numbers those of some users that are in a level or find room there; returns the others. */
+  async function resolveInLevel(
+    site: number,
+    level: SlotLevel,
+    users: readonly string[],
+    numbers: Map<string, number>,
+  ): Promise<string[]> {
+    const withoutRoom: string[] = [];
+    for (let missing = users; missing.length > 0; ) {
+      const wanted = groupBySlot(missing, level);
+      const counts = await readUserSlots(collections, site, level, wanted, numbers);
+      const additions: Addition[] = [];
+      for (const [slot, some] of wanted) {
+        const count = counts.get(slot) ?? 0;
+        const others = some.filter((user) => !numbers.has(user));
+        if (count >= SLOT_CAPACITY) {
+          withoutRoom.push(...others);
+        } else if (others.length > 0) {
+          const _id = { site, level: level.level, slot };
+          additions.push({ _id, count, users: others.slice(0, SLOT_CAPACITY - count) });
+        }
+      }
+      for (const some of chunk(additions, SLOTS_PER_COMMAND)) {
+        if (await append(some)) {
+          for (const { _id, count, users } of some) {
+            for (const [index, user] of users.entries()) {
+              numbers.set(user, toUserNumber(level, _id.slot, count + index));
+            }
+          }
+        }
+      }
+      // Whom a slot had no room for, and all of those whose slots another process has added to, are looked for again.
+      missing = additions
+        .flatMap(({ _id }) => wanted.get(_id.slot) ?? [])
+        .filter((user) => !numbers.has(user));
+    }
+    return withoutRoom;
+  }
+
   async function resolveUnknown(
     site: number,
     unknown: readonly string[],
     numbers: Map<string, number>,
   ): Promise<void> {
-    for (let missing = unknown; missing.length > 0; ) {
-      const slots = groupBySlot(missing);
-      const counts = await read(site, slots, numbers);
-      missing = missing.filter((user) => !numbers.has(user));
-      const additions = [...groupBySlot(missing)].map(([slot, users]) => {
-        return { _id: { site, slot }, count: counts.get(slot) ?? 0, users };
-      });
-      for (const some of chunk(additions, SLOTS_PER_COMMAND)) {
-        if (await append(some)) {
-          for (const { _id, count, users } of some) {
-            for (const [index, user] of users.entries()) {
-              numbers.set(user, toUserNumber(_id.slot, count + index));
-            }
-          }
-        }
+    let missing = unknown;
+    for (const level of SLOT_LEVELS) {
+      missing = await resolveInLevel(site, level, missing, numbers);
+      if (missing.length === 0) {
+        return;
       }
-      missing = missing.filter((user) => !numbers.has(user));
     }
+    throw new Error('A site has more users than there are numbers for, which is more than a billion.');
   }
 
   return {

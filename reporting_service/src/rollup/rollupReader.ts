@@ -1,4 +1,3 @@
-import { chunk } from '@analytics/shared/chunk';
 import { type Bucket, findBucketEnd } from '@analytics/shared/rollup/buckets';
 import {
   type CountsDocument,
@@ -7,7 +6,7 @@ import {
   TOTALS,
   type UserSetsDocument,
 } from '@analytics/shared/rollup/rollupCollections';
-import { findInSlot, findUserSlot, USER_SLOTS } from '@analytics/shared/rollup/userSlots';
+import { groupBySlot, readUserSlots, SLOT_CAPACITY, SLOT_LEVELS } from '@analytics/shared/rollup/userSlots';
 import type { mongo } from 'mongoose';
 import { toBucketKey } from './bucketKey.ts';
 import { findRuns } from './coverage.ts';
@@ -26,8 +25,11 @@ export interface UsersPlace {
 /** MongoDB finds this many documents by their `_id` in one command: no more than a reply has room for at first, which is 101. */
 const IDS_PER_COMMAND = 100;
 
-/** Where more slots of a site are asked for, all of them are read: in their order they come twice as fast. */
-const MAX_SLOTS_BY_ID = 1500;
+/** A command asks for sets of so many users together, which take two bytes each at most, and for one set at least. */
+const USERS_PER_COMMAND = 2_000_000;
+
+/** So many commands are under way while one answer is worked off. */
+const COMMANDS_AT_ONCE = 4;
 
 /**
  * The counts of a dimension in some buckets, by the buckets' keys. Nothing stands for a bucket in which nothing happened; where no
@@ -100,51 +102,95 @@ function groupByBucket(documents: readonly CountsDocument[], wanted: ReadonlySet
 }
 
 /**
- * The encoded set of users of a place.
+ * Reads the encoded sets of users of some places, in no order of theirs: places of one document come together. The next documents
+ * are on their way meanwhile, but never more than a few, however many there are.
  *
  * @throws RollupChangedError
  */
-export type FindUserSet = (place: UsersPlace) => Promise<Uint8Array>;
-
-/** Asks for the sets of users of some places, all at once: the first can be used while the others are on their way. */
-export function openUserSets(
+export async function* readUserSets<Place extends UsersPlace>(
   { userSets, readOptions }: Pick<RollupCollections, 'userSets' | 'readOptions'>,
-  places: Iterable<UsersPlace>,
-): FindUserSet {
-  const ids = new Map<string, UserSetsDocument['_id']>();
+  places: Iterable<Place>,
+): AsyncGenerator<[Place, Uint8Array]> {
+  const chunks = new Map<string, PlacesOfChunk<Place>>();
   for (const place of places) {
     const id = findChunk(place);
-    if (id) {
-      ids.set(toChunkKey(id), id);
-    }
-  }
-  const replies = new Map<string, Promise<Map<string, UserSetsDocument>>>();
-  for (const some of chunk([...ids], IDS_PER_COMMAND)) {
-    const reply = readChunks(some.map(([, id]) => id));
-    // Whoever waits for it meets its failure. If nobody does, because another failed before, there is nothing to tell.
-    reply.catch(() => {});
-    for (const [key] of some) {
-      replies.set(key, reply);
-    }
-  }
-
-  async function readChunks(some: UserSetsDocument['_id'][]): Promise<Map<string, UserSetsDocument>> {
-    const documents = await userSets.find({ _id: { $in: some } }, readOptions).toArray();
-    return new Map(documents.map((document) => [toChunkKey(document._id), document]));
-  }
-
-  return async (place) => {
-    const { document, index } = place;
-    const id = findChunk(place);
     if (id === undefined) {
-      return requireSet(document.user_sets?.[index]);
+      yield [place, requireSet(place.document.user_sets?.[place.index])];
+      continue;
     }
     const key = toChunkKey(id);
-    const found = (await replies.get(key))?.get(key);
-    const isOfSameEdition = found?.as_of.getTime() === document.as_of.getTime();
-    const start = document.chunk_starts?.[id.chunk] ?? 0;
-    return requireSet(isOfSameEdition ? found?.user_sets[index - start] : undefined);
-  };
+    const chunk = chunks.get(key) ?? { id, places: [] };
+    chunk.places.push(place);
+    chunks.set(key, chunk);
+  }
+
+  async function readChunks(some: readonly PlacesOfChunk<Place>[]) {
+    const filter = { _id: { $in: some.map(({ id }) => id) } };
+    const documents = await userSets.find(filter, readOptions).toArray();
+    const found = new Map(documents.map((document) => [toChunkKey(document._id), document]));
+    return some.map(({ id, places }) => ({ places, found: found.get(toChunkKey(id)) }));
+  }
+
+  for await (const some of readAhead(divideIntoCommands(chunks.values()), readChunks)) {
+    for (const { places, found } of some) {
+      for (const place of places) {
+        yield [place, requireSet(found && findInChunk(found, place))];
+      }
+    }
+  }
+}
+
+/** Places whose sets are in one document. */
+interface PlacesOfChunk<Place extends UsersPlace> {
+  id: UserSetsDocument['_id'];
+  places: Place[];
+}
+
+function* divideIntoCommands<Place extends UsersPlace>(
+  chunks: Iterable<PlacesOfChunk<Place>>,
+): Generator<PlacesOfChunk<Place>[]> {
+  let some: PlacesOfChunk<Place>[] = [];
+  let users = 0;
+  for (const chunk of chunks) {
+    some.push(chunk);
+    users += chunk.places.reduce((sum, { document, index }) => sum + (document.users[index] ?? 0), 0);
+    if (some.length >= IDS_PER_COMMAND || users >= USERS_PER_COMMAND) {
+      yield some;
+      some = [];
+      users = 0;
+    }
+  }
+  if (some.length > 0) {
+    yield some;
+  }
+}
+
+/** Reads for each item in their order, and begins with the next ones before they are asked for. */
+async function* readAhead<Item, Result>(
+  items: Iterable<Item>,
+  read: (item: Item) => Promise<Result>,
+): AsyncGenerator<Result> {
+  const begun: Promise<Result>[] = [];
+  for (const item of items) {
+    const result = read(item);
+    // Whoever waits for it meets its failure. If nobody does, because another failed before, there is nothing to tell.
+    result.catch(() => {});
+    begun.push(result);
+    if (begun.length >= COMMANDS_AT_ONCE) {
+      yield (await begun.shift()) as Result;
+    }
+  }
+  for (const result of begun) {
+    yield await result;
+  }
+}
+
+function findInChunk(
+  { _id, as_of, user_sets }: UserSetsDocument,
+  { document, index }: UsersPlace,
+): mongo.Binary | undefined {
+  const isOfSameEdition = as_of.getTime() === document.as_of.getTime();
+  return isOfSameEdition ? user_sets[index - (document.chunk_starts?.[_id.chunk] ?? 0)] : undefined;
 }
 
 function requireSet(set: mongo.Binary | undefined): Uint8Array {
@@ -173,28 +219,22 @@ function toChunkKey({ dimension, granularity, start, part, chunk }: UserSetsDocu
 
 /** The numbers of those of some users that have one. */
 export async function readUserNumbers(
-  { userSlots, readOptions }: Pick<RollupCollections, 'userSlots' | 'readOptions'>,
+  collections: Pick<RollupCollections, 'userSlots' | 'readOptions'>,
   site: number,
-  users: ReadonlySet<string>,
+  users: Iterable<string>,
 ): Promise<Map<string, number>> {
-  const slots = new Set<number>();
-  for (const user of users) {
-    slots.add(findUserSlot(user));
-  }
   const numbers = new Map<string, number>();
-  const filters =
-    slots.size > MAX_SLOTS_BY_ID
-      ? [{ _id: { $gte: { site, slot: 0 }, $lt: { site, slot: USER_SLOTS } } }]
-      : chunk([...slots], IDS_PER_COMMAND).map((some) => ({
-          _id: { $in: some.map((slot) => ({ site, slot })) },
-        }));
-  await Promise.all(
-    filters.map(async (filter) => {
-      const found = userSlots.find(filter, { ...readOptions, batchSize: 1000 });
-      for await (const document of found) {
-        findInSlot(document, users, (user, number) => numbers.set(user, number));
-      }
-    }),
-  );
+  let missing = [...users];
+  for (const level of SLOT_LEVELS) {
+    const wanted = groupBySlot(missing, level);
+    const counts = await readUserSlots(collections, site, level, wanted, numbers);
+    // Who is not in a slot that has room is nowhere else.
+    missing = [...wanted]
+      .filter(([slot]) => (counts.get(slot) ?? 0) >= SLOT_CAPACITY)
+      .flatMap(([, some]) => some.filter((user) => !numbers.has(user)));
+    if (missing.length === 0) {
+      break;
+    }
+  }
   return numbers;
 }

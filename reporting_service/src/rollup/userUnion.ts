@@ -1,6 +1,6 @@
 import type { RollupCollections } from '@analytics/shared/rollup/rollupCollections';
 import { addEncodedUsers, createUserSet, type UserSet } from '@analytics/shared/rollup/userSet';
-import { openUserSets, readUserNumbers, type UsersPlace } from './rollupReader.ts';
+import { readUserNumbers, readUserSets, type UsersPlace } from './rollupReader.ts';
 
 /** Users from several sources, of whom it is asked how many there are. */
 export interface UserSources {
@@ -20,43 +20,54 @@ export function addNames(names: string[], users: readonly unknown[]): void {
   }
 }
 
+/** A union that is being made. */
+interface OpenUnion {
+  index: number;
+  names: readonly string[];
+  /** How many sets are still to be added. */
+  left: number;
+  users: UserSet;
+}
+
 /** Counts the distinct users of each of some unions. */
 export async function countUnions(
   collections: RollupCollections,
   site: number | undefined,
   unions: readonly UserSources[],
 ): Promise<number[]> {
-  const findSet = openUserSets(collections, unions.flatMap(listNeededPlaces));
   const counts: number[] = [];
-  /** Those whose users from events are still to be added. */
-  const unfinished: { union: UserSources; users: UserSet; index: number }[] = [];
+  const open = new Set<OpenUnion>();
+  const places: (UsersPlace & { union: OpenUnion })[] = [];
+  for (const [index, sources] of unions.entries()) {
+    if (isAlone(sources)) {
+      counts[index] = countAlone(sources);
+      continue;
+    }
+    const union = { index, names: sources.names, left: sources.places.length, users: createUserSet() };
+    open.add(union);
+    for (const place of sources.places) {
+      places.push({ ...place, union });
+    }
+  }
   try {
-    for (const [index, union] of unions.entries()) {
-      const needed = listNeededPlaces(union);
-      if (needed.length === 0) {
-        counts[index] = countAlone(union);
-        continue;
-      }
-      const users = createUserSet();
-      unfinished.push({ union, users, index });
-      for (const place of needed) {
-        addEncodedUsers(users, await findSet(place));
-      }
-      if (union.names.length === 0) {
-        counts[index] = users.size;
-        unfinished.pop();
-        users.dispose();
+    for await (const [{ union }, set] of readUserSets(collections, places)) {
+      addEncodedUsers(union.users, set);
+      union.left -= 1;
+      if (union.left === 0 && union.names.length === 0) {
+        counts[union.index] = union.users.size;
+        union.users.dispose();
+        open.delete(union);
       }
     }
     // After the sets: whoever is in one of them has a number by now.
-    const names = new Set(unfinished.flatMap(({ union }) => union.names));
+    const names = new Set([...open].flatMap((union) => union.names));
     const numbers =
       site === undefined || names.size === 0 ? new Map() : await readUserNumbers(collections, site, names);
-    for (const { union, users, index } of unfinished) {
-      counts[index] = countWithNames(users, union.names, numbers);
+    for (const { index, names, users } of open) {
+      counts[index] = countWithNames(users, names, numbers);
     }
   } finally {
-    for (const { users } of unfinished) {
+    for (const { users } of open) {
       users.dispose();
     }
   }
@@ -64,8 +75,8 @@ export async function countUnions(
 }
 
 /** What one bucket alone has was counted when it was rolled up. */
-function listNeededPlaces({ places, names }: UserSources): UsersPlace[] {
-  return places.length > 1 || (places.length > 0 && names.length > 0) ? places : [];
+function isAlone({ places, names }: UserSources): boolean {
+  return places.length === 0 || (places.length === 1 && names.length === 0);
 }
 
 function countAlone({ places: [only], names }: UserSources): number {

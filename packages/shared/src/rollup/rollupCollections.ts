@@ -80,11 +80,11 @@ export interface SiteDocument {
 }
 
 /**
- * The users of a site whose names have the same hash: a document of `rollup_users`. A user's number follows from the slot and the
- * place in it (userSlots.ts). Thousands of users are looked up by reading few documents, and one text is decoded faster than a list.
+ * Users of a site whose names have the same hash: a document of `rollup_users`. A user's number follows from the slot and the place
+ * in it (userSlots.ts). Thousands of users are looked up by reading few documents, and one text is decoded faster than a list.
  */
 export interface UserSlotDocument {
-  _id: { site: number; slot: number };
+  _id: { site: number; level: number; slot: number };
   /** How many there are. */
   count: number;
   /** Their names, each followed by NUL, in the order in which they were met. */
@@ -95,7 +95,7 @@ export interface UserSlotDocument {
  * The form in which rollups are stored. Raised when it changes: the processor then throws away what is stored in another form, and
  * makes it anew.
  */
-export const ROLLUP_FORMAT = 2;
+export const ROLLUP_FORMAT = 3;
 
 /** A document of `rollup_states`. It says that every event from before the first mark has its hour marked. */
 export interface BaselineDocument {
