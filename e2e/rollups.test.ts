@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { createEventId, type EventJob } from '@analytics/shared/event';
-import { SLOT_CAPACITY } from '@analytics/shared/rollup/userSlots';
+import { SLOT_CAPACITY, SLOT_LEVELS, type SlotLevel } from '@analytics/shared/rollup/userSlots';
 import request from 'supertest';
 import { expect, test } from 'vitest';
 import { verify } from '../processor_service/src/rollup/verify.ts';
@@ -130,21 +130,26 @@ test('a processor that is killed in the middle of a rollup changes no answer, an
 test('users who find their slot full are the same users in what is rolled up and in events', async () => {
   const site_id = 'full';
   const [event] = createEvents(site_id, 1, 1) as [EventJob];
-  const view = (user_id: string, hour: number): EventJob => ({
+  const view = (user_id: string | null, hour: number): EventJob => ({
     ...event,
     _id: createEventId(),
     user_id,
     timestamp: new Date(FIRST_DAY_MS + hour * 3_600_000).toISOString(),
   });
-  const users = makeUsersOfOneSlot(2 * SLOT_CAPACITY + 10);
+  const storeOver = async (events: EventJob[]) => {
+    await store.storeEvents(events);
+    await passTime();
+    await rollUp();
+  };
+  await storeOver([view(null, 0)]);
+  const site = await rollups.collections.sites.findOne({ _id: site_id });
+  const users = makeUsersOfOneSlot(site?.number ?? 0, SLOT_LEVELS[0] as SlotLevel, 2 * SLOT_CAPACITY + 10);
   const early = users.slice(0, 2 * SLOT_CAPACITY);
-  await store.storeEvents(early.map((user) => view(user, 0)));
-  await passTime();
-  await rollUp();
+  await storeOver(early.map((user) => view(user, 0)));
   await store.storeEvents(users.map((user) => view(user, 1)));
 
   expect(await readTotals(site_id)).toEqual({
-    total_views: early.length + users.length,
+    total_views: 1 + early.length + users.length,
     unique_users: users.length,
   });
   const { body } = await request(app).get('/stats/breakdown').query({ site_id, dimension: 'event_type' });

@@ -1,7 +1,11 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { createMongoConnection } from '@analytics/shared/mongo';
-import { openRollupCollections } from '@analytics/shared/rollup/rollupCollections';
-import { SLOT_CAPACITY, SLOT_LEVELS } from '@analytics/shared/rollup/userSlots';
+import {
+  openRollupCollections,
+  ROLLUP_COLLECTIONS,
+  type UserSlotDocument,
+} from '@analytics/shared/rollup/rollupCollections';
+import { SLOT_CAPACITY, SLOT_LEVELS, type SlotLevel } from '@analytics/shared/rollup/userSlots';
 import { expect, test } from 'vitest';
 import { createUserNumbers } from '../src/rollup/userNumbers.ts';
 import { makeUsersOfOneSlot } from './usersOfOneSlot.ts';
@@ -10,52 +14,82 @@ const stack = useTestStack();
 const connection = createMongoConnection();
 stack.register(() => connection.close());
 await connection.openUri(stack.MONGO_URI);
-if (!connection.db) {
+const { db } = connection;
+if (!db) {
   throw new Error('The test is not connected to MongoDB.');
 }
-const collections = openRollupCollections(connection.db);
+const collections = openRollupCollections(db);
 
-function readSlots(site: number) {
-  return collections.userSlots.find({ '_id.site': site }).sort({ _id: 1 }).toArray();
+/** How many users each slot of a site has, by level. */
+async function countBySlot(site: number): Promise<number[][]> {
+  const slots = await collections.userSlots.find({ '_id.site': site }).toArray();
+  return SLOT_LEVELS.map(({ index }) =>
+    slots.filter(({ _id }) => _id.level === index).map(({ count }) => count),
+  );
 }
 
-test('two processes that number the same users at the same time agree, past the room of a slot, too', async () => {
+function sum(counts: number[] = []): number {
+  return counts.reduce((total, count) => total + count, 0);
+}
+
+test('two processes that number the same users at the same time agree, past the room of some slots, too', async () => {
   const site = 1;
-  const users = makeUsersOfOneSlot(3 * SLOT_CAPACITY);
+  const users = makeUsersOfOneSlot(site, SLOT_LEVELS[1] as SlotLevel, 3 * SLOT_CAPACITY);
   const [one, other] = [createUserNumbers(collections), createUserNumbers(collections)];
-  const halves = [users.slice(0, 2 * SLOT_CAPACITY), users.slice(SLOT_CAPACITY).reverse()] as const;
+  const first = new Set(users.slice(0, 2 * SLOT_CAPACITY));
+  const last = new Set(users.slice(SLOT_CAPACITY).reverse());
 
-  const [numbersOfOne, numbersOfOther] = await Promise.all([
-    one.resolve(site, halves[0]),
-    other.resolve(site, halves[1]),
-  ]);
+  const found = await Promise.all([one.resolve(site, first), other.resolve(site, last)]);
 
-  const numbers = await createUserNumbers(collections).resolve(site, users);
+  const numbers = await createUserNumbers(collections).resolve(site, new Set(users));
   expect(new Set(numbers.values()).size).toBe(users.length);
-  for (const [user, number] of [...numbersOfOne, ...numbersOfOther]) {
+  for (const [user, number] of found.flatMap((each) => [...each])) {
     expect(numbers.get(user)).toBe(number);
   }
-  const slots = await readSlots(site);
-  expect(slots.filter(({ _id }) => _id.level === 0).map(({ count }) => count)).toEqual([SLOT_CAPACITY]);
-  const ofSecondLevel = slots.filter(({ _id }) => _id.level === 1).map(({ count }) => count);
-  expect(ofSecondLevel.reduce((sum, count) => sum + count, 0)).toBe(2 * SLOT_CAPACITY);
+  const [ofFirst, ofSecond, ofThird, ...others] = await countBySlot(site);
+  expect(ofFirst).toEqual([SLOT_CAPACITY]);
+  expect(ofSecond).toEqual([SLOT_CAPACITY]);
+  expect(sum(ofThird)).toBe(SLOT_CAPACITY);
+  expect(others.flat()).toEqual([]);
 });
 
-test('the numbers of each level begin where those of the one before end', async () => {
-  const ends = SLOT_LEVELS.map(({ slots, firstNumber }) => firstNumber + slots * SLOT_CAPACITY);
+test('the numbers of each level begin where those of the one before end', () => {
+  const ends = SLOT_LEVELS.map(({ slotCount, firstNumber }) => firstNumber + slotCount * SLOT_CAPACITY);
 
   expect(SLOT_LEVELS.map(({ firstNumber }) => firstNumber)).toEqual([0, ...ends.slice(0, -1)]);
   expect(ends.at(-1)).toBeLessThan(2 ** 32);
 });
 
-test('most slots of a level are read in one go, and nobody is missed', async () => {
-  const site = 2;
-  const users = Array.from({ length: 20_000 }, (_, index) => `somebody-${index}`);
+test.each([
+  { site: 2, count: 1_300, how: 'by the ids of its slots' },
+  { site: 3, count: 20_000, how: 'in one go' },
+])('nobody of $count users is missed where a level is read $how', async ({ site, count }) => {
+  const users = new Set(Array.from({ length: count }, (_, index) => `somebody-${index}`));
   const numbers = await createUserNumbers(collections).resolve(site, users);
 
   const again = await createUserNumbers(collections).resolve(site, users);
 
   expect(again).toEqual(numbers);
-  expect(new Set(numbers.values()).size).toBe(users.length);
-  expect((await readSlots(site)).reduce((sum, { count }) => sum + count, 0)).toBe(users.length);
+  expect(new Set(numbers.values()).size).toBe(count);
+  expect(sum((await countBySlot(site)).flat())).toBe(count);
+});
+
+test('sites give their users different slots, so that nobody can choose names that fill them', async () => {
+  const users = makeUsersOfOneSlot(4, SLOT_LEVELS[0] as SlotLevel, 20);
+  await createUserNumbers(collections).resolve(4, new Set(users));
+  await createUserNumbers(collections).resolve(5, new Set(users));
+
+  expect((await countBySlot(4))[0]).toEqual([20]);
+  expect((await countBySlot(5))[0]?.length).toBeGreaterThan(10);
+});
+
+test('numbers that could not be written are not given, and nobody tries for ever', async () => {
+  // A server alone refuses the whole command.
+  const writeConcern = { w: 5 };
+  const userSlots = db.collection<UserSlotDocument>(ROLLUP_COLLECTIONS.userSlots, { writeConcern });
+  const numbers = createUserNumbers({ ...collections, userSlots });
+
+  await expect(numbers.resolve(6, new Set(['ann']))).rejects.toThrow(/not replicated/);
+
+  expect((await countBySlot(6)).flat()).toEqual([]);
 });

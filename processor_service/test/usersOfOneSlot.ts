@@ -1,15 +1,13 @@
-import { groupBySlot, SLOT_LEVELS } from '@analytics/shared/rollup/userSlots';
+import { findUserSlot, type SlotLevel } from '@analytics/shared/rollup/userSlots';
 
-/** Names of different users who belong to the same slot of the first level. */
-export function makeUsersOfOneSlot(count: number): string[] {
-  const [level] = SLOT_LEVELS;
-  if (!level) {
-    throw new Error('There are no slots.');
+/** Names of different users of a site who belong to the same slot of a level, and so to the same one of each level before. */
+export function makeUsersOfOneSlot(site: number, level: SlotLevel, count: number): string[] {
+  const users: string[] = [];
+  for (let index = 0; users.length < count; index += 1) {
+    const user = `user-${index}`;
+    if (findUserSlot(site, user, level) === 0) {
+      users.push(user);
+    }
   }
-  const names = Array.from({ length: 2 * count * level.slots }, (_, index) => `user-${index}`);
-  const [, users = []] = [...groupBySlot(names, level)][0] ?? [];
-  if (users.length < count) {
-    throw new Error(`Only ${users.length} of ${names.length} users are in the first slot.`);
-  }
-  return users.slice(0, count);
+  return users;
 }

@@ -24,7 +24,7 @@ export async function findMongoProgram(search: ProgramSearch): Promise<string> {
   return findProgram(
     {
       title: 'MongoDB',
-      minimumVersion: '5.0',
+      minimumVersion: '6.0',
       hint: 'Install MongoDB Community 6.0 or newer (macOS: brew tap mongodb/brew && brew install mongodb-community; others: https://www.mongodb.com/docs/manual/installation), or set MONGO_URI in .env to a server that you have.',
     },
     [

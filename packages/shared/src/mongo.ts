@@ -30,6 +30,8 @@ export async function connectMongo(
       serverSelectionTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
       heartbeatFrequencyMS: HEARTBEAT_INTERVAL_MS,
       ...(hasDatabase(uri) ? {} : { dbName: DEFAULT_DATABASE }),
+      // Whatever the URI says: a secondary may be behind, and answers and rollups made there would lack what was stored.
+      readPreference: 'primary',
       ...options,
     });
   try {

@@ -1,5 +1,8 @@
+import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { connectMongo, createMongoConnection, describeMongo, pingMongo } from '@analytics/shared/mongo';
 import { expect, test } from 'vitest';
+
+const stack = useTestStack();
 
 test.each([
   ['mongodb://127.0.0.1:27017/analytics', 'MongoDB at 127.0.0.1:27017'],
@@ -29,4 +32,14 @@ test('the trying ends with the signal, and until then a ping says why there is n
   await expect(pinged).rejects.toThrow(/ECONNREFUSED/);
   stopping.abort();
   await connecting;
+});
+
+test('answers and rollups are made from the primary, whatever the URI asks for', async () => {
+  const connection = createMongoConnection();
+  stack.register(() => connection.close());
+  const uri = `${stack.MONGO_URI}?readPreference=secondaryPreferred`;
+
+  await connectMongo(connection, uri, new AbortController().signal, {});
+
+  expect(connection.getClient().options.readPreference.mode).toBe('primary');
 });

@@ -4,9 +4,10 @@ const DUPLICATE_KEY = 11000;
 
 /** Whether a bulk write failed only because documents of the same `_id` are there. */
 export function isOnlyDuplicates(error: unknown): boolean {
-  return (
-    error instanceof mongo.MongoBulkWriteError &&
-    error.result.getWriteConcernError() === undefined &&
-    [error.writeErrors].flat().every(({ code }) => code === DUPLICATE_KEY)
-  );
+  if (!(error instanceof mongo.MongoBulkWriteError) || error.result.getWriteConcernError()) {
+    return false;
+  }
+  // None: the whole command failed, or the connection.
+  const writeErrors = [error.writeErrors].flat();
+  return writeErrors.length > 0 && writeErrors.every(({ code }) => code === DUPLICATE_KEY);
 }

@@ -1,6 +1,7 @@
 import { chunk } from '@analytics/shared/chunk';
 import { GRANULARITIES, type Granularity } from '@analytics/shared/rollup/buckets';
 import type { MarkDocument, RollupCollections } from '@analytics/shared/rollup/rollupCollections';
+import { runAtOnce } from '@analytics/shared/runAtOnce';
 import { type BucketRollerDeps, createBucketRoller, type RollupOutcome } from './bucketRoller.ts';
 import { openSite, type RollupSite } from './sites.ts';
 
@@ -121,19 +122,4 @@ function divideIntoTasks(granularity: Granularity, fresh: readonly MarkDocument[
 
 function toKey({ site_id, start }: MarkDocument['_id']): string {
   return `${start.getTime()}/${site_id}`;
-}
-
-async function runAtOnce<Item>(
-  count: number,
-  items: readonly Item[],
-  run: (item: Item) => Promise<void>,
-): Promise<void> {
-  const line = items.values();
-  await Promise.all(
-    Array.from({ length: count }, async () => {
-      for (const item of line) {
-        await run(item);
-      }
-    }),
-  );
 }

@@ -1,12 +1,11 @@
 import { chunk } from '@analytics/shared/chunk';
 import type { RollupCollections, UserSlotDocument } from '@analytics/shared/rollup/rollupCollections';
 import {
-  groupBySlot,
   joinUsers,
-  readUserSlots,
   SLOT_CAPACITY,
   SLOT_LEVELS,
   type SlotLevel,
+  searchSlots,
   toUserNumber,
 } from '@analytics/shared/rollup/userSlots';
 import { isOnlyDuplicates } from './duplicateKeys.ts';
@@ -19,7 +18,7 @@ const SLOTS_PER_COMMAND = 1000;
 
 export interface UserNumbers {
   /** Finds the numbers of a site's users, and gives one to each that has none. A number is given once and for ever. */
-  resolve(site: number, users: Iterable<string>): Promise<ReadonlyMap<string, number>>;
+  resolve(site: number, users: ReadonlySet<string>): Promise<ReadonlyMap<string, number>>;
 }
 
 /** Keeps the numbers of users in MongoDB, and those that were seen lately in memory. */
@@ -64,24 +63,16 @@ export function createUserNumbers(
   async function resolveInLevel(
     site: number,
     level: SlotLevel,
-    users: readonly string[],
+    users: Iterable<string>,
     numbers: Map<string, number>,
   ): Promise<string[]> {
     const withoutRoom: string[] = [];
-    for (let missing = users; missing.length > 0; ) {
-      const wanted = groupBySlot(missing, level);
-      const counts = await readUserSlots(collections, site, level, wanted, numbers);
-      const additions: Addition[] = [];
-      for (const [slot, some] of wanted) {
-        const count = counts.get(slot) ?? 0;
-        const others = some.filter((user) => !numbers.has(user));
-        if (count >= SLOT_CAPACITY) {
-          withoutRoom.push(...others);
-        } else if (others.length > 0) {
-          const _id = { site, level: level.level, slot };
-          additions.push({ _id, count, users: others.slice(0, SLOT_CAPACITY - count) });
-        }
-      }
+    for (let wanted = [...users]; wanted.length > 0; ) {
+      const slots = await searchSlots(collections, site, level, wanted, numbers);
+      const withRoom = slots.filter(({ count }) => count < SLOT_CAPACITY);
+      const additions = withRoom.flatMap(({ _id, count, missing }) =>
+        missing.size > 0 ? [{ _id, count, users: [...missing].slice(0, SLOT_CAPACITY - count) }] : [],
+      );
       for (const some of chunk(additions, SLOTS_PER_COMMAND)) {
         if (await append(some)) {
           for (const { _id, count, users } of some) {
@@ -91,10 +82,13 @@ export function createUserNumbers(
           }
         }
       }
-      // Whom a slot had no room for, and all of those whose slots another process has added to, are looked for again.
-      missing = additions
-        .flatMap(({ _id }) => wanted.get(_id.slot) ?? [])
-        .filter((user) => !numbers.has(user));
+      for (const { count, missing } of slots) {
+        if (count >= SLOT_CAPACITY) {
+          withoutRoom.push(...missing);
+        }
+      }
+      // Those of slots that became full, or that another process has added to, are looked for again.
+      wanted = withRoom.flatMap(({ missing }) => [...missing].filter((user) => !numbers.has(user)));
     }
     return withoutRoom;
   }
@@ -104,14 +98,16 @@ export function createUserNumbers(
     unknown: readonly string[],
     numbers: Map<string, number>,
   ): Promise<void> {
-    let missing = unknown;
+    let left = unknown;
     for (const level of SLOT_LEVELS) {
-      missing = await resolveInLevel(site, level, missing, numbers);
-      if (missing.length === 0) {
+      left = await resolveInLevel(site, level, left, numbers);
+      if (left.length === 0) {
         return;
       }
     }
-    throw new Error('A site has more users than there are numbers for, which is more than a billion.');
+    throw new Error(
+      'A site has more users than there are numbers for, some hundred million. Hours with new ones are read from events.',
+    );
   }
 
   return {

@@ -22,8 +22,8 @@ import { type AnswerSource, describeSource } from './countSteps.ts';
 import { cover } from './coverage.ts';
 import { type FilterDimension, findFilterDimension } from './filterDimension.ts';
 import { readUsableCounts } from './readUsableCounts.ts';
-import type { UsersPlace } from './rollupReader.ts';
 import type { RollupSnapshot } from './rollupSnapshot.ts';
+import type { UsersPlace } from './userSetReader.ts';
 import { addNames, countUnions } from './userUnion.ts';
 
 export interface ValuesQuestion {

@@ -1,6 +1,7 @@
 import type { RollupCollections } from '@analytics/shared/rollup/rollupCollections';
 import { addEncodedUsers, createUserSet, type UserSet } from '@analytics/shared/rollup/userSet';
-import { readUserNumbers, readUserSets, type UsersPlace } from './rollupReader.ts';
+import { readUserNumbers } from './userNumberReader.ts';
+import { readUserSets, type UsersPlace } from './userSetReader.ts';
 
 /** Users from several sources, of whom it is asked how many there are. */
 export interface UserSources {
@@ -38,18 +39,18 @@ export async function countUnions(
   const counts: number[] = [];
   const open = new Set<OpenUnion>();
   const places: (UsersPlace & { union: OpenUnion })[] = [];
-  for (const [index, sources] of unions.entries()) {
-    if (isAlone(sources)) {
-      counts[index] = countAlone(sources);
-      continue;
-    }
-    const union = { index, names: sources.names, left: sources.places.length, users: createUserSet() };
-    open.add(union);
-    for (const place of sources.places) {
-      places.push({ ...place, union });
-    }
-  }
   try {
+    for (const [index, sources] of unions.entries()) {
+      if (isAlone(sources)) {
+        counts[index] = countAlone(sources);
+        continue;
+      }
+      const union = { index, names: sources.names, left: sources.places.length, users: createUserSet() };
+      open.add(union);
+      for (const place of sources.places) {
+        places.push({ ...place, union });
+      }
+    }
     for await (const [{ union }, set] of readUserSets(collections, places)) {
       addEncodedUsers(union.users, set);
       union.left -= 1;

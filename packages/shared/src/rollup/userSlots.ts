@@ -1,11 +1,12 @@
+import type { mongo } from 'mongoose';
 import { chunk } from '../chunk.ts';
+import { runAtOnce } from '../runAtOnce.ts';
 import type { RollupCollections, UserSlotDocument } from './rollupCollections.ts';
 
-/** Some of a site's slots. A user belongs to one slot of each level, and is in that of the first level that had room. */
+/** Some of a site's slots. A user belongs to one slot of each level, and stands in that of the first level that had room. */
 export interface SlotLevel {
-  level: number;
-  /** How many slots it has. */
-  slots: number;
+  index: number;
+  slotCount: number;
   /** The number of the first user of its first slot. */
   firstNumber: number;
 }
@@ -13,7 +14,10 @@ export interface SlotLevel {
 /** A slot that has as many users is full. What it costs to find a user in it is then bounded, however many users there are. */
 export const SLOT_CAPACITY = 64;
 
-/** The levels, the smallest first: together they have room for 1.2 billion users. Stored numbers depend on all of this, so it stays. */
+/**
+ * The levels, the smallest first, with room for some hundred million users before a slot of the last one is full. Stored numbers
+ * depend on all of this, so it stays.
+ */
 export const SLOT_LEVELS: readonly SlotLevel[] = listLevels();
 
 /** Ends each name in a slot. No accepted event has it in a text. */
@@ -22,48 +26,38 @@ const SEPARATOR = '\0';
 /** Slots that are asked for in one command. */
 const SLOTS_PER_COMMAND = 1000;
 
+const COMMANDS_AT_ONCE = 4;
+
 /** Where a larger part of a level is asked for, all of it is read: in their order slots come twice as fast. */
-const MAX_PART_BY_ID = 1 / 3;
+const MAX_PART_BY_ID = 1 / 2;
 
 function listLevels(): SlotLevel[] {
   const levels: SlotLevel[] = [];
   let firstNumber = 0;
-  for (let level = 0; level < 5; level += 1) {
-    const slots = 4096 * 8 ** level;
-    levels.push({ level, slots, firstNumber });
-    firstNumber += slots * SLOT_CAPACITY;
+  for (let index = 0; index < 5; index += 1) {
+    const slotCount = 4096 * 8 ** index;
+    levels.push({ index, slotCount, firstNumber });
+    firstNumber += slotCount * SLOT_CAPACITY;
   }
   return levels;
 }
 
-/** The slot of a user in a level: FNV-1a over the UTF-16 code units (http://www.isthe.com/chongo/tech/comp/fnv/). */
-function findUserSlot(user: string, { slots }: SlotLevel): number {
-  let hash = 0x81_1c_9d_c5;
+/**
+ * The slot of a user in a level: FNV-1a over the UTF-16 code units (http://www.isthe.com/chongo/tech/comp/fnv/). It begins with the
+ * site's number, which nobody outside knows, so that nobody can choose names that fill the same slots.
+ */
+export function findUserSlot(site: number, user: string, { slotCount }: SlotLevel): number {
+  let hash = 0x81_1c_9d_c5 ^ site;
   for (let index = 0; index < user.length; index += 1) {
     hash = Math.imul(hash ^ user.charCodeAt(index), 0x01_00_01_93);
   }
   // The low bits of FNV are the weakest where texts end alike.
-  return (hash ^ (hash >>> 15)) & (slots - 1);
+  return (hash ^ (hash >>> 15)) & (slotCount - 1);
 }
 
 /** The number of the user at a place in a slot. The slots of a level fill evenly, so that a site's numbers have few gaps. */
-export function toUserNumber({ slots, firstNumber }: SlotLevel, slot: number, place: number): number {
-  return firstNumber + place * slots + slot;
-}
-
-/** Users by the slot of a level that they belong to. */
-export function groupBySlot(users: Iterable<string>, level: SlotLevel): Map<number, string[]> {
-  const slots = new Map<number, string[]>();
-  for (const user of users) {
-    const slot = findUserSlot(user, level);
-    const others = slots.get(slot);
-    if (others) {
-      others.push(user);
-    } else {
-      slots.set(slot, [user]);
-    }
-  }
-  return slots;
+export function toUserNumber({ slotCount, firstNumber }: SlotLevel, slot: number, place: number): number {
+  return firstNumber + place * slotCount + slot;
 }
 
 /**
@@ -79,44 +73,70 @@ export function joinUsers(users: readonly string[]): string {
   return text;
 }
 
-/**
- * Reads some slots of a level, and notes the numbers of the users wanted of each.
- *
- * @param wanted As `groupBySlot` makes it.
- * @returns how many users each slot has, for those that have any.
- */
-export async function readUserSlots(
+/** What was found in a slot in which users were looked for. */
+export interface SearchedSlot extends Pick<UserSlotDocument, '_id' | 'count'> {
+  /** Those who are not there. */
+  missing: Set<string>;
+}
+
+/** Looks for users of a site in a level, and notes the numbers of those who are there. Tells of each slot in which it looked. */
+export async function searchSlots(
   { userSlots, readOptions }: Pick<RollupCollections, 'userSlots' | 'readOptions'>,
   site: number,
   level: SlotLevel,
-  wanted: ReadonlyMap<number, readonly string[]>,
+  users: Iterable<string>,
   numbers: Map<string, number>,
-): Promise<Map<number, number>> {
-  const toId = (slot: number) => ({ site, level: level.level, slot });
-  const filters =
-    wanted.size > level.slots * MAX_PART_BY_ID
-      ? [{ _id: { $gte: toId(0), $lt: toId(level.slots) } }]
-      : chunk([...wanted.keys()], SLOTS_PER_COMMAND).map((some) => ({ _id: { $in: some.map(toId) } }));
-  const counts = new Map<number, number>();
-  await Promise.all(
-    filters.map(async (filter) => {
-      for await (const document of userSlots.find(filter, { ...readOptions, batchSize: SLOTS_PER_COMMAND })) {
-        counts.set(document._id.slot, document.count);
-        findInSlot(level, document, new Set(wanted.get(document._id.slot)), numbers);
+): Promise<SearchedSlot[]> {
+  const slots = groupBySlot(site, level, users);
+  // What another process has written counts once it can't be rolled back any more.
+  const options = { ...readOptions, readConcern: 'majority', batchSize: SLOTS_PER_COMMAND } as const;
+  await runAtOnce(COMMANDS_AT_ONCE, listFilters(site, level, slots), async (filter) => {
+    for await (const document of userSlots.find(filter, options)) {
+      const slot = slots.get(document._id.slot);
+      if (slot) {
+        slot.count = document.count;
+        noteNumbers(level, document, slot.missing, numbers);
       }
-    }),
-  );
-  return counts;
+    }
+  });
+  return [...slots.values()];
 }
 
-function findInSlot(
+function groupBySlot(site: number, level: SlotLevel, users: Iterable<string>): Map<number, SearchedSlot> {
+  const slots = new Map<number, SearchedSlot>();
+  for (const user of users) {
+    const slot = findUserSlot(site, user, level);
+    const found = slots.get(slot);
+    if (found) {
+      found.missing.add(user);
+    } else {
+      slots.set(slot, { _id: { site, level: level.index, slot }, count: 0, missing: new Set([user]) });
+    }
+  }
+  return slots;
+}
+
+function listFilters(
+  site: number,
+  { index: level, slotCount }: SlotLevel,
+  slots: ReadonlyMap<number, SearchedSlot>,
+): mongo.Filter<UserSlotDocument>[] {
+  if (slots.size > slotCount * MAX_PART_BY_ID) {
+    return [{ _id: { $gte: { site, level, slot: 0 }, $lt: { site, level, slot: slotCount } } }];
+  }
+  const ids = [...slots.values()].map(({ _id }) => _id);
+  return chunk(ids, SLOTS_PER_COMMAND).map((some) => ({ _id: { $in: some } }));
+}
+
+/** Who is found is missing no longer. */
+function noteNumbers(
   level: SlotLevel,
   { _id, users }: UserSlotDocument,
-  wanted: ReadonlySet<string>,
+  missing: Set<string>,
   numbers: Map<string, number>,
 ): void {
   let start = 0;
-  for (let place = 0, left = wanted.size; left > 0 && start < users.length; place += 1) {
+  for (let place = 0; missing.size > 0 && start < users.length; place += 1) {
     const end = users.indexOf(SEPARATOR, start);
     if (end < 0) {
       throw new Error(
@@ -124,9 +144,8 @@ function findInSlot(
       );
     }
     const user = users.slice(start, end);
-    if (wanted.has(user)) {
+    if (missing.delete(user)) {
       numbers.set(user, toUserNumber(level, _id.slot, place));
-      left -= 1;
     }
     start = end + 1;
   }
