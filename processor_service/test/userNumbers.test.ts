@@ -60,10 +60,8 @@ test('the numbers of each level begin where those of the one before end', () => 
   expect(ends.at(-1)).toBeLessThan(2 ** 32);
 });
 
-test.each([
-  { site: 2, count: 1_300, how: 'by the ids of its slots' },
-  { site: 3, count: 20_000, how: 'in one go' },
-])('nobody of $count users is missed where a level is read $how', async ({ site, count }) => {
+test('nobody is missed where many slots are asked for', async () => {
+  const [site, count] = [2, 20_000];
   const users = new Set(Array.from({ length: count }, (_, index) => `somebody-${index}`));
   const numbers = await createUserNumbers(collections).resolve(site, users);
 

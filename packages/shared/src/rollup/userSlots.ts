@@ -1,4 +1,3 @@
-import type { mongo } from 'mongoose';
 import { chunk } from '../chunk.ts';
 import { runAtOnce } from '../runAtOnce.ts';
 import type { RollupCollections, UserSlotDocument } from './rollupCollections.ts';
@@ -27,9 +26,6 @@ const SEPARATOR = '\0';
 const SLOTS_PER_COMMAND = 1000;
 
 const COMMANDS_AT_ONCE = 4;
-
-/** Where a larger part of a level is asked for, all of it is read: in their order slots come twice as fast. */
-const MAX_PART_BY_ID = 1 / 2;
 
 function listLevels(): SlotLevel[] {
   const levels: SlotLevel[] = [];
@@ -90,8 +86,9 @@ export async function searchSlots(
   const slots = groupBySlot(site, level, users);
   // What another process has written counts once it can't be rolled back any more.
   const options = { ...readOptions, readConcern: 'majority', batchSize: SLOTS_PER_COMMAND } as const;
-  await runAtOnce(COMMANDS_AT_ONCE, listFilters(site, level, slots), async (filter) => {
-    for await (const document of userSlots.find(filter, options)) {
+  const ids = [...slots.values()].map(({ _id }) => _id);
+  await runAtOnce(COMMANDS_AT_ONCE, chunk(ids, SLOTS_PER_COMMAND), async (some) => {
+    for await (const document of userSlots.find({ _id: { $in: some } }, options)) {
       const slot = slots.get(document._id.slot);
       if (slot) {
         slot.count = document.count;
@@ -114,18 +111,6 @@ function groupBySlot(site: number, level: SlotLevel, users: Iterable<string>): M
     }
   }
   return slots;
-}
-
-function listFilters(
-  site: number,
-  { index: level, slotCount }: SlotLevel,
-  slots: ReadonlyMap<number, SearchedSlot>,
-): mongo.Filter<UserSlotDocument>[] {
-  if (slots.size > slotCount * MAX_PART_BY_ID) {
-    return [{ _id: { $gte: { site, level, slot: 0 }, $lt: { site, level, slot: slotCount } } }];
-  }
-  const ids = [...slots.values()].map(({ _id }) => _id);
-  return chunk(ids, SLOTS_PER_COMMAND).map((some) => ({ _id: { $in: some } }));
 }
 
 /** Who is found is missing no longer. */
