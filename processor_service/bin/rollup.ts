@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { collectGarbageEarly } from '@analytics/shared/collectGarbageEarly';
 import { readEnvironment } from '@analytics/shared/config';
 import { createMongoConnection, describeMongo } from '@analytics/shared/mongo';
 import { parseConfig } from '../src/config/config.ts';
@@ -26,6 +27,8 @@ MongoDB is that of the settings of processor_service.
 const CONNECT_TIMEOUT_MS = 5000;
 const DAY_MS = 86_400_000;
 
+// As the worker does: a long rebuild runs beside the services.
+collectGarbageEarly();
 process.exitCode = await main().catch((error: Error) => {
   process.stderr.write(`${error.message}\n`);
   return 1;
