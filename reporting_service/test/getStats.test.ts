@@ -194,6 +194,8 @@ const invalidQueries: [name: string, query: string, fields: string[]][] = [
   ['a range of more than ten years', 'site_id=a&from=2015-01-01&to=2025-01-02', ['to']],
   ['a period that there is not', 'site_id=a&period=14d', ['period']],
   ['a zone that there is not', 'site_id=a&period=7d&tz=Mars/Olympus', ['tz']],
+  ['a zone of three letters that only ICU knows', 'site_id=a&period=7d&tz=PST', ['tz']],
+  ['the same in small letters', 'site_id=a&tz=ist', ['tz']],
   ['an offset for a zone', 'site_id=a&period=7d&tz=%2B05:30', ['tz']],
   ['code for a zone', "site_id=a&period=7d&tz=UTC'||sleep(1)||'", ['tz']],
   ['an empty filter', 'site_id=a&path=', ['path']],

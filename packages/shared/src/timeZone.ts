@@ -1,9 +1,15 @@
 /**
+ * Names that ICU has of itself (https://unicode-org.github.io/icu/userguide/datetime/timezone/), and no database of time zones:
+ * IST is India to some and Ireland or Israel to others.
+ */
+const ICU_NAME = /^(AC|AE|AG|AR|AS|BE|BS|CA|CN|CS|CT|EA|EC|IE|IS|JS|MI|NE|NS|PL|PN|PR|PS|SS|VS)T$/i;
+
+/**
  * Whether a text is the name of a time zone of the IANA database, as ICU knows it. Besides the names of
  * `Intl.supportedValuesOf('timeZone')` these are its links, such as Asia/Kolkata; an offset is no name.
  */
 export function isTimeZone(name: string): boolean {
-  if (!/^[A-Za-z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+){0,2}$/.test(name)) {
+  if (!/^[A-Za-z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+){0,2}$/.test(name) || ICU_NAME.test(name)) {
     return false;
   }
   try {
