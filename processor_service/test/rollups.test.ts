@@ -11,7 +11,9 @@ import { connectDatabase } from '../src/config/db.ts';
 import { createEventStore } from '../src/eventStore.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
 import { createEventMarks } from '../src/rollup/eventMarks.ts';
+import type { Marks } from '../src/rollup/marks.ts';
 import { rebuild } from '../src/rollup/rebuild.ts';
+import { createRoller } from '../src/rollup/roller.ts';
 import { describeDifference, verify } from '../src/rollup/verify.ts';
 import { openRollups } from './openRollups.ts';
 
@@ -282,6 +284,31 @@ test('hours that are counted at the same time take in the same properties, howev
   for (const name of properties) {
     expect(await readRollup('day', name)).toMatchObject([{ views: [14, 2] }]);
   }
+});
+
+test('a day has the property that another process met while this one was at work', async () => {
+  await store.storeEvents([toJob('2025-11-12T18:00 / ann')]);
+  await passTime();
+  const findHours: Marks['findRipe'] = async (granularity, ...more) =>
+    granularity === 'hour' ? marks.findRipe(granularity, ...more) : [];
+  const other = createRoller({ ...openRollups(connection), marks: { ...marks, findRipe: findHours } });
+  let isOthersTurn = true;
+  const findAll: Marks['findRipe'] = async (granularity, ...more) => {
+    if (granularity === 'day' && isOthersTurn) {
+      isOthersTurn = false;
+      await store.storeEvents([toJob('2025-11-12T19:00 / bob', { properties: { plan: 'pro' } })]);
+      await passTime();
+      await other.rollUpRipe({ signal });
+      await passTime();
+    }
+    return marks.findRipe(granularity, ...more);
+  };
+  const roller = createRoller({ ...rollups, marks: { ...marks, findRipe: findAll } });
+
+  await roller.rollUpRipe({ signal });
+
+  expect(await readRollup('day', 'property:plan')).toMatchObject([{ values: [null, 'pro'], views: [1, 1] }]);
+  expect(await check()).toMatchObject({ differences: [] });
 });
 
 test('what was remembered of the users before everything was thrown away is of no use afterwards', async () => {

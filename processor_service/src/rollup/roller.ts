@@ -91,6 +91,8 @@ export function createRoller(deps: RollerDeps): Roller {
         for (;;) {
           const ripe = await marks.findRipe(granularity, tried.size + MARKS_AT_ONCE, site_id);
           const fresh = ripe.filter(({ _id }) => !tried.has(toKey(_id)));
+          // What another process met of a site before it made these marks must be known by now.
+          sites.clear();
           if (fresh.length === 0 || signal.aborted) {
             break;
           }
