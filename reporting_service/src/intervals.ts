@@ -44,11 +44,13 @@ function cutIntoDays(
   const rangeStartMs = findDayStart(firstDay, tz);
   const rangeEndMs = findDayStart(lastDay.add({ days: 1 }), tz);
   const labels = starts.map((start) => findDayStart(start, tz));
-  return labels.map((labelMs, index) => ({
+  const spans = labels.map((labelMs, index) => ({
     labelMs,
     startMs: Math.max(labelMs, rangeStartMs),
     endMs: labels[index + 1] ?? rangeEndMs,
   }));
+  // A day that a zone left out, to change sides of the date line, begins where the next one does.
+  return spans.filter(({ startMs, endMs }) => startMs < endMs);
 }
 
 function findStepStart(day: Temporal.PlainDate, interval: Exclude<Interval, 'hour'>): Temporal.PlainDate {

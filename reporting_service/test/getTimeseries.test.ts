@@ -63,6 +63,15 @@ test('all time reaches from the day of the first event to that of the last', asy
   ]);
 });
 
+test('all time holds the last event, also where its date came again after midnight', async () => {
+  // At a minute past midnight clocks were put back to the day before.
+  const site_id = await storeSite('2010-11-07T03:00:00Z / ann');
+
+  const { body } = await get({ site_id, interval: 'day', tz: 'America/St_Johns' });
+
+  expect(body.series.map(({ views }: { views: number }) => views)).toEqual([0, 1]);
+});
+
 test('a site without events has steps of zeros in a range, and none of all time', async () => {
   const inRange = await get({ site_id: 'nobody', period: '7d' });
   const ofAll = await get({ site_id: 'nobody' });

@@ -36,6 +36,14 @@ test('after a shift of half an hour the next day begins at its own midnight', ()
   expect(hours).toHaveLength(24 + 24);
 });
 
+test('a day that a zone left out is no step', () => {
+  expect(labels('2011-12-29', '2011-12-31', 'day', 'Pacific/Apia')).toEqual([
+    '2011-12-29T00:00:00-10:00',
+    '2011-12-31T00:00:00+14:00',
+  ]);
+  expect(labels('2011-12-30', '2011-12-30', 'day', 'Pacific/Apia')).toEqual([]);
+});
+
 test('weeks begin on Monday, also the one in which the range begins; only the range is counted', () => {
   const weeks = cut('2025-11-12', '2025-11-18', 'week', 'UTC');
 

@@ -5,7 +5,7 @@ import type { EventReader, ReportSource } from '../eventReader.ts';
 import { cutIntoIntervals, estimateIntervals, type IntervalSpan } from '../intervals.ts';
 import { countSteps } from '../rollup/countSteps.ts';
 import { withSnapshot } from '../rollup/withSnapshot.ts';
-import { type DayRange, formatLocal, resolveRange } from '../timeRange.ts';
+import { type DayRange, findDayStart, formatLocal, resolveRange } from '../timeRange.ts';
 import { findSpanOfAll } from './findSpan.ts';
 import { createMeta } from './reportMeta.ts';
 
@@ -47,7 +47,19 @@ async function findDaysOfAll(
   tz: string,
 ): Promise<DayRange | undefined> {
   const span = await findSpanOfAll(source, site_id);
-  return span && { firstDay: toDay(span.startMs, tz), lastDay: toDay(span.endMs - 1, tz) };
+  if (span === undefined) {
+    return undefined;
+  }
+  let lastDay = toDay(span.endMs - 1, tz);
+  // Where clocks were put back past midnight, the date of a moment may be that of the day before.
+  for (
+    let next = lastDay.add({ days: 1 });
+    findDayStart(next, tz) < span.endMs;
+    next = next.add({ days: 1 })
+  ) {
+    lastDay = next;
+  }
+  return { firstDay: toDay(span.startMs, tz), lastDay };
 }
 
 function cutIntoSteps(days: DayRange, interval: Interval, tz: string): IntervalSpan[] {
