@@ -10,7 +10,7 @@ import { hasLateEvents } from './rollup/lateEvents.ts';
 import type { Span } from './timeRange.ts';
 
 export interface EventReaderOptions {
-  /** How long MongoDB may work on one question, in milliseconds. */
+  /** How long a report may take, in milliseconds: MongoDB works on each of its questions for as long as is left of that. */
   timeoutMs: number;
   /** How many reports may be worked on at once. As many more may wait; past that they are refused. */
   maxConcurrent: number;
@@ -71,13 +71,15 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
     }
   }
 
-  function openSource(): ReportSource {
+  function openSource(deadlineMs: number): ReportSource {
     const { db } = Event.db;
     if (db === undefined) {
       throw new mongo.MongoNotConnectedError('The connection to MongoDB was not opened yet.');
     }
+    // To MongoDB, 0 would mean without a limit.
+    const findTimeLeft = () => Math.max(Math.ceil(deadlineMs - performance.now()), 1);
     const aggregate = <Result>(pipeline: PipelineStage[]) =>
-      Event.aggregate<Result>(pipeline).option({ maxTimeMS: timeoutMs }).allowDiskUse(true).exec();
+      Event.aggregate<Result>(pipeline).option({ maxTimeMS: findTimeLeft() }).allowDiskUse(true).exec();
     return {
       aggregate,
       tryAggregate: <Result>(pipeline: PipelineStage[]) =>
@@ -87,21 +89,28 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
           }
           throw error;
         }),
-      rollups: openRollupCollections(db, { maxTimeMS: timeoutMs }),
+      rollups: openRollupCollections(db, {
+        get maxTimeMS() {
+          return findTimeLeft();
+        },
+      }),
     };
   }
 
   return {
     hasLateEvents: (site_id, span, nowMs) =>
       mongoWatch
-        .whileUp(async () => hasLateEvents(openSource().rollups, site_id, span, nowMs))
+        .whileUp(async () =>
+          hasLateEvents(openSource(performance.now() + timeoutMs).rollups, site_id, span, nowMs),
+        )
         .catch((error: Error) => {
           throw createUnavailableError('The events could not be read in time. Try again.', error);
         }),
     read: async (makeReport) => {
+      const deadlineMs = performance.now() + timeoutMs;
       await takeTurn();
       try {
-        const report = await mongoWatch.whileUp(async () => makeReport(openSource()));
+        const report = await mongoWatch.whileUp(async () => makeReport(openSource(deadlineMs)));
         outageLog.recovered();
         return report;
       } catch (error) {

@@ -96,3 +96,21 @@ test('reports past those that may run and wait at once are refused with 503; the
   expect(statuses.sort()).toEqual([200, 200, 200, 200, 503, 503]);
   expect(await get()).toBe(200);
 });
+
+test('all questions of a report together have the time of one report', async () => {
+  const mongo = await startOwnMongo(['--setParameter', 'enableTestCommands=1']);
+  shared.register(() => mongo.remove());
+  const stack = { ...shared, MONGO_URI: `mongodb://127.0.0.1:${mongo.port}/analytics` };
+  const { app, admin, storeSite } = await startApp(stack, { STATS_TIMEOUT_SECONDS: '1' });
+  const site_id = await storeSite('2025-11-12T10:00:00Z / ann');
+  await admin.command({
+    configureFailPoint: 'failCommand',
+    mode: 'alwaysOn',
+    data: { failCommands: ['aggregate'], blockConnection: true, blockTimeMS: 700 },
+  });
+  const get = async (path: string) =>
+    (await request(app).get(path).query({ site_id, date: '2025-11-12', dimension: 'path' })).status;
+
+  // Each of its questions takes 0.7 of a second, and there are three, one after another.
+  expect(await get('/stats/breakdown')).toBe(503);
+});
