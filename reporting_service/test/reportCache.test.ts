@@ -79,6 +79,20 @@ test.each(ROUTES)(
   },
 );
 
+test('a very long answer is not kept', async () => {
+  const site_id = randomUUID();
+  const paths = Array.from({ length: 200 }, (_, index) => `/${index}`.padEnd(2000, 'x'));
+  await storeEvents(paths.map((path) => ({ ...view(site_id), path })));
+  const query = { site_id, dimension: 'path', limit: 200 };
+  await get('/stats/breakdown', query);
+  await storeEvents([view(site_id)]);
+
+  const { body, age } = await get('/stats/breakdown', query);
+
+  expect(age).toBeUndefined();
+  expect(body).toMatchObject({ total: 201 });
+});
+
 test('no two questions share an answer', async () => {
   const site_id = randomUUID();
   const queries = [

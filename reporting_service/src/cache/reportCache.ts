@@ -3,6 +3,9 @@ import type { Span } from '../timeRange.ts';
 import type { ReportStore } from './reportStore.ts';
 import { createSingleFlight } from './singleFlight.ts';
 
+/** Longer answers are not kept, in UTF-16 code units: the queue's Redis has better use for its memory. */
+const MAX_KEPT_LENGTH = 256 * 1024;
+
 /** An answer's body, and its age if it was kept. */
 export interface ReportBody {
   body: string;
@@ -69,10 +72,11 @@ export function createReportCache({ store, ttlMs, hasLateEvents, now }: ReportCa
     const asOfMs = now();
     const canBeKept = await isSettled(request);
     const report = await makeReport();
-    if (canBeKept) {
+    const body = JSON.stringify(report);
+    if (canBeKept && body.length <= MAX_KEPT_LENGTH) {
       await store.keep(request.key, { asOfMs, body: JSON.stringify(markAsKept(report)) });
     }
-    return { body: JSON.stringify(report) };
+    return { body };
   }
 
   return (request, makeReport) =>
