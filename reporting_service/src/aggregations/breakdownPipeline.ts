@@ -35,9 +35,13 @@ export interface ValueViews {
   views: number;
 }
 
-/** Counts the views of each value of a field, for who adds them to views from elsewhere. */
-export function buildValueViewsPipeline(selection: EventSelection, field: string): PipelineStage[] {
-  return [matchEvents(selection), groupByValue(field)];
+/** Counts the views of each value of a field, `limit` values at most, for who adds them to views from elsewhere. */
+export function buildValueViewsPipeline(
+  selection: EventSelection,
+  field: string,
+  limit: number,
+): PipelineStage[] {
+  return [matchEvents(selection), groupByValue(field), { $limit: limit }];
 }
 
 function pageFacets({ search, limit, offset }: BreakdownPage): PipelineStage.Facet {

@@ -18,6 +18,8 @@ import { type Coverage, cover } from './coverage.ts';
 import { type FilterDimension, findFilterDimension } from './filterDimension.ts';
 import { readUsableCounts } from './readUsableCounts.ts';
 import type { RollupSnapshot } from './rollupSnapshot.ts';
+import { unlessTooMany } from './tooManyValues.ts';
+import { requireFewPlaces } from './userSetReader.ts';
 import { addNames, countUnions, type UserSources } from './userUnion.ts';
 
 export type AnswerSource = Exclude<ReportMeta['source'], 'cache'>;
@@ -49,7 +51,10 @@ export function countSteps(
   question: StepsQuestion,
 ): Promise<StepsAnswer> {
   const filter = findFilterDimension(question.filters);
-  return snapshot && filter ? countCovered(source, snapshot, filter, question) : countLive(source, question);
+  const readEvents = () => countLive(source, question);
+  return snapshot && filter
+    ? unlessTooMany(() => countCovered(source, snapshot, filter, question), readEvents)
+    : readEvents();
 }
 
 async function countLive(source: ReportSource, question: StepsQuestion): Promise<StepsAnswer> {
@@ -75,6 +80,7 @@ async function countCovered(
   );
   const coverages = steps.map((step) => cover(step, isUsable, { splitsHours }));
   const quarters = await readQuarters(snapshot, coverages);
+  let places = 0;
   const sums = coverages.map(({ buckets, hourParts }) => {
     const sum: StepSum = { views: 0, places: [], names: [] };
     for (const bucket of buckets) {
@@ -87,6 +93,8 @@ async function countCovered(
         (quarter) => Number(quarter) >= firstQuarter && Number(quarter) <= lastQuarter,
       );
     }
+    places += sum.places.length;
+    requireFewPlaces(places);
     return sum;
   });
   await Promise.all([

@@ -15,16 +15,21 @@ import {
 } from '../aggregations/breakdownPipeline.ts';
 import type { EventSelection } from '../aggregations/matchEvents.ts';
 import type { ReportSource } from '../eventReader.ts';
+import { takeFirst } from '../takeFirst.ts';
 import type { Span } from '../timeRange.ts';
 import { toBucketKey } from './bucketKey.ts';
 import { compareValues } from './compareValues.ts';
 import { type AnswerSource, describeSource } from './countSteps.ts';
 import { cover } from './coverage.ts';
 import { type FilterDimension, findFilterDimension } from './filterDimension.ts';
-import { readUsableCounts } from './readUsableCounts.ts';
+import { isCounted, readUsableCounts } from './readUsableCounts.ts';
 import type { RollupSnapshot } from './rollupSnapshot.ts';
-import type { UsersPlace } from './userSetReader.ts';
-import { addNames, countUnions } from './userUnion.ts';
+import { TooManyValuesError, unlessTooMany } from './tooManyValues.ts';
+import { requireFewPlaces } from './userSetReader.ts';
+import { addNames, countUnions, type UserSources } from './userUnion.ts';
+
+/** As many as an hour that is rolled up may have. */
+const MAX_RAW_VALUES = 100_000;
 
 export interface ValuesQuestion {
   site_id: string;
@@ -48,11 +53,6 @@ export interface ValuesAnswer {
   source: AnswerSource;
 }
 
-interface ValueSum {
-  views: number;
-  places: UsersPlace[];
-}
-
 /** Counts the views and the users of the values of a dimension, the most views first, from rollups as far as there are any. */
 export function countValues(
   source: ReportSource,
@@ -61,9 +61,10 @@ export function countValues(
 ): Promise<ValuesAnswer> {
   const filter = findFilterDimension(question.filters);
   const isOfDimension = filter?.dimension === TOTALS || filter?.dimension === question.dimension;
-  return snapshot && filter && isOfDimension
-    ? countCovered(source, snapshot, filter, question)
-    : countLive(source, question);
+  const readEvents = () => countLive(source, question);
+  return snapshot && filter && isOfDimension && isCounted(snapshot, question.dimension)
+    ? unlessTooMany(() => countCovered(source, snapshot, filter, question), readEvents)
+    : readEvents();
 }
 
 /** The field of the stored event that a dimension reads. */
@@ -121,72 +122,89 @@ async function countCovered(
     return countLive(source, question);
   }
   const documents = coverage.buckets.flatMap((bucket) => counts.get(toBucketKey(bucket)) ?? []);
-  const sums = sumUp(documents, filter);
+  const views = sumUp(documents, filter);
   const raw = { site_id, span: coverage.raw, ...filters };
+  const field = toField(dimension);
   if (coverage.raw.length > 0) {
-    for (const { _id, views } of await source.aggregate<ValueViews>(
-      buildValueViewsPipeline(raw, toField(dimension)),
-    )) {
-      addViews(sums, _id, views);
+    const found = await source.aggregate<ValueViews>(buildValueViewsPipeline(raw, field, MAX_RAW_VALUES + 1));
+    if (found.length > MAX_RAW_VALUES) {
+      throw new TooManyValuesError(`Events have more than ${MAX_RAW_VALUES} values of ${dimension}.`);
+    }
+    for (const { _id, views: more } of found) {
+      views.set(_id, (views.get(_id) ?? 0) + more);
     }
   }
-  const found = [...sums].filter(
-    ([value]) => search === undefined || (typeof value === 'string' && value.includes(search)),
-  );
-  const page = found
-    .sort(([a, { views: viewsOfA }], [b, { views: viewsOfB }]) => viewsOfB - viewsOfA || compareValues(a, b))
-    .slice(offset, offset + limit);
-  const users = hasUsers
-    ? await countUsers(source, snapshot.site?.number, page, raw, toField(dimension))
-    : [];
+  const isFound = ([value]: ValueAndViews) =>
+    search === undefined || (typeof value === 'string' && value.includes(search));
+  const found = [...views].filter(isFound);
+  const page = takeFirst(found, offset + limit, compareRows).slice(offset);
+  const values = page.map(([value]) => value);
+  const users = hasUsers ? await countUsers(source, snapshot, { documents, raw, field, values }) : [];
   return {
-    allViews: [...sums.values()].reduce((sum, { views }) => sum + views, 0),
+    allViews: [...views.values()].reduce((sum, each) => sum + each, 0),
     total: found.length,
-    rows: page.map(([value, { views }], index) => ({ value, views, unique_users: users[index] ?? 0 })),
+    rows: page.map(([value, views], index) => ({ value, views, unique_users: users[index] ?? 0 })),
     source: describeSource([coverage]),
   };
+}
+
+type ValueAndViews = [DimensionValue, number];
+
+function compareRows([a, viewsOfA]: ValueAndViews, [b, viewsOfB]: ValueAndViews): number {
+  return viewsOfB - viewsOfA || compareValues(a, b);
 }
 
 function sumUp(
   documents: readonly CountsDocument[],
   { dimension, passes }: FilterDimension,
-): Map<DimensionValue, ValueSum> {
-  const sums = new Map<DimensionValue, ValueSum>();
+): Map<DimensionValue, number> {
+  const views = new Map<DimensionValue, number>();
   for (const document of documents) {
     for (const [index, value] of document.values.entries()) {
       if (dimension === TOTALS || passes(value)) {
-        addViews(sums, value, document.views[index] ?? 0).places.push({ document, index });
+        views.set(value, (views.get(value) ?? 0) + (document.views[index] ?? 0));
       }
     }
   }
-  return sums;
+  return views;
 }
 
-function addViews(sums: Map<DimensionValue, ValueSum>, value: DimensionValue, views: number): ValueSum {
-  const sum = sums.get(value) ?? { views: 0, places: [] };
-  sum.views += views;
-  sums.set(value, sum);
-  return sum;
+interface UsersQuestion {
+  documents: readonly CountsDocument[];
+  raw: EventSelection & { span: Span[] };
+  field: string;
+  values: readonly DimensionValue[];
 }
 
+/** Counts the users of each of some values. */
 async function countUsers(
   source: ReportSource,
-  site: number | undefined,
-  page: readonly [DimensionValue, ValueSum][],
-  raw: EventSelection & { span: Span[] },
-  field: string,
+  snapshot: RollupSnapshot,
+  { documents, raw, field, values }: UsersQuestion,
 ): Promise<number[]> {
-  const names = new Map<DimensionValue, string[]>(page.map(([value]) => [value, []]));
-  if (raw.span.length > 0 && page.length > 0) {
-    for (const { _id, users } of await readUsersOfValues(source, raw, field, [...names.keys()])) {
-      const ofValue = _id && names.get(_id.value);
-      if (ofValue) {
-        addNames(ofValue, users);
+  const unions = new Map(
+    values.map((value): [DimensionValue, UserSources] => [value, { places: [], names: [] }]),
+  );
+  let places = 0;
+  for (const document of documents) {
+    for (const [index, value] of document.values.entries()) {
+      const union = unions.get(value);
+      if (union) {
+        union.places.push({ document, index });
+        places += 1;
       }
     }
   }
-  const unions = page.map(([value, { places }]) => ({ places, names: names.get(value) ?? [] }));
-  return countUnions(source.rollups, site, unions);
+  requireFewPlaces(places);
+  if (raw.span.length > 0 && values.length > 0) {
+    for (const { _id, users } of await readUsersOfValues(source, raw, field, values)) {
+      const union = _id && unions.get(_id.value);
+      if (union) {
+        addNames(union.names, users);
+      }
+    }
+  }
+  return countUnions(source.rollups, snapshot.site?.number, [...unions.values()]);
 }
 
 async function readUsersOfValues(

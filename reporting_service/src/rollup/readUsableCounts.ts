@@ -10,11 +10,17 @@ export interface UsableCounts {
   isUsable: (bucket: Bucket) => boolean;
 }
 
+/** Whether rollups know a dimension: of a site with very many properties they know some only. */
+export function isCounted({ site }: RollupSnapshot, dimension: string): boolean {
+  return site === undefined || site.dimensions.includes(dimension) || !site.has_more_dimensions;
+}
+
 /**
  * Reads the counts of a dimension in the buckets that a question chooses among the usable ones. Which of them are too large to be
  * usable turns out by reading.
  *
  * @throws RollupChangedError
+ * @throws TooManyValuesError
  */
 export async function readUsableCounts(
   snapshot: RollupSnapshot,
@@ -22,11 +28,8 @@ export async function readUsableCounts(
   choose: (isUsable: (bucket: Bucket) => boolean) => readonly Bucket[],
 ): Promise<UsableCounts> {
   const unusable = new Set<string>();
-  const { site } = snapshot;
-  const isCounted = site === undefined || site.dimensions.includes(dimension) || !site.has_more_dimensions;
   for (;;) {
-    const isUsable = (bucket: Bucket) =>
-      isCounted && snapshot.isRolledUp(bucket) && !unusable.has(toBucketKey(bucket));
+    const isUsable = (bucket: Bucket) => snapshot.isRolledUp(bucket) && !unusable.has(toBucketKey(bucket));
     const buckets = choose(isUsable);
     const counts = await snapshot.readCounts(dimension, buckets);
     const tooLarge = [...counts].filter(([, [first]]) => first?.has_too_many_values);

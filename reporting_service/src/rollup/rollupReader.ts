@@ -7,17 +7,22 @@ import {
 } from '@analytics/shared/rollup/rollupCollections';
 import { toBucketKey } from './bucketKey.ts';
 import { findRuns } from './coverage.ts';
+import { TooManyValuesError } from './tooManyValues.ts';
 
 /** A rollup was written again while it was read. The question must be asked anew. */
 export class RollupChangedError extends Error {
   override name = 'RollupChangedError';
 }
 
+/** The most values of a dimension that are read for one report, of all its buckets together. */
+const MAX_VALUES = 1_000_000;
+
 /**
  * The counts of a dimension in some buckets, by the buckets' keys. Nothing stands for a bucket in which nothing happened; where no
  * event had a value, the totals are those of null.
  *
  * @throws RollupChangedError
+ * @throws TooManyValuesError
  */
 export type ReadCounts = (
   dimension: string,
@@ -38,8 +43,17 @@ export function createCountsReader(
       const end = new Date(findBucketEnd(last));
       return { _id: { $gte: { ...key, start }, $lt: { ...key, start: end } } };
     });
-    const documents =
-      ranges.length > 0 ? await rollups.find({ $or: ranges as never }, readOptions).toArray() : [];
+    const documents: CountsDocument[] = [];
+    let values = 0;
+    if (ranges.length > 0) {
+      for await (const document of rollups.find({ $or: ranges as never }, readOptions)) {
+        documents.push(document);
+        values += document.values.length;
+        if (values > MAX_VALUES) {
+          throw new TooManyValuesError(`Some buckets have more than ${MAX_VALUES} values of ${dimension}.`);
+        }
+      }
+    }
     return groupByBucket(documents, new Set(buckets.map(toBucketKey)));
   }
 

@@ -6,11 +6,22 @@ import type {
 import type { mongo } from 'mongoose';
 import { readAhead } from '../readAhead.ts';
 import { RollupChangedError } from './rollupReader.ts';
+import { TooManyValuesError } from './tooManyValues.ts';
 
 /** Where the users of one value in one bucket are. */
 export interface UsersPlace {
   document: CountsDocument;
   index: number;
+}
+
+/** The most sets of users that are united for one report: each takes some microseconds, in which nobody else is answered. */
+const MAX_PLACES = 200_000;
+
+/** @throws TooManyValuesError */
+export function requireFewPlaces(count: number): void {
+  if (count > MAX_PLACES) {
+    throw new TooManyValuesError(`More than ${MAX_PLACES} sets of users would have to be united.`);
+  }
 }
 
 /** MongoDB finds this many documents by their `_id` in one command: no more than a reply has room for at first, which is 101. */

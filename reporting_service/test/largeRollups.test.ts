@@ -1,0 +1,91 @@
+import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import {
+  type CountsDocument,
+  openRollupCollections,
+  ROLLUP_FORMAT,
+} from '@analytics/shared/rollup/rollupCollections';
+import { createUserSet, encodeUserSet } from '@analytics/shared/rollup/userSet';
+import { mongo } from 'mongoose';
+import request from 'supertest';
+import { expect, test } from 'vitest';
+import { startApp } from './startApp.ts';
+
+const stack = useTestStack();
+const { app, connection, storeEvents } = await startApp(stack);
+if (!connection.db) {
+  throw new Error('The test is not connected to MongoDB.');
+}
+const { rollups, sites, states } = openRollupCollections(connection.db);
+await states.insertOne({ _id: 'baseline', is_complete: true, format: ROLLUP_FORMAT });
+
+const users = createUserSet();
+users.add(1);
+const oneUser = encodeUserSet(users);
+users.dispose();
+
+const DAY_MS = 86_400_000;
+const DAYS = 60;
+// It holds one whole month, which has no rollup and so is empty, and thirty days on either side of it.
+const RANGE = { from: '2025-01-02', to: '2025-03-30' };
+
+/** A site with one event, whose rollups say something else: each day has so many paths. */
+async function storeSite(site_id: string, number: number, pathsPerDay: number): Promise<void> {
+  const timestamp = '2025-01-02T10:00:00Z';
+  await storeEvents([{ site_id, path: '/from-events', user_id: 'ann', timestamp }]);
+  await sites.insertOne({
+    _id: site_id,
+    number,
+    dimensions: ['', 'path', 'property:plan'],
+    has_more_dimensions: true,
+  });
+  const values = Array.from({ length: pathsPerDay }, (_, index) => `/${index}`);
+  const ones = values.map(() => 1);
+  const sets = values.map(() => new mongo.Binary(oneUser));
+  const firstDays = [Date.parse('2025-01-02'), Date.parse('2025-03-01')];
+  for (let day = 0; day < DAYS; day += 1) {
+    const start = new Date((firstDays[day % 2] ?? 0) + Math.floor(day / 2) * DAY_MS);
+    const document: CountsDocument = {
+      _id: { site: number, dimension: 'path', granularity: 'day', start, part: 0 },
+      as_of: new Date(),
+      parts: 1,
+      values,
+      views: ones,
+      users: ones,
+      user_sets: sets,
+    };
+    await rollups.insertOne(document);
+  }
+}
+
+const get = async (route: string, query: object) => (await request(app).get(route).query(query)).body;
+
+test('more values than can be added up here are added up by MongoDB, from events', async () => {
+  await storeSite('large', 1, 20_000);
+
+  const { meta, rows } = await get('/stats/breakdown', { site_id: 'large', dimension: 'path', ...RANGE });
+
+  expect(meta.source).toBe('live');
+  expect(rows).toEqual([{ value: '/from-events', views: 1, unique_users: 1, share: 1 }]);
+}, 60_000);
+
+test('so are more sets of users than can be united', async () => {
+  await storeSite('many', 2, 4000);
+
+  const { meta, series } = await get('/stats/timeseries', { site_id: 'many', path_prefix: '/', ...RANGE });
+
+  expect(meta.source).toBe('live');
+  expect(series[0]).toMatchObject({ views: 1, unique_users: 1 });
+}, 60_000);
+
+test('a property that is not rolled up is read from events at once, however long ago the first was', async () => {
+  await storeSite('old', 3, 1);
+  await storeEvents([{ site_id: 'old', path: '/', user_id: null, timestamp: '0001-01-01T00:00:00Z' }]);
+
+  const before = process.cpuUsage();
+  const { meta, rows } = await get('/stats/breakdown', { site_id: 'old', dimension: 'property:other' });
+
+  expect(meta.source).toBe('live');
+  expect(rows).toMatchObject([{ value: null, views: 2 }]);
+  // To look at seventeen million hours takes seconds of work.
+  expect(process.cpuUsage(before).user).toBeLessThan(1_000_000);
+});
