@@ -10,7 +10,7 @@ import { hasLateEvents } from './rollup/lateEvents.ts';
 import type { Span } from './timeRange.ts';
 
 export interface EventReaderOptions {
-  /** How long a report may take, in milliseconds: MongoDB works on each of its questions for as long as is left of that. */
+  /** How long a report may wait and take, in milliseconds: MongoDB works on each of its questions for what is left of that. */
   timeoutMs: number;
   /** How many reports may be worked on at once. As many more may wait; past that they are refused. */
   maxConcurrent: number;
@@ -110,6 +110,9 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
       const deadlineMs = performance.now() + timeoutMs;
       await takeTurn();
       try {
+        if (performance.now() >= deadlineMs) {
+          throw createUnavailableError('The report had to wait for others for too long. Try again.');
+        }
         const report = await mongoWatch.whileUp(async () => makeReport(openSource(deadlineMs)));
         outageLog.recovered();
         return report;

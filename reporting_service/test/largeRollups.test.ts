@@ -28,8 +28,13 @@ const DAYS = 60;
 // It holds one whole month, which has no rollup and so is empty, and thirty days on either side of it.
 const RANGE = { from: '2025-01-02', to: '2025-03-30' };
 
-/** A site with one event, whose rollups say something else: each day has so many paths. */
-async function storeSite(site_id: string, number: number, pathsPerDay: number): Promise<void> {
+/** A site with one event, whose rollups say something else: each day has so many paths, the same ones or others. */
+async function storeSite(
+  site_id: string,
+  number: number,
+  pathsPerDay: number,
+  { isAlike = true } = {},
+): Promise<void> {
   const timestamp = '2025-01-02T10:00:00Z';
   await storeEvents([{ site_id, path: '/from-events', user_id: 'ann', timestamp }]);
   await sites.insertOne({
@@ -38,7 +43,9 @@ async function storeSite(site_id: string, number: number, pathsPerDay: number): 
     dimensions: ['', 'path', 'property:plan'],
     has_more_dimensions: true,
   });
-  const values = Array.from({ length: pathsPerDay }, (_, index) => `/${index}`);
+  const listValues = (day: number) =>
+    Array.from({ length: pathsPerDay }, (_, index) => (isAlike ? `/${index}` : `/${day}/${index}`));
+  const values = listValues(0);
   const ones = values.map(() => 1);
   const sets = values.map(() => new mongo.Binary(oneUser));
   const firstDays = [Date.parse('2025-01-02'), Date.parse('2025-03-01')];
@@ -48,7 +55,7 @@ async function storeSite(site_id: string, number: number, pathsPerDay: number): 
       _id: { site: number, dimension: 'path', granularity: 'day', start, part: 0 },
       as_of: new Date(),
       parts: 1,
-      values,
+      values: isAlike ? values : listValues(day),
       views: ones,
       users: ones,
       user_sets: sets,
@@ -66,6 +73,16 @@ test('more values than can be added up here are added up by MongoDB, from events
 
   expect(meta.source).toBe('live');
   expect(rows).toEqual([{ value: '/from-events', views: 1, unique_users: 1, share: 1 }]);
+}, 60_000);
+
+test('so is a page behind very many values; past the last value there is none', async () => {
+  const dimension = 'path';
+  await storeSite('paged', 4, 120_000 / DAYS, { isAlike: false });
+  const ask = (offset: number) => get('/stats/breakdown', { site_id: 'paged', dimension, offset, ...RANGE });
+
+  expect((await ask(99_990)).rows).toHaveLength(10);
+  expect(await ask(100_000)).toMatchObject({ meta: { source: 'live' }, total: 1, rows: [] });
+  expect(await ask(999_999_999)).toMatchObject({ meta: { source: 'rollup' }, total: 120_000, rows: [] });
 }, 60_000);
 
 test('so are more sets of users than can be united', async () => {

@@ -33,7 +33,7 @@ export interface StepsAnswer {
 export interface StepsQuestion {
   site_id: string;
   filters: FilterQuery;
-  /** Follow each other without a gap, the earliest first; at least one. */
+  /** Follow each other without a gap, the earliest first. */
   steps: readonly Span[];
 }
 

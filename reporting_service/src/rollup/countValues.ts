@@ -31,6 +31,9 @@ import { addNames, countUnions, type UserSources } from './userUnion.ts';
 /** As many as an hour that is rolled up may have. */
 const MAX_RAW_VALUES = 100_000;
 
+/** The end of the last page that is put in order here. */
+const MAX_ORDERED_VALUES = 100_000;
+
 export interface ValuesQuestion {
   site_id: string;
   filters: FilterQuery;
@@ -137,7 +140,11 @@ async function countCovered(
   const isFound = ([value]: ValueAndViews) =>
     search === undefined || (typeof value === 'string' && value.includes(search));
   const found = [...views].filter(isFound);
-  const page = takeFirst(found, offset + limit, compareRows).slice(offset);
+  const end = Math.min(offset + limit, found.length);
+  if (end > MAX_ORDERED_VALUES && offset < found.length) {
+    throw new TooManyValuesError(`The page ends behind ${MAX_ORDERED_VALUES} values.`);
+  }
+  const page = offset < found.length ? takeFirst(found, end, compareRows).slice(offset) : [];
   const values = page.map(([value]) => value);
   const users = hasUsers ? await countUsers(source, snapshot, { documents, raw, field, values }) : [];
   return {

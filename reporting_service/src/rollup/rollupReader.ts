@@ -14,7 +14,7 @@ export class RollupChangedError extends Error {
   override name = 'RollupChangedError';
 }
 
-/** The most values of a dimension that are read for one report, of all its buckets together. */
+/** The most values of a dimension that are read in one go, of all buckets together. */
 const MAX_VALUES = 1_000_000;
 
 /**

@@ -14,7 +14,7 @@ export interface UsersPlace {
   index: number;
 }
 
-/** The most sets of users that are united for one report: each takes some microseconds, in which nobody else is answered. */
+/** The most sets of users that are united for one question. A small one takes 1 to 26 microseconds, a large one more. */
 const MAX_PLACES = 200_000;
 
 /** @throws TooManyValuesError */
