@@ -15,7 +15,7 @@ const { app, connection, storeEvents } = await startApp(stack);
 if (!connection.db) {
   throw new Error('The test is not connected to MongoDB.');
 }
-const { rollups, sites, states } = openRollupCollections(connection.db);
+const { rollups, sites, states, marks } = openRollupCollections(connection.db);
 await states.insertOne({ _id: 'baseline', is_complete: true, format: ROLLUP_FORMAT });
 
 const users = createUserSet();
@@ -83,6 +83,20 @@ test('so is a page behind very many values; past the last value there is none', 
   expect((await ask(99_990)).rows).toHaveLength(10);
   expect(await ask(100_000)).toMatchObject({ meta: { source: 'live' }, total: 1, rows: [] });
   expect(await ask(999_999_999)).toMatchObject({ meta: { source: 'rollup' }, total: 120_000, rows: [] });
+}, 60_000);
+
+test('so is an hour of events with more values than an hour that is rolled up may have', async () => {
+  await storeSite('busy', 5, 1);
+  const start = new Date('2025-01-03T10:00:00Z');
+  await marks.insertOne({ _id: { site_id: 'busy', granularity: 'hour', start }, ripe_at: new Date() });
+  const event = { site_id: 'busy', event_type: 'page_view', user_id: null, timestamp: start };
+  const events = Array.from({ length: 100_001 }, (_, index) => ({ ...event, path: `/busy/${index}` }));
+  await connection.collection('events').insertMany(events);
+  const ask = (path_prefix: string) =>
+    get('/stats/breakdown', { site_id: 'busy', dimension: 'path', path_prefix, ...RANGE });
+
+  expect(await ask('/busy/')).toMatchObject({ meta: { source: 'live' }, total: 100_001 });
+  expect(await ask('/busy/1')).toMatchObject({ meta: { source: 'mixed' }, total: 11_112 });
 }, 60_000);
 
 test('so are more sets of users than can be united', async () => {
