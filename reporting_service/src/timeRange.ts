@@ -81,14 +81,56 @@ function resolvePeriod(period: Exclude<Period, 'all'>, today: Temporal.PlainDate
   }
 }
 
+/** What a range is compared with: as many days right before it, or the same days of the year before. */
+export type PreviousBy = 'period' | 'year';
+
+/** The days that a range is compared with. The 29th of February is compared with the 28th. */
+export function findPrevious(days: DayRange, by: PreviousBy): DayRange {
+  const shift = (day: Temporal.PlainDate) => shiftBack(day, days, by);
+  return { firstDay: shift(days.firstDay), lastDay: shift(days.lastDay) };
+}
+
 /**
- * The range before one, for a comparison: as many days right before it, or the same days of the year before. The 29th of
- * February is compared with the 28th.
+ * The time that a range is compared with. Of a range that has not ended at `nowMs`, it is the part of the previous range up to the
+ * same time of the corresponding day, to the second; of a range that has not begun, no time at all.
  */
-export function findPrevious({ firstDay, lastDay }: DayRange, by: 'period' | 'year'): DayRange {
-  if (by === 'year') {
-    return { firstDay: firstDay.subtract({ years: 1 }), lastDay: lastDay.subtract({ years: 1 }) };
+export function findPreviousSpan({ tz, days }: Required<TimeRange>, by: PreviousBy, nowMs: number): Span {
+  const previous = toSpan({ tz, days: findPrevious(days, by) }) as Span;
+  const { startMs, endMs } = toSpan({ tz, days }) as Span;
+  if (nowMs >= endMs) {
+    return previous;
   }
-  const days = firstDay.until(lastDay).days + 1;
-  return { firstDay: firstDay.subtract({ days }), lastDay: firstDay.subtract({ days: 1 }) };
+  if (nowMs <= startMs) {
+    return { startMs: previous.startMs, endMs: previous.startMs };
+  }
+  const elapsedMs = shiftMomentBack(nowMs, { tz, days }, by);
+  return {
+    startMs: previous.startMs,
+    endMs: Math.min(Math.max(elapsedMs, previous.startMs), previous.endMs),
+  };
+}
+
+/** The same time of the corresponding day, without parts of a second. */
+function shiftMomentBack(timeMs: number, { tz, days }: Required<TimeRange>, by: PreviousBy): number {
+  const moment = Temporal.Instant.fromEpochMilliseconds(Math.floor(timeMs / 1000) * 1000);
+  const { day, plainTime } = splitLocal(moment.toZonedDateTimeISO(tz));
+  const previousDay = shiftBack(day, days, by);
+  // The 29th of February shares its counterpart with the 28th, all of which has passed by then.
+  const isShared =
+    !day.equals(days.firstDay) && shiftBack(day.subtract({ days: 1 }), days, by).equals(previousDay);
+  return isShared
+    ? findDayStart(previousDay.add({ days: 1 }), tz)
+    : previousDay.toZonedDateTime({ timeZone: tz, plainTime }).epochMilliseconds;
+}
+
+function splitLocal(local: Temporal.ZonedDateTime) {
+  return { day: local.toPlainDate(), plainTime: local.toPlainTime() };
+}
+
+function shiftBack(
+  day: Temporal.PlainDate,
+  { firstDay, lastDay }: DayRange,
+  by: PreviousBy,
+): Temporal.PlainDate {
+  return day.subtract(by === 'year' ? { years: 1 } : { days: firstDay.until(lastDay).days + 1 });
 }

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { startApp } from './startApp.ts';
 
 const stack = useTestStack();
-const { app, storeSite } = await startApp(stack);
+let now = '2026-01-01T00:00:00Z';
+const { app, storeSite } = await startApp(stack, {}, () => Date.parse(now));
 
 const get = (query: object) => request(app).get('/stats/compare').query(query);
 
@@ -27,6 +28,7 @@ test('a range is compared with as many days before it, and with the same days of
       tz: 'UTC',
       as_of: expect.any(String),
       source: 'live',
+      previous: { from: '2025-11-10T00:00:00+00:00', to: '2025-11-12T00:00:00+00:00' },
     },
     current: { total_views: 3, unique_users: 2 },
     previous: { total_views: 2, unique_users: 1 },
@@ -36,6 +38,32 @@ test('a range is compared with as many days before it, and with the same days of
     previous: { total_views: 1, unique_users: 0 },
     change: { total_views: 2, unique_users: null },
   });
+});
+
+test('today is compared with yesterday up to the same time, and the answer says so', async () => {
+  const site_id = await storeSite(
+    '2025-11-12T08:00:00Z / ann',
+    '2025-11-11T08:59:59.999Z / ann',
+    '2025-11-11T09:00:00Z / bob',
+    '2025-11-11T23:00:00Z / cat',
+    '2024-11-12T09:00:00Z / ann',
+  );
+  now = '2025-11-12T09:00:00Z';
+
+  const { body } = await get({ site_id, period: 'today' });
+  const year = await get({ site_id, period: 'today', to_previous: 'year' });
+
+  expect(body).toMatchObject({
+    meta: {
+      from: '2025-11-12T00:00:00+00:00',
+      to: '2025-11-13T00:00:00+00:00',
+      previous: { from: '2025-11-11T00:00:00+00:00', to: '2025-11-11T09:00:00+00:00' },
+    },
+    current: { total_views: 1, unique_users: 1 },
+    previous: { total_views: 1, unique_users: 1 },
+    change: { total_views: 0, unique_users: 0 },
+  });
+  expect(year.body.previous).toEqual({ total_views: 0, unique_users: 0 });
 });
 
 test.each([

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { findPrevious, formatLocal, resolveRange, toSpan } from '../src/timeRange.ts';
+import {
+  type DayRange,
+  findPrevious,
+  findPreviousSpan,
+  formatLocal,
+  resolveRange,
+  toSpan,
+} from '../src/timeRange.ts';
 
 /** Noon of a Wednesday in UTC; in Auckland it is already the next day. */
 const NOW_MS = Date.parse('2025-11-12T12:00:00Z');
@@ -64,6 +71,120 @@ test.each([
   const previous = days && findPrevious(days, by);
 
   expect([String(previous?.firstDay), String(previous?.lastDay)]).toEqual(expected);
+});
+
+test.each([
+  // name, now, query, by, previous
+  [
+    'half of today',
+    '2025-11-12T09:07:30.500Z',
+    { period: 'today' },
+    'period',
+    '2025-11-11T00:00:00+00:00',
+    '2025-11-11T09:07:30+00:00',
+  ],
+  [
+    'half of today beside last year',
+    '2025-11-12T09:00:00Z',
+    { period: 'today' },
+    'year',
+    '2024-11-12T00:00:00+00:00',
+    '2024-11-12T09:00:00+00:00',
+  ],
+  [
+    'a week that ends today',
+    '2025-11-12T09:00:00Z',
+    { period: '7d' },
+    'period',
+    '2025-10-30T00:00:00+00:00',
+    '2025-11-05T09:00:00+00:00',
+  ],
+  [
+    'a week that goes on',
+    '2025-11-12T09:00:00Z',
+    { from: '2025-11-10', to: '2025-11-16' },
+    'period',
+    '2025-11-03T00:00:00+00:00',
+    '2025-11-05T09:00:00+00:00',
+  ],
+  [
+    'a day that is over',
+    '2025-11-12T09:00:00Z',
+    { period: 'yesterday' },
+    'period',
+    '2025-11-10T00:00:00+00:00',
+    '2025-11-11T00:00:00+00:00',
+  ],
+  [
+    'a day that has not begun',
+    '2025-11-12T09:00:00Z',
+    { date: '2025-11-14' },
+    'period',
+    '2025-11-13T00:00:00+00:00',
+    '2025-11-13T00:00:00+00:00',
+  ],
+  [
+    'the first moment of a day',
+    '2025-11-12T00:00:00Z',
+    { period: 'today' },
+    'period',
+    '2025-11-11T00:00:00+00:00',
+    '2025-11-11T00:00:00+00:00',
+  ],
+  [
+    'the year so far, in a leap year',
+    '2024-03-01T09:00:00Z',
+    { period: 'year' },
+    'year',
+    '2023-01-01T00:00:00+00:00',
+    '2023-03-01T09:00:00+00:00',
+  ],
+  [
+    'the year so far, on the 29th of February',
+    '2024-02-29T09:00:00Z',
+    { period: 'year' },
+    'year',
+    '2023-01-01T00:00:00+00:00',
+    '2023-03-01T00:00:00+00:00',
+  ],
+  [
+    'the 29th of February alone',
+    '2024-02-29T09:00:00Z',
+    { period: 'today' },
+    'year',
+    '2023-02-28T00:00:00+00:00',
+    '2023-02-28T09:00:00+00:00',
+  ],
+  [
+    'the day after clocks were put forward',
+    '2025-03-31T10:00:00Z',
+    { period: 'today', tz: 'Europe/Berlin' },
+    'period',
+    '2025-03-30T00:00:00+01:00',
+    '2025-03-30T12:00:00+02:00',
+  ],
+  [
+    'a time that did not exist the day before',
+    '2025-03-31T00:30:00Z',
+    { period: 'today', tz: 'Europe/Berlin' },
+    'period',
+    '2025-03-30T00:00:00+01:00',
+    '2025-03-30T03:30:00+02:00',
+  ],
+  [
+    'the hour that comes twice',
+    '2025-10-26T01:30:00Z',
+    { period: 'today', tz: 'Europe/Berlin' },
+    'period',
+    '2025-10-25T00:00:00+02:00',
+    '2025-10-25T02:30:00+02:00',
+  ],
+] as const)('%s is compared with as much of the previous range', (_name, now, query, by, from, to) => {
+  const nowMs = Date.parse(now);
+  const { tz, days } = resolveRange(query, nowMs);
+  const { startMs, endMs } = findPreviousSpan({ tz, days: days as DayRange }, by, nowMs);
+
+  expect([startMs, endMs].map((timeMs) => formatLocal(timeMs, tz))).toEqual([from, to]);
 });
 
 test.each([

@@ -34,9 +34,13 @@ const rangeShape = {
   from: day,
   to: day,
   period: once(z.enum(PERIODS, { error: `must be one of ${PERIODS.join(', ')}` }).optional()),
-  /** The zone whose days are meant. */
+  /** The zone whose days are meant. A `+` that is typed into a URL arrives as a space, which no zone has in its name. */
   tz: once(
-    z.string().refine(isTimeZone, 'must be the name of a time zone, such as Europe/Berlin').optional(),
+    z
+      .string()
+      .transform((name) => name.replaceAll(' ', '+'))
+      .refine(isTimeZone, 'must be the name of a time zone, such as Europe/Berlin')
+      .optional(),
   ),
 };
 
@@ -104,7 +108,7 @@ export const timeseriesQuerySchema = z
     ...siteShape,
     ...rangeShape,
     ...filterShape,
-    interval: once(z.enum(INTERVALS, { error: `must be one of ${INTERVALS.join(', ')}` }).default('day')),
+    interval: once(z.enum(INTERVALS, { error: `must be one of ${INTERVALS.join(', ')}` }).optional()),
   })
   .superRefine(checkRange);
 
@@ -191,8 +195,16 @@ export interface Counts {
 export interface Timeseries {
   meta: ReportMeta;
   interval: Interval;
-  /** Without gaps, the earliest first. `start` is local, with its offset. */
-  series: ({ start: string } & Counts)[];
+  /** Without gaps, the earliest first, none of them in the future. */
+  series: IntervalCounts[];
+}
+
+/** One interval of a time series. */
+export interface IntervalCounts extends Counts {
+  /** Local, with its offset. */
+  start: string;
+  /** Present on the interval that has begun and not ended: its numbers still grow. */
+  is_current?: true;
 }
 
 /** The answer of `GET /stats/breakdown`. */
@@ -205,6 +217,14 @@ export interface Breakdown {
   rows: ({ value: PropertyValue | null; share: number } & Counts)[];
 }
 
+/** What a range is compared with. Of a range that has not ended, as much of the previous one as has passed of it. */
+export interface PreviousRange {
+  /** The first moment, in the range's zone with the offset. */
+  from: string;
+  /** The moment at which it has ended. */
+  to: string;
+}
+
 export interface Totals {
   total_views: number;
   unique_users: number;
@@ -212,7 +232,7 @@ export interface Totals {
 
 /** The answer of `GET /stats/compare`. */
 export interface Comparison {
-  meta: ReportMeta;
+  meta: ReportMeta & { previous: PreviousRange };
   current: Totals;
   previous: Totals;
   /** As a fraction of the previous; null where that is 0. */

@@ -3,12 +3,15 @@ import type { CompareQuery, Comparison, Totals } from '@analytics/shared/stats';
 import type { EventReader } from '../eventReader.ts';
 import { countSteps, type StepsAnswer } from '../rollup/countSteps.ts';
 import { withSnapshot } from '../rollup/withSnapshot.ts';
-import { findPrevious, resolveRange, toSpan } from '../timeRange.ts';
+import { findPreviousSpan, formatLocal, resolveRange, type Span, toSpan } from '../timeRange.ts';
 import { createMeta } from './reportMeta.ts';
 
 export type ReadComparison = (query: CompareQuery) => Promise<Comparison>;
 
-/** Makes the report behind `GET /stats/compare`. */
+/**
+ * Makes the report behind `GET /stats/compare`. A range that has not ended is compared with the part of the previous one that
+ * corresponds to what has passed of it: half a day beside a whole one would look like a loss.
+ */
 export function createComparison({ read }: EventReader, now: () => number): ReadComparison {
   return async function readComparison(query) {
     const { site_id, to_previous, path, path_prefix, event_type, referrer_host } = query;
@@ -19,8 +22,8 @@ export function createComparison({ read }: EventReader, now: () => number): Read
       throw createUnboundedError();
     }
     const filters = { path, path_prefix, event_type, referrer_host };
-    const previousRange = { tz, days: findPrevious(days, to_previous) };
-    const steps = [range, previousRange].map(toSpan).filter((span) => span !== undefined);
+    const previousSpan = findPreviousSpan({ tz, days }, to_previous, asOfMs);
+    const steps = [toSpan({ tz, days }) as Span, previousSpan];
     const answers = await read((source) =>
       Promise.all(
         steps.map((step) =>
@@ -34,7 +37,13 @@ export function createComparison({ read }: EventReader, now: () => number): Read
     const sources = new Set(answers.map(({ source }) => source));
     const [only = 'mixed'] = sources;
     return {
-      meta: createMeta(site_id, range, asOfMs, sources.size > 1 ? 'mixed' : only),
+      meta: {
+        ...createMeta(site_id, range, asOfMs, sources.size > 1 ? 'mixed' : only),
+        previous: {
+          from: formatLocal(previousSpan.startMs, tz),
+          to: formatLocal(previousSpan.endMs, tz),
+        },
+      },
       current,
       previous,
       change: {
