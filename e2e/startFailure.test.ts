@@ -65,6 +65,16 @@ test('a port that is taken ends the start with one line that names it', async ()
   });
 });
 
+test('an address that this machine does not have ends the start with one line that says what to do', async () => {
+  const { code, output } = await run('ingestion_service/dist/server.js', { HOST: '192.0.2.1' });
+
+  expect(code).toBe(1);
+  expect(JSON.parse(output.trim().split('\n').at(-1) ?? '')).toMatchObject({
+    level: 60,
+    msg: "Can't listen on port 0 of 192.0.2.1: this machine has no such address; set HOST to one of its own, or leave it empty.",
+  });
+});
+
 test.each(['ingestion_service/dist/server.js', 'processor_service/dist/worker.js'])(
   '%s with REDIS_DURABILITY=strict ends on a Redis that forgets, with one line that says so',
   async (script) => {

@@ -47,12 +47,20 @@ export async function waitUntilReady(services: Services): Promise<void> {
   }
 }
 
-/** Runs one service on any free port; resolves when it listens. It ends with the test file at the latest. */
-export async function startService(name: string, entry: string, stack: TestStack): Promise<ServiceProcess> {
+/**
+ * Runs one service on any free port; resolves when it listens. It ends with the test file at the latest. `more` are settings
+ * besides the stack's.
+ */
+export async function startService(
+  name: string,
+  entry: string,
+  stack: TestStack,
+  more: Record<string, string> = {},
+): Promise<ServiceProcess> {
   const { register: _, ...settings } = stack;
   const child = spawn(process.execPath, [join(rootFolder, name, `dist/${entry}.js`)], {
     // A test that asks twice wants to know what is true, not what was a moment ago.
-    env: { PATH: process.env['PATH'], PORT: '0', STATS_CACHE_TTL_SECONDS: '0', ...toText(settings) },
+    env: { PATH: process.env['PATH'], PORT: '0', STATS_CACHE_TTL_SECONDS: '0', ...toText(settings), ...more },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(child, 'exit') as Promise<[number | null]>;

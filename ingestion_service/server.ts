@@ -66,5 +66,5 @@ const app = createApp({
 });
 const server = createHttpServer(app);
 shutdown.register('the HTTP server', () => closeServer(server));
-const port = await listen(server, config.PORT);
-logger.info({ port }, 'listening');
+const port = await listen(server, config.PORT, config.HOST);
+logger.info({ host: config.HOST ?? 'all interfaces', port }, 'listening');

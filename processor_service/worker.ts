@@ -91,8 +91,8 @@ const app = createApp({
 });
 const server = createHttpServer(app);
 shutdown.register('the HTTP server', () => closeServer(server));
-const port = await listen(server, config.PORT);
-logger.info({ port }, 'listening for health checks');
+const port = await listen(server, config.PORT, config.HOST);
+logger.info({ host: config.HOST ?? 'all interfaces', port }, 'listening for health checks');
 
 const starting = new AbortController();
 const started = startWork(starting.signal);

@@ -60,8 +60,8 @@ const app = createApp({
 });
 const server = createHttpServer(app);
 shutdown.register('the HTTP server', () => closeServer(server));
-const port = await listen(server, config.PORT);
-logger.info({ port }, 'listening');
+const port = await listen(server, config.PORT, config.HOST);
+logger.info({ host: config.HOST ?? 'all interfaces', port }, 'listening');
 
 const connecting = new AbortController();
 shutdown.register('the connecting to MongoDB', () => connecting.abort());

@@ -2,16 +2,16 @@ import {
   type Environment,
   logLevelSetting,
   parseSettings,
-  portSetting,
   queueSettings,
   redisSettings,
+  serverSettings,
   wholeNumberSetting,
 } from '@analytics/shared/config';
 import { durabilitySettings } from '@analytics/shared/redisDurability';
 import { z } from 'zod';
 
 const schema = z.object({
-  PORT: portSetting(3000, 'INGESTION_PORT'),
+  ...serverSettings(3000, 'INGESTION_PORT'),
   ...redisSettings,
   ...queueSettings,
   ...durabilitySettings,

@@ -73,6 +73,13 @@ export function portSetting(defaultPort: number, alias?: string) {
   return wholeNumberSetting({ min: 0, max: 65_535, default: defaultPort, note });
 }
 
+/**
+ * Where a service listens. Without `HOST` it listens on every interface. `alias` is the setting that may stand for `PORT`.
+ */
+export function serverSettings(defaultPort: number, alias: string) {
+  return { PORT: portSetting(defaultPort, alias), HOST: z.string().optional() };
+}
+
 export const logLevelSetting = z
   .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
     error: 'must be one of trace, debug, info, warn, error, fatal, silent',

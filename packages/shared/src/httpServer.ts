@@ -45,20 +45,35 @@ export function createHttpServer(app: Express): Server {
 }
 
 /**
- * Listens on a port and resolves with the port taken (of interest when 0 asked for any).
+ * Listens on a port of one address, or of every interface without `host`, and resolves with the port: 0 asks for a free one.
  *
- * @throws Error with a plain sentence if the port can't be had.
+ * @throws Error with one sentence that says why it cannot listen there and what to do.
  */
-export async function listen(server: Server, port: number): Promise<number> {
-  server.listen(port);
+export async function listen(server: Server, port: number, host?: string): Promise<number> {
+  server.listen({ port, host });
   try {
     await once(server, 'listening');
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === 'EADDRINUSE' ? 'it is already in use' : message;
-    throw new Error(`Can't listen on port ${port}: ${reason}.`, { cause: error });
+    const where = host === undefined ? `port ${port}` : `port ${port} of ${host}`;
+    throw new Error(`Can't listen on ${where}: ${describeListenError(error as NodeJS.ErrnoException)}.`, {
+      cause: error,
+    });
   }
   return (server.address() as AddressInfo).port;
+}
+
+const LISTEN_ERRORS: Record<string, string> = {
+  EADDRINUSE: 'it is already in use',
+  EACCES: 'this user may not use it (ports below 1024 are usually reserved); set another port',
+  EADDRNOTAVAIL: 'this machine has no such address; set HOST to one of its own, or leave it empty',
+  EAFNOSUPPORT: 'this machine does not support that kind of address; set HOST to another',
+  EINVAL: 'it is not an address to listen on; set HOST to one of this machine, or leave it empty',
+  ENOTFOUND: 'no address is known by that name; set HOST to an address of this machine',
+  EAI_AGAIN: 'no name server answers for that name; set HOST to an address of this machine',
+};
+
+function describeListenError({ code, message }: NodeJS.ErrnoException): string {
+  return LISTEN_ERRORS[code ?? ''] ?? message;
 }
 
 /**

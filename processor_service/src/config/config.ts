@@ -3,16 +3,16 @@ import {
   logLevelSetting,
   mongoSettings,
   parseSettings,
-  portSetting,
   queueSettings,
   redisSettings,
+  serverSettings,
   wholeNumberSetting,
 } from '@analytics/shared/config';
 import { durabilitySettings } from '@analytics/shared/redisDurability';
 import { z } from 'zod';
 
 const schema = z.object({
-  PORT: portSetting(5001, 'PROCESSOR_PORT'),
+  ...serverSettings(5001, 'PROCESSOR_PORT'),
   ...redisSettings,
   ...queueSettings,
   ...durabilitySettings,

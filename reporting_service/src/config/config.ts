@@ -3,14 +3,14 @@ import {
   logLevelSetting,
   mongoSettings,
   parseSettings,
-  portSetting,
   redisSettings,
+  serverSettings,
   wholeNumberSetting,
 } from '@analytics/shared/config';
 import { z } from 'zod';
 
 const schema = z.object({
-  PORT: portSetting(4000, 'REPORTING_PORT'),
+  ...serverSettings(4000, 'REPORTING_PORT'),
   ...mongoSettings,
   ...redisSettings,
   STATS_TOP_PATHS: wholeNumberSetting({ min: 1, max: 1000, default: 10 }),
