@@ -27,6 +27,7 @@ test.each([
   [[], 1, /npm run dead-letters -- <command>/],
   [['lst'], 1, /There is no command lst/],
   [['list', '--since', 'yesterday'], 1, /yesterday is not a time/],
+  [['list', '--until', '12 November 2025'], 1, /12 November 2025 is not a time/],
   [['list', '--limit', '0'], 1, /--limit 0 is not a whole number/],
   [['list', '--sites', 'a'], 1, /Unknown option '--sites'/],
 ])('npm run dead-letters -- %j ends with %s and says what to do', async (args, code, text) => {

@@ -9,7 +9,7 @@ import type { Redis } from 'ioredis';
 import { type Config, parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
 import { createDeadLetterCommands, type DeadLetterCommands } from '../src/deadLetterCommands.ts';
-import type { DeadLetterSelection } from '../src/deadLetterFilter.ts';
+import { type DeadLetterSelection, readTime } from '../src/deadLetterFilter.ts';
 import { createDeadLetterModel } from '../src/models/DeadLetter.model.ts';
 
 const HELP = `npm run dead-letters -- <command> [options]
@@ -21,17 +21,21 @@ Dead letters are events that were accepted and can't be stored. They stay until 
   replay    puts letters back into the queue
   purge     deletes letters for good
 
+replay and purge act on exactly the letters that they counted. A letter that arrives or fails again while you decide stays.
+
   --site ID       only of this site
   --reason TEXT   only where the reason contains this text
-  --since TIME    only what last failed at this time or later (ISO 8601, such as 2025-11-12T00:00:00Z)
+  --since TIME    only what last failed at this time or later (ISO 8601, such as 2025-11-12T00:00:00Z; without a zone, UTC)
   --until TIME    only what last failed before this time
-  --limit N       how many letters list shows (20)
+  --limit N       only the newest N letters (list: 20; replay and purge: all)
   --yes           replay and purge without asking; needed where nobody can be asked
 
 Redis and MongoDB are those of the settings of processor_service.
 `;
 
 const CONNECT_TIMEOUT_MS = 5000;
+
+const LIST_LIMIT = 20;
 
 process.exitCode = await main().catch((error: Error) => {
   process.stderr.write(`${error.message}\n`);
@@ -46,7 +50,7 @@ async function main(): Promise<number> {
       reason: { type: 'string' },
       since: { type: 'string' },
       until: { type: 'string' },
-      limit: { type: 'string', default: '20' },
+      limit: { type: 'string' },
       yes: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -58,17 +62,14 @@ async function main(): Promise<number> {
   }
   const { site, reason, yes } = values;
   const selection = { site, reason, since: readTime(values.since), until: readTime(values.until) };
-  const limit = Number(values.limit);
-  if (!Number.isInteger(limit) || limit < 1) {
-    throw new Error(`--limit ${values.limit} is not a whole number from 1 on.`);
-  }
+  const limit = readLimit(values.limit);
   return withCommands(yes, (commands) => run(commands, command, { id, selection, limit }));
 }
 
 interface Arguments {
   id: string | undefined;
   selection: DeadLetterSelection;
-  limit: number;
+  limit: number | undefined;
 }
 
 async function run(
@@ -78,15 +79,15 @@ async function run(
 ): Promise<number> {
   switch (command) {
     case 'list':
-      await commands.list(selection, limit);
+      await commands.list(selection, limit ?? LIST_LIMIT);
       return 0;
     case 'show':
       return (await commands.show(id ?? '')) ? 0 : 1;
     case 'replay':
-      await commands.replay(selection);
+      await commands.replay(selection, limit);
       return 0;
     case 'purge':
-      await commands.purge(selection);
+      await commands.purge(selection, limit);
       return 0;
     default:
       throw new Error(`There is no command ${command}. See npm run dead-letters -- --help`);
@@ -148,13 +149,10 @@ async function confirm(question: string, isSure: boolean): Promise<boolean> {
   return /^y(es)?$/i.test(answer.trim());
 }
 
-function readTime(text: string | undefined): Date | undefined {
-  if (text === undefined) {
-    return undefined;
+function readLimit(text: string | undefined): number | undefined {
+  const limit = text === undefined ? undefined : Number(text);
+  if (limit !== undefined && (!Number.isInteger(limit) || limit < 1)) {
+    throw new Error(`--limit ${text} is not a whole number from 1 on.`);
   }
-  const time = new Date(text);
-  if (Number.isNaN(time.getTime())) {
-    throw new Error(`${text} is not a time. Write it as 2025-11-12T00:00:00Z.`);
-  }
-  return time;
+  return limit;
 }

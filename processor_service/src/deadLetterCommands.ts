@@ -1,8 +1,9 @@
+import { chunk } from '@analytics/shared/chunk';
 import type { Queue } from 'bullmq';
 import { mongo } from 'mongoose';
 import { buildDeadLetterFilter, type DeadLetterSelection } from './deadLetterFilter.ts';
 import type { DeadLetterRecord } from './models/DeadLetter.model.ts';
-import { replayDeadLetters } from './replayDeadLetters.ts';
+import { deleteLetters, type LetterVersion, replayDeadLetters } from './replayDeadLetters.ts';
 
 export interface DeadLetterCommandsDeps {
   letters: mongo.Collection<DeadLetterRecord>;
@@ -21,36 +22,55 @@ export interface DeadLetterCommands {
   list(selection: DeadLetterSelection, limit: number): Promise<void>;
   /** Writes one letter whole. Resolves with whether there is such a letter. */
   show(id: string): Promise<boolean>;
-  /** Says how many letters are meant and, if confirmed, puts them back into the queue. */
-  replay(selection: DeadLetterSelection): Promise<void>;
-  /** Says how many letters are meant and, if confirmed, deletes them for good. */
-  purge(selection: DeadLetterSelection): Promise<void>;
+  /** Says how many letters are meant and, if confirmed, puts exactly those back into the queue: the newest `limit`, or all. */
+  replay(selection: DeadLetterSelection, limit?: number): Promise<void>;
+  /** Says how many letters are meant and, if confirmed, deletes exactly those: the newest `limit`, or all. */
+  purge(selection: DeadLetterSelection, limit?: number): Promise<void>;
 }
+
+/** The most letters that one replay or purge handles. Each takes the command some 240 bytes of memory. */
+const MAX_SELECTED = 1_000_000;
+
+const DELETE_PAGE = 1000;
+
+const NEWEST_FIRST = { last_failed_at: -1, _id: 1 } as const;
 
 export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLetterCommands {
   const { letters, openQueue, say, showProgress, confirm } = deps;
 
-  /** Counts before it acts, and acts on what was counted if that is wanted. */
+  /**
+   * Asks before it acts, and acts on exactly the letters that the question counted. Letters are named by id and version and
+   * not by a filter: a letter that arrives, or fails again, while a person decides would match a filter, too.
+   */
   async function act(
     verb: string,
     selection: DeadLetterSelection,
-    work: (filter: Record<string, unknown>) => Promise<string>,
+    limit: number,
+    work: (selected: LetterVersion[]) => Promise<string>,
   ): Promise<void> {
     const filter = buildDeadLetterFilter(selection);
-    const count = await letters.countDocuments(filter);
-    if (count === 0) {
+    const selected = await letters
+      .find(filter, { sort: NEWEST_FIRST, limit: Math.min(limit, MAX_SELECTED) })
+      .project<LetterVersion>({ _id: 1, last_failed_at: 1 })
+      .toArray();
+    if (selected.length === 0) {
       say('No dead letter matches.');
-    } else if (await confirm(`${verb} ${describeCount(count)}?`)) {
-      say(await work(filter));
+      return;
+    }
+    const total = await letters.countDocuments(filter);
+    const others = total > selected.length ? `, the newest of ${total}` : '';
+    if (await confirm(`${verb} ${describeCount(selected.length)}${others}?`)) {
+      say(await work(selected));
     }
   }
 
   return {
     list: async (selection, limit) => {
       const filter = buildDeadLetterFilter(selection);
-      const found = letters.find(filter, { sort: { last_failed_at: -1, _id: 1 }, limit });
+      const found = letters.find(filter, { sort: NEWEST_FIRST, limit });
       for await (const { _id, last_failed_at, site_id, attempts, reason } of found) {
-        say([_id.toHexString(), last_failed_at.toISOString(), site_id ?? '-', attempts, reason].join('  '));
+        const fields = [_id.toHexString(), last_failed_at.toISOString(), site_id ?? '-', attempts, reason];
+        say(escapeControls(fields.join('  ')));
       }
       const total = await letters.countDocuments(filter);
       say(
@@ -63,14 +83,14 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
       const letter = mongo.ObjectId.isValid(id)
         ? await letters.findOne({ _id: new mongo.ObjectId(id) })
         : null;
-      say(letter ? JSON.stringify(letter, null, 2) : `There is no dead letter ${id}.`);
+      say(letter ? JSON.stringify(unfold(letter), null, 2) : `There is no dead letter ${id}.`);
       return letter !== null;
     },
-    replay: (selection) =>
-      act('Replay', selection, async (filter) => {
+    replay: (selection, limit = MAX_SELECTED) =>
+      act('Replay', selection, limit, async (selected) => {
         const { replayed, skipped } = await replayDeadLetters({
           letters,
-          filter,
+          selected,
           queue: await openQueue(),
           onProgress: (result) => showProgress(`${result.replayed} back in the queue`),
         });
@@ -78,12 +98,29 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
           skipped > 0 ? `; ${describeCount(skipped)} left, for they hold nothing that could be an event` : '';
         return `${describeCount(replayed)} put back into the queue${left}.`;
       }),
-    purge: (selection) =>
-      act('Delete for good', selection, async (filter) => {
-        const { deletedCount } = await letters.deleteMany(filter);
-        return `${describeCount(deletedCount)} deleted.`;
+    purge: (selection, limit = MAX_SELECTED) =>
+      act('Delete for good', selection, limit, async (selected) => {
+        let deleted = 0;
+        for (const page of chunk(selected, DELETE_PAGE)) {
+          deleted += await deleteLetters(letters, page);
+          showProgress(`${deleted} deleted`);
+        }
+        return `${describeCount(deleted)} deleted.`;
       }),
   };
+}
+
+/** A letter for a person: the event as an object, where its JSON text would be hard to read. */
+function unfold({ raw, ...letter }: DeadLetterRecord): object {
+  return raw === undefined ? letter : { ...letter, raw: JSON.parse(raw || 'null') };
+}
+
+/** Writes control characters as JSON does: a client chooses site ids, and a terminal would obey them. */
+function escapeControls(line: string): string {
+  return line.replace(
+    /\p{Cc}/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 function describeCount(count: number): string {

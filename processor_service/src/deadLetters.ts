@@ -51,7 +51,7 @@ export function createDeadLetters(
 
 function describe(letter: DeadLetter): Partial<DeadLetterRecord> {
   return 'event' in letter
-    ? { event: letter.event, site_id: letter.event.site_id }
+    ? { raw: JSON.stringify(letter.event), site_id: letter.event.site_id }
     : { raw: letter.raw, site_id: readSiteId(letter.raw) };
 }
 

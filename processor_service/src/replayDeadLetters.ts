@@ -1,13 +1,12 @@
-import type { EventJob } from '@analytics/shared/event';
-import {
-  eventJobOptions,
-  INGEST_BATCH_JOB,
-  INGEST_EVENT_JOB,
-  MAX_JOB_EVENTS,
-} from '@analytics/shared/eventQueue';
+import { chunk } from '@analytics/shared/chunk';
+import { eventJobOptions, INGEST_BATCH_JOB, MAX_JOB_EVENTS } from '@analytics/shared/eventQueue';
 import type { Queue } from 'bullmq';
 import type { mongo } from 'mongoose';
+import { readLetterItem } from './letterItem.ts';
 import type { DeadLetterRecord } from './models/DeadLetter.model.ts';
+
+/** A dead letter as it was when it was selected: a letter that failed again since is another version. */
+export type LetterVersion = Pick<DeadLetterRecord, '_id' | 'last_failed_at'>;
 
 export interface ReplayResult {
   replayed: number;
@@ -17,7 +16,8 @@ export interface ReplayResult {
 
 export interface ReplayOptions {
   letters: mongo.Collection<DeadLetterRecord>;
-  filter: Record<string, unknown>;
+  /** Exactly these are replayed. */
+  selected: readonly LetterVersion[];
   queue: Queue;
   onProgress: (result: ReplayResult) => void;
 }
@@ -28,63 +28,50 @@ export interface ReplayOptions {
  */
 export async function replayDeadLetters({
   letters,
-  filter,
+  selected,
   queue,
   onProgress,
 }: ReplayOptions): Promise<ReplayResult> {
   const result = { replayed: 0, skipped: 0 };
-  // Only what had failed by now: what comes back while this runs is not taken up again.
-  const selection = { $and: [filter, { last_failed_at: { $lt: new Date() } }] };
-  let group: DeadLetterRecord[] = [];
-
-  async function replayGroup(): Promise<void> {
-    const events = group.flatMap(({ event }) => (event ? [event] : []));
-    if (events.length > 0) {
-      await queue.add(INGEST_BATCH_JOB, { events }, eventJobOptions);
-    }
-    for (const letter of group) {
-      const item = letter.event ? undefined : readRaw(letter);
-      if (item !== undefined) {
-        await queue.add(INGEST_EVENT_JOB, item, eventJobOptions);
+  for (const page of chunk(selected, MAX_JOB_EVENTS)) {
+    const replayed: LetterVersion[] = [];
+    const items: object[] = [];
+    for (const letter of await findVersions(letters, page)) {
+      const item = readLetterItem(letter);
+      if (item === undefined) {
+        result.skipped += 1;
+      } else {
+        replayed.push(letter);
+        items.push(item);
       }
     }
-    await remove(letters, group);
-    result.replayed += group.length;
+    if (items.length > 0) {
+      await queue.add(INGEST_BATCH_JOB, { events: items }, eventJobOptions);
+      await deleteLetters(letters, replayed);
+    }
+    result.replayed += replayed.length;
     onProgress(result);
-    group = [];
-  }
-
-  for await (const letter of letters.find(selection)) {
-    if (letter.event === undefined && readRaw(letter) === undefined) {
-      result.skipped += 1;
-      continue;
-    }
-    group.push(letter);
-    if (group.length === MAX_JOB_EVENTS) {
-      await replayGroup();
-    }
-  }
-  if (group.length > 0) {
-    await replayGroup();
   }
   return result;
 }
 
-/** A letter that failed again meanwhile was renewed by the worker, and has to stay. */
-async function remove(letters: mongo.Collection<DeadLetterRecord>, group: DeadLetterRecord[]): Promise<void> {
-  await letters.bulkWrite(
-    group.map(({ _id, last_failed_at }) => ({ deleteOne: { filter: { _id, last_failed_at } } })),
+/** Deletes letters, but not one that failed again since: the worker renewed it. Resolves with how many it deleted. */
+export async function deleteLetters(
+  letters: mongo.Collection<DeadLetterRecord>,
+  versions: readonly LetterVersion[],
+): Promise<number> {
+  const { deletedCount } = await letters.bulkWrite(
+    versions.map(({ _id, last_failed_at }) => ({ deleteOne: { filter: { _id, last_failed_at } } })),
     { ordered: false },
   );
+  return deletedCount;
 }
 
-/** What a raw letter would be as a job. Without an identity of its own it gets the letter's, so that it can't become two. */
-function readRaw({ _id, raw }: DeadLetterRecord): object | undefined {
-  const item: unknown = JSON.parse(raw || 'null');
-  if (typeof item !== 'object' || item === null || Array.isArray(item)) {
-    return undefined;
-  }
-  return '_id' in item || 'event_id' in item
-    ? item
-    : ({ ...item, _id: _id.toHexString() } as Partial<EventJob>);
+async function findVersions(
+  letters: mongo.Collection<DeadLetterRecord>,
+  versions: readonly LetterVersion[],
+): Promise<DeadLetterRecord[]> {
+  const failedAt = new Map(versions.map(({ _id, last_failed_at }) => [String(_id), Number(last_failed_at)]));
+  const found = await letters.find({ _id: { $in: versions.map(({ _id }) => _id) } }).toArray();
+  return found.filter(({ _id, last_failed_at }) => failedAt.get(String(_id)) === Number(last_failed_at));
 }

@@ -1,6 +1,7 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { createEventId, type EventJob } from '@analytics/shared/event';
+import { Types } from 'mongoose';
 import { beforeEach, expect, test } from 'vitest';
 import { createDeadLetterCommands } from '../src/deadLetterCommands.ts';
 import { createDeadLetters } from '../src/deadLetters.ts';
@@ -14,6 +15,8 @@ const { Event, DeadLetter, processJob } = await openStore(stack);
 let lines: string[];
 let questions: string[];
 let isConfirmed: boolean;
+/** What happens while the person decides. */
+let whileAsked: () => Promise<void>;
 
 const commands = createDeadLetterCommands({
   letters: DeadLetter.collection as never,
@@ -22,6 +25,7 @@ const commands = createDeadLetterCommands({
   showProgress: () => {},
   confirm: async (question) => {
     questions.push(question);
+    await whileAsked();
     return isConfirmed;
   },
 });
@@ -32,6 +36,7 @@ beforeEach(async () => {
   lines = [];
   questions = [];
   isConfirmed = true;
+  whileAsked = async () => {};
 });
 
 async function keep(event: EventJob, reason: string, failedAt: string): Promise<void> {
@@ -90,7 +95,7 @@ test('show writes a letter whole', async () => {
   expect(await commands.show(a._id)).toBe(true);
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({
     _id: a._id,
-    event: a,
+    raw: a,
     reason: 'too large (BSON)',
     attempts: 2,
   });
@@ -111,6 +116,44 @@ test('replay counts, asks, puts the letters back into the queue with their own _
   expect(questions).toEqual(['Replay 2 dead letters?']);
   expect(lines).toEqual(['2 dead letters put back into the queue.']);
   expect(await DeadLetter.countDocuments()).toBe(1);
+});
+
+test.each(['replay', 'purge'] as const)(
+  '%s acts on exactly the letters that it counted; one that arrives or fails again before the answer stays',
+  async (command) => {
+    const { a } = await keepThree();
+    const late = createEvent({ site_id: 'late' });
+    whileAsked = async () => {
+      await keep(late, 'arrived meanwhile', '2025-11-12T09:00:00Z');
+      await keep(a, 'failed again', '2025-11-12T13:00:00Z');
+    };
+
+    await commands[command]({});
+
+    expect(questions[0]).toMatch(/^(Replay|Delete for good) 3 dead letters\?$/);
+    expect(lines[0]).toMatch(/^2 dead letters /);
+    expect(await DeadLetter.collection.distinct('reason')).toEqual(['arrived meanwhile', 'failed again']);
+  },
+);
+
+test.each(['replay', 'purge'] as const)(
+  '%s with a limit takes the letters that list shows',
+  async (command) => {
+    const { a } = await keepThree();
+
+    await commands[command]({}, 2);
+
+    expect(questions[0]).toMatch(/^(Replay|Delete for good) 2 dead letters, the newest of 3\?$/);
+    expect((await DeadLetter.collection.find().toArray()).map(({ _id }) => String(_id))).toEqual([a._id]);
+  },
+);
+
+test('a site id cannot give orders to the terminal', async () => {
+  await keep(createEvent({ site_id: '\u001b[2J\u009b1m' }), 'r', '2025-11-12T10:00:00Z');
+
+  await commands.list({}, 1);
+
+  expect(lines[0]).toContain('  \\u001b[2J\\u009b1m  ');
 });
 
 test('what is not confirmed changes nothing', async () => {
@@ -152,7 +195,28 @@ test('a letter that failed again while it was replayed stays', async () => {
   ]);
 });
 
-test('a raw letter is replayed under its own _id if it could be an event, and left alone if it could not', async () => {
+test('a letter of an earlier version, which holds its event as BSON, is shown and replayed', async () => {
+  const event = createEvent({ site_id: 'earlier' });
+  const letter = { event, site_id: 'earlier', reason: 'r', job_id: '7', attempts: 1 };
+  const _id = new Types.ObjectId(event._id);
+  const failedAt = new Date('2025-11-12T10:00:00Z');
+  await DeadLetter.collection.insertOne({
+    ...letter,
+    _id,
+    first_failed_at: failedAt,
+    last_failed_at: failedAt,
+  } as never);
+
+  await commands.show(event._id);
+  await commands.replay({});
+
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject(letter);
+  const [job] = await queue.getJobs(['waiting']);
+  expect(job?.data).toEqual({ events: [event] });
+  expect(await DeadLetter.countDocuments()).toBe(0);
+});
+
+test('a letter without an _id is replayed under its own if it could be an event, and left if it could not', async () => {
   const { _id, ...input } = createEvent({ site_id: 'raw' });
   await createDeadLetters(DeadLetter).keep(
     [
@@ -165,7 +229,7 @@ test('a raw letter is replayed under its own _id if it could be an event, and le
   await commands.replay({});
 
   const [job] = await queue.getJobs(['waiting']);
-  expect(job?.data).toEqual({ ...input, _id });
+  expect(job?.data).toEqual({ events: [{ ...input, _id }] });
   expect(lines).toEqual([
     '1 dead letter put back into the queue; 1 dead letter left, for they hold nothing that could be an event.',
   ]);

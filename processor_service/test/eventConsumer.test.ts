@@ -189,7 +189,7 @@ test('an event that MongoDB refuses for good goes to the dead letters; its neigh
   expect(await findLetters(job.id)).toEqual([
     {
       _id: expect.anything(),
-      event: refused,
+      raw: JSON.stringify(refused),
       site_id,
       reason: expect.stringMatching(/refused the event: Document failed validation/),
       job_id: job.id,

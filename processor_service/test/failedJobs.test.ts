@@ -37,7 +37,7 @@ test('of a job that failed for good, what is not stored goes to the dead letters
   expect(await DeadLetter.collection.find({ job_id: job.id ?? '' }).toArray()).toEqual([
     {
       _id: expect.anything(),
-      event: lost,
+      raw: JSON.stringify(lost),
       site_id: 's',
       reason: 'a bug',
       job_id: job.id,

@@ -5,10 +5,10 @@ import { type Connection, type Model, Schema, type SchemaDefinition, type Types 
 export interface DeadLetterRecord {
   /** The event's own `_id`, so that an event is here once; for a raw job, one that follows from the job. */
   _id: Types.ObjectId;
-  /** The event, if it could be read. */
-  event?: EventJob;
-  /** What the job carried in its place, as JSON; as text, because a key may be one that MongoDB does not take. */
+  /** What the job carried, as JSON text: BSON does not take everything that JSON can hold. */
   raw?: string;
+  /** The event, in place of `raw`, in letters of earlier versions. */
+  event?: EventJob;
   /** The site, if it could be read. */
   site_id: string | null;
   reason: string;
@@ -23,8 +23,8 @@ export type DeadLetterModel = Model<DeadLetterRecord>;
 
 const definition = {
   _id: { type: Schema.Types.ObjectId, required: true, auto: false },
-  event: { type: Schema.Types.Mixed },
   raw: { type: String },
+  event: { type: Schema.Types.Mixed },
   site_id: { type: String, default: null },
   reason: { type: String, required: true },
   job_id: { type: String, required: true },
