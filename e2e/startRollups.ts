@@ -1,25 +1,23 @@
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
-import { createLogger } from '@analytics/shared/logger';
 import { createMongoConnection } from '@analytics/shared/mongo';
-import { prepareCollections } from '../processor_service/src/config/collections.ts';
 import { parseConfig } from '../processor_service/src/config/config.ts';
 import { connectDatabase } from '../processor_service/src/config/db.ts';
 import { createEventStore } from '../processor_service/src/eventStore.ts';
 import { createEventModel } from '../processor_service/src/models/Event.model.ts';
 import { createEventMarks } from '../processor_service/src/rollup/eventMarks.ts';
 import { createRollups } from '../processor_service/src/rollup/rollups.ts';
+import { createIndexedCollections } from '../processor_service/test/createIndexedCollections.ts';
 
 const PASSING_MS = 120_000;
 
 /** Stores events and rolls them up as `worker.ts` does, in a time that the test lets pass. */
 export async function startRollups(stack: TestStack) {
-  const logger = createLogger({ name: 'processor_service', level: 'silent', isPretty: false });
   const connection = createMongoConnection();
   stack.register(() => connection.close());
   const Event = createEventModel(connection);
   const { signal } = new AbortController();
   await connectDatabase(connection, parseConfig({ MONGO_URI: stack.MONGO_URI }), signal);
-  await prepareCollections(connection, [Event], signal, logger);
+  await createIndexedCollections(connection, [Event], stack);
   if (!connection.db) {
     throw new Error('The test is not connected to MongoDB.');
   }

@@ -23,9 +23,10 @@ import {
 import { describeRisks, watchRedisDurability } from '@analytics/shared/redisDurability';
 import { createShutdown } from '@analytics/shared/shutdown';
 import { createApp } from './src/app.ts';
-import { prepareCollections } from './src/config/collections.ts';
+import { createCollections, listCollections } from './src/config/collections.ts';
 import { parseConfig } from './src/config/config.ts';
-import { connectDatabase } from './src/config/db.ts';
+import { connectDatabase, connectIndexBuilder } from './src/config/db.ts';
+import { type IndexBuild, startIndexBuild } from './src/config/indexBuild.ts';
 import { createDeadLetters } from './src/deadLetters.ts';
 import { createEventConsumer } from './src/eventConsumer.ts';
 import { createEventStore } from './src/eventStore.ts';
@@ -81,10 +82,11 @@ const durability = watchRedisDurability(
 );
 
 let isTakingJobs = false;
+let indexBuild: IndexBuild | undefined;
 const app = createApp({
   checks: {
     redis: () => ({ ...redisWatch.health, ...describeRisks(durability) }),
-    mongodb: () => mongoWatch.health,
+    mongodb: () => ({ ...mongoWatch.health, ...indexBuild?.health }),
     worker: () => (isTakingJobs ? { status: 'up' } : { status: 'down', reason: 'not taking jobs yet' }),
   },
   logger,
@@ -102,12 +104,13 @@ shutdown.register('the worker', async () => {
 });
 await started;
 
-/** Waits for MongoDB, makes it ready and takes jobs; resolves with nothing if told to stop before. */
+/** Waits for MongoDB, creates the collections and takes jobs; resolves with nothing if told to stop before. */
 async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> } | undefined> {
   const Event = createEventModel(connection);
   const DeadLetter = createDeadLetterModel(connection);
   await connectDatabase(connection, config, signal);
-  await prepareCollections(connection, [Event, DeadLetter], signal, logger);
+  const collections = listCollections([Event, DeadLetter]);
+  await createCollections(connection, collections, signal, logger);
   if (signal.aborted || connection.db === undefined) {
     return undefined;
   }
@@ -128,7 +131,19 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
     onJobFailed: sweep.request,
     logger,
   });
-  const schedule = startRollupSchedule({ redis, ...queueNames, rollUp: rollups.rollUp, logger });
+  const indexes = startIndexBuild({
+    connect: (connection, signal) => connectIndexBuilder(connection, config, signal),
+    collections,
+    mongoWatch,
+    logger,
+  });
+  indexBuild = indexes;
+  // Without its indexes a collection would be scanned for each hour, and the numbers of new sites would not be unique.
+  const schedule = indexes.finished.then(() =>
+    indexes.isDone
+      ? startRollupSchedule({ redis, ...queueNames, rollUp: rollups.rollUp, logger })
+      : undefined,
+  );
   isTakingJobs = true;
   logger.info(
     { queue: config.QUEUE_NAME, concurrency: config.WORKER_CONCURRENCY },
@@ -137,7 +152,8 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
   return {
     close: async () => {
       await consumer.close();
-      await schedule.close();
+      await indexes.close();
+      await (await schedule)?.close();
       await sweep.close();
       await queue.close();
     },

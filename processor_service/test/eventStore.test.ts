@@ -5,13 +5,13 @@ import { createLogger } from '@analytics/shared/logger';
 import { createMongoConnection } from '@analytics/shared/mongo';
 import { Types } from 'mongoose';
 import { afterEach, expect, test } from 'vitest';
-import { prepareCollections } from '../src/config/collections.ts';
 import { parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
 import { createEventStore } from '../src/eventStore.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
 import { createEventMarks } from '../src/rollup/eventMarks.ts';
 import { createEvent } from './createEvent.ts';
+import { createIndexedCollections } from './createIndexedCollections.ts';
 import { openRollups } from './openRollups.ts';
 
 const stack = useTestStack();
@@ -21,11 +21,8 @@ const connection = createMongoConnection();
 stack.register(() => connection.close());
 const Event = createEventModel(connection);
 const { signal } = new AbortController();
-await connectDatabase(
-  connection,
-  parseConfig({ MONGO_URI: `mongodb://127.0.0.1:${server.port}/analytics` }),
-  signal,
-);
+const MONGO_URI = `mongodb://127.0.0.1:${server.port}/analytics`;
+await connectDatabase(connection, parseConfig({ MONGO_URI }), signal);
 const store = createEventStore(Event, createEventMarks(openRollups(connection).marks));
 const admin = connection.getClient().db('admin');
 
@@ -143,7 +140,7 @@ test('an index that somebody made with other options is left as it is and does n
   await Event.collection.dropIndexes();
   await Event.collection.createIndex({ timestamp: 1 }, { expireAfterSeconds: 86_400 * 365 * 50 });
 
-  await prepareCollections(connection, [Event], signal, logger as never);
+  await createIndexedCollections(connection, [Event], { MONGO_URI, logger: logger as never });
 
   expect(told).toEqual([expect.stringMatching(/^an index is left as it is: /)]);
 });

@@ -4,7 +4,6 @@ import { createLogger } from '@analytics/shared/logger';
 import { createMongoConnection } from '@analytics/shared/mongo';
 import { closeRedis, createWorkerRedis } from '@analytics/shared/redis';
 import type { Queue } from 'bullmq';
-import { prepareCollections } from '../src/config/collections.ts';
 import { parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
 import { createDeadLetters } from '../src/deadLetters.ts';
@@ -16,6 +15,7 @@ import { createEventModel } from '../src/models/Event.model.ts';
 import { createProcessJob, type ProcessJob } from '../src/processJob.ts';
 import { createEventMarks } from '../src/rollup/eventMarks.ts';
 import type { SuspectJobs } from '../src/suspectJobs.ts';
+import { createIndexedCollections } from './createIndexedCollections.ts';
 import { openRollups } from './openRollups.ts';
 
 const logger = createLogger({ name: 'processor_service', level: 'silent', isPretty: false });
@@ -37,7 +37,7 @@ export async function openStore(stack: TestStack) {
   const DeadLetter = createDeadLetterModel(connection);
   const { signal } = new AbortController();
   await connectDatabase(connection, parseConfig({ MONGO_URI: stack.MONGO_URI }), signal);
-  await prepareCollections(connection, [Event, DeadLetter], signal, logger);
+  await createIndexedCollections(connection, [Event, DeadLetter], stack);
   const rollups = openRollups(connection);
   const store = createEventStore(Event, createEventMarks(rollups.marks));
   const deadLetters = createDeadLetters(DeadLetter);

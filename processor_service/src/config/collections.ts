@@ -4,12 +4,14 @@ import { retryUntilDone } from '@analytics/shared/retryUntilDone';
 import { ROLLUP_COLLECTIONS } from '@analytics/shared/rollup/rollupCollections';
 import { type Connection, mongo } from 'mongoose';
 
-interface Index {
-  fields: mongo.IndexSpecification;
+/** An index in the driver's form, such as `{key: {site_id: 1}}`. */
+export interface Index {
+  key: Record<string, 1 | -1>;
   unique?: boolean;
 }
 
-interface Collection {
+/** A collection of the processor and the indexes that it needs besides the one on `_id`. */
+export interface Collection {
   name: string;
   indexes: Index[];
 }
@@ -25,7 +27,10 @@ interface IndexedModel {
  */
 const COMPRESSED = { storageEngine: { wiredTiger: { configString: 'block_compressor=zstd' } } };
 
-/** What a server answers that lets nobody choose how it stores: some of the managed ones do. */
+/** How a collection or an index is stored: compressed, or as the server likes. */
+export type Storage = typeof COMPRESSED | Record<string, never>;
+
+/** Answers of a server that does not let its clients choose how it stores: some of the managed ones do not. */
 const REFUSED_OPTION_CODES = new Set<unknown>([
   2, // BadValue
   9, // FailedToParse
@@ -35,36 +40,49 @@ const REFUSED_OPTION_CODES = new Set<unknown>([
   8000, // AtlasError
 ]);
 
-/** Somebody made it on purpose, with other options: a collection, or an index of the same fields or the same name. */
-const EXISTING_CODES = new Set<unknown>([
-  48, // NamespaceExists
-  85, // IndexOptionsConflict
-  86, // IndexKeySpecsConflict
-]);
+const NAMESPACE_EXISTS_CODES = new Set<unknown>([48]);
+
+const ROLLUPS: Collection[] = [
+  { name: ROLLUP_COLLECTIONS.rollups, indexes: [] },
+  { name: ROLLUP_COLLECTIONS.userSets, indexes: [] },
+  { name: ROLLUP_COLLECTIONS.marks, indexes: [{ key: { ripe_at: 1 } }] },
+  { name: ROLLUP_COLLECTIONS.sites, indexes: [{ key: { number: 1 }, unique: true }] },
+  { name: ROLLUP_COLLECTIONS.userSlots, indexes: [] },
+  { name: ROLLUP_COLLECTIONS.states, indexes: [] },
+];
+
+/** Lists the collections of the models and of the rollups. */
+export function listCollections(models: readonly IndexedModel[]): Collection[] {
+  const ofModels = models.map(({ collection, schema }) => ({
+    name: collection.collectionName,
+    indexes: schema.indexes().map(([fields]) => ({ key: fields as Index['key'] })),
+  }));
+  return [...ofModels, ...ROLLUPS];
+}
 
 /**
- * Makes the collections and indexes that are missing. The writer does so, because it must be there before anything is to be read.
- * Tries until MongoDB lets it; resolves without them when `signal` ends that.
+ * Creates the collections that are missing, without their indexes. The writer does so, because events are stored before anything
+ * is read. Retries until MongoDB lets it; resolves without them when `signal` aborts the retries.
  */
-export async function prepareCollections(
+export async function createCollections(
   connection: Connection,
-  models: readonly IndexedModel[],
+  collections: readonly Collection[],
   signal: AbortSignal,
   logger: Logger,
 ): Promise<void> {
   const outageLog = createOutageLog(
-    { began: "the collections and indexes can't be made", ended: 'the collections and indexes are made' },
+    { began: 'cannot create the collections', ended: 'the collections are created' },
     logger,
   );
-  const prepare = async () => {
+  const create = async () => {
     const { db } = connection;
     if (db === undefined) {
       throw new mongo.MongoNotConnectedError('The connection to MongoDB was not opened yet.');
     }
-    await Promise.all([...models.map(describeModel), ...ROLLUPS].map((each) => prepareOne(db, each, logger)));
+    await Promise.all(collections.map(({ name }) => createCollection(db, name)));
   };
   try {
-    await retryUntilDone(prepare, { isPassing: () => true, onFailure: outageLog.failed, signal });
+    await retryUntilDone(create, { isPassing: () => true, onFailure: outageLog.failed, signal });
     outageLog.recovered();
   } catch (error) {
     if (!signal.aborted) {
@@ -73,58 +91,34 @@ export async function prepareCollections(
   }
 }
 
-const ROLLUPS: Collection[] = [
-  { name: ROLLUP_COLLECTIONS.rollups, indexes: [] },
-  { name: ROLLUP_COLLECTIONS.userSets, indexes: [] },
-  { name: ROLLUP_COLLECTIONS.marks, indexes: [{ fields: { ripe_at: 1 } }] },
-  { name: ROLLUP_COLLECTIONS.sites, indexes: [{ fields: { number: 1 }, unique: true }] },
-  { name: ROLLUP_COLLECTIONS.userSlots, indexes: [] },
-  { name: ROLLUP_COLLECTIONS.states, indexes: [] },
-];
-
-function describeModel({ collection, schema }: IndexedModel): Collection {
-  return {
-    name: collection.collectionName,
-    indexes: schema.indexes().map(([fields]) => ({ fields: fields as mongo.IndexSpecification })),
-  };
-}
-
-async function prepareOne(db: mongo.Db, { name, indexes }: Collection, logger: Logger) {
+async function createCollection(db: mongo.Db, name: string): Promise<void> {
   const existing = await db.listCollections({ name }, { nameOnly: true }).toArray();
-  if (existing.length === 0) {
-    await makeCompressed((storage) => db.createCollection(name, storage), logger);
+  if (existing.length > 0) {
+    return;
   }
-  for (const { fields, ...options } of indexes) {
-    await makeCompressed(
-      (storage) => db.collection(name).createIndex(fields, { ...options, ...storage }),
-      logger,
-    );
-  }
-}
-
-/** Makes something, uncompressed where the server refuses; what is there in another form is left alone. */
-async function makeCompressed(
-  make: (storage: Partial<typeof COMPRESSED>) => Promise<unknown>,
-  logger: Logger,
-): Promise<void> {
   try {
-    await make(COMPRESSED).catch((error: unknown) => {
-      if (hasCode(error, REFUSED_OPTION_CODES)) {
-        return make({});
-      }
-      throw error;
-    });
+    await makeCompressed((storage) => db.createCollection(name, storage));
   } catch (error) {
-    if (!hasCode(error, EXISTING_CODES)) {
+    // Another worker created it at the same moment.
+    if (!hasCode(error, NAMESPACE_EXISTS_CODES)) {
       throw error;
-    }
-    // A collection that another worker made at the same moment is as good as one's own.
-    if (error.code !== 48) {
-      logger.warn(`an index is left as it is: ${error.message}`);
     }
   }
 }
 
-function hasCode(error: unknown, codes: ReadonlySet<unknown>): error is mongo.MongoServerError {
+/** Makes a collection or indexes compressed, or as the server likes if it lets nobody choose. */
+export async function makeCompressed<Result>(make: (storage: Storage) => Promise<Result>): Promise<Result> {
+  try {
+    return await make(COMPRESSED);
+  } catch (error) {
+    if (hasCode(error, REFUSED_OPTION_CODES)) {
+      return make({});
+    }
+    throw error;
+  }
+}
+
+/** Whether an error is MongoDB's answer with one of these codes. */
+export function hasCode(error: unknown, codes: ReadonlySet<unknown>): error is mongo.MongoServerError {
   return error instanceof mongo.MongoServerError && codes.has(error.code);
 }

@@ -1,0 +1,150 @@
+import { startOwnMongo } from '@analytics/local-stack/testing/ownServers';
+import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import { closeMongo, createMongoConnection } from '@analytics/shared/mongo';
+import { afterEach, expect, test } from 'vitest';
+import { parseConfig } from '../processor_service/src/config/config.ts';
+import { connectIndexBuilder } from '../processor_service/src/config/db.ts';
+import { startIndexBuild } from '../processor_service/src/config/indexBuild.ts';
+import { createClient } from './client.ts';
+import { type ServiceProcess, startService, startServices } from './startServices.ts';
+
+const shared = useTestStack();
+const mongo = await startOwnMongo(['--setParameter', 'enableTestCommands=1']);
+shared.register(() => mongo.remove());
+const stack = { ...shared, MONGO_URI: `mongodb://127.0.0.1:${mongo.port}/analytics` };
+const connection = createMongoConnection();
+shared.register(() => closeMongo(connection));
+await connection.openUri(stack.MONGO_URI);
+const events = connection.collection('events');
+const admin = connection.getClient().db('admin');
+
+await events.insertMany(
+  Array.from({ length: 1000 }, (_, index) => ({
+    site_id: 'old',
+    event_type: 'page_view',
+    path: `/${index}`,
+    user_id: null,
+    timestamp: new Date('2025-11-12T10:00:00Z'),
+  })),
+);
+
+afterEach(async () => {
+  await releaseBuilds();
+  await admin.command({ configureFailPoint: 'failCommand', mode: 'off' });
+});
+
+/** Has MongoDB hold each index build after it has read the collection, as its own tests do. */
+function holdBuilds() {
+  return admin.command({ configureFailPoint: 'hangAfterStartingIndexBuild', mode: 'alwaysOn' });
+}
+
+function releaseBuilds() {
+  return admin.command({ configureFailPoint: 'hangAfterStartingIndexBuild', mode: 'off' });
+}
+
+async function readWarnings({ url }: ServiceProcess): Promise<{ status: number; warnings: string[] }> {
+  const response = await fetch(`${url}/readyz`);
+  const lines = (await response.text())
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  return {
+    status: response.status,
+    warnings: lines.find(({ dependency }) => dependency === 'mongodb')?.warnings ?? [],
+  };
+}
+
+function findLines({ log }: ServiceProcess, pattern: RegExp) {
+  return log.filter(({ msg }) => pattern.test(String(msg))).map(({ msg }) => String(msg));
+}
+
+async function countFailures(): Promise<number> {
+  const answer = await admin.command({ getParameter: 1, 'failpoint.failCommand': 1 });
+  return answer['failpoint.failCommand'].timesEntered;
+}
+
+test('workers store events while the indexes are built, say how far that is, and roll up afterwards', async () => {
+  await holdBuilds();
+  const { processor, ...services } = await startServices(stack);
+  const second = await startService('processor_service', 'worker', stack);
+  const { postEvent, getStats } = createClient({ processor, ...services });
+  const event = { site_id: 'new', event_type: 'page_view', path: '/', timestamp: '2025-11-12T19:30:01Z' };
+
+  await waitUntil(async () => (await postEvent(event)).status === 202);
+  await waitUntil(
+    () => getStats('new'),
+    (answer) => answer?.total_views === 1,
+  );
+  for (const worker of [processor, second]) {
+    const { status } = await waitUntil(
+      () => readWarnings(worker),
+      ({ warnings: [warning = ''] }) => warning.includes('(events: scanning collection, 1000/1000)'),
+    );
+    expect(status).toBe(200);
+    await waitUntil(
+      () => findLines(worker, /^building the indexes; events are stored meanwhile$/).length === 1,
+    );
+  }
+  expect(await connection.collection('rollup_states').countDocuments()).toBe(0);
+  const stopping = performance.now();
+  expect(await second.stop()).toBe(0);
+  expect(performance.now() - stopping).toBeLessThan(5000);
+
+  await releaseBuilds();
+  await waitUntil(() => findLines(processor, /^the indexes are built$/).length === 1);
+  expect(await readWarnings(processor)).toEqual({ status: 200, warnings: [] });
+  expect((await events.listIndexes().toArray()).map(({ key }) => key)).toEqual([
+    { _id: 1 },
+    { site_id: 1, timestamp: 1, path: 1, user_id: 1 },
+    { timestamp: 1 },
+    { site_id: 1, path: 1 },
+  ]);
+  await waitUntil(() => connection.collection('rollups').countDocuments());
+  expect([...processor.log, ...second.log].filter(({ level }) => Number(level) > 30)).toEqual([]);
+});
+
+test('a build that fails is tried again, logged once, and said by /readyz meanwhile', async () => {
+  const log: string[] = [];
+  const write = (line: unknown) => void log.push(String(line));
+  await admin.command({
+    configureFailPoint: 'failCommand',
+    mode: 'alwaysOn',
+    data: { failCommands: ['createIndexes'], errorCode: 14_031 },
+  });
+  const tried = await countFailures();
+  const build = startIndexBuild({
+    connect: (builder, signal) =>
+      connectIndexBuilder(builder, parseConfig({ MONGO_URI: stack.MONGO_URI }), signal),
+    collections: [{ name: 'events', indexes: [{ key: { path: 1 } }] }],
+    mongoWatch: { isUp: true },
+    logger: { warn: write, info: (_fields: unknown, line: unknown) => write(line) } as never,
+  });
+  shared.register(() => build.close());
+
+  await waitUntil(async () => (await countFailures()) === tried + 2);
+  expect(build.health.warnings).toEqual([
+    expect.stringMatching(
+      /^the indexes are not built yet \(.*failCommand.*\): until they are, reports are slow/,
+    ),
+  ]);
+  await admin.command({ configureFailPoint: 'failCommand', mode: 'off' });
+  await build.finished;
+
+  expect([build.isDone, build.health]).toEqual([true, {}]);
+  expect(log.filter((line) => !line.includes('building the indexes'))).toEqual([
+    expect.stringMatching(/^cannot build the indexes: .*failCommand/),
+    'the indexes can be built again',
+    'the indexes are built',
+  ]);
+});
+
+test('the connection that waits for a build has no socket timeout, whatever the URI says', async () => {
+  const builder = createMongoConnection();
+  shared.register(() => closeMongo(builder));
+  const MONGO_URI = `${stack.MONGO_URI}?socketTimeoutMS=50`;
+
+  await connectIndexBuilder(builder, parseConfig({ MONGO_URI }), new AbortController().signal);
+
+  expect(builder.getClient().options.socketTimeoutMS).toBe(0);
+});
