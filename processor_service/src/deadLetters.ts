@@ -3,8 +3,8 @@ import { Types } from 'mongoose';
 import type { DeadLetterModel, DeadLetterRecord } from './models/DeadLetter.model.ts';
 import type { Unreadable } from './readJob.ts';
 
-/** Something that can't be stored, and why. */
-export type DeadLetter = { event: EventJob; reason: string } | Unreadable;
+/** Something that can't be stored, and why: `reason` for the letter, `cause` for the log. */
+export type DeadLetter = { event: EventJob; reason: string; cause: string } | Unreadable;
 
 export interface FailedJob {
   id: string;

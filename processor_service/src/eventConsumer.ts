@@ -5,14 +5,12 @@ import type { EventQueueNames } from '@analytics/shared/eventQueue';
 import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
 import { retryUntilDone } from '@analytics/shared/retryUntilDone';
-import { TimeoutError } from '@analytics/shared/withTimeout';
 import { type Job, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { mongo } from 'mongoose';
-import { PassingWriteError } from './eventStore.ts';
+import { EventWorker } from './eventWorker.ts';
 import { type JobResult, type ProcessJob, toProcessableJob } from './processJob.ts';
 import type { SuspectJobs } from './suspectJobs.ts';
-import { TolerantWorker } from './tolerantWorker.ts';
+import { isPassingError } from './writeErrors.ts';
 
 /**
  * A worker that dies leaves its jobs locked for at most this long; a living one renews its locks. With the two looks for
@@ -78,7 +76,7 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
       const result = await retryUntilDone(
         () => giveUpOn(handingOver.signal, processJob(toProcessableJob(job))),
         {
-          isPassing,
+          isPassing: isPassingError,
           // That MongoDB is away is the watch's to log; a write that it refuses is this one's.
           onFailure: (error) => mongoWatch.isUp && writeOutage.failed(error),
           signal: stopping.signal,
@@ -87,7 +85,7 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
       writeOutage.recovered();
       return result;
     } catch (error) {
-      if ((isPassing(error) || error === handingOver.signal.reason) && stopping.signal.aborted) {
+      if ((isPassingError(error) || error === handingOver.signal.reason) && stopping.signal.aborted) {
         await job.moveToWait(token);
         throw new WaitingError();
       }
@@ -98,7 +96,7 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
   const consumeGuarded = (job: Job, token?: string) =>
     suspectJobs.guard(job, token, () => consumeJob(job, token));
 
-  const worker = new TolerantWorker<JobResult>(queueName, consumeGuarded, {
+  const worker = new EventWorker(queueName, consumeGuarded, {
     connection: redis,
     prefix: queuePrefix,
     concurrency,
@@ -139,19 +137,7 @@ function isConnectionError(error: NodeJS.ErrnoException): boolean {
   return error.syscall !== undefined || error.message.includes('Connection is closed');
 }
 
-/**
- * What the store and the driver throw passes: either MongoDB comes back, or the one who runs it mends it. Only what it was given wrongly
- * stays wrong.
- */
-function isPassing(error: unknown): boolean {
-  return (
-    error instanceof TimeoutError ||
-    error instanceof PassingWriteError ||
-    (error instanceof mongo.MongoError && !(error instanceof mongo.MongoInvalidArgumentError))
-  );
-}
-
-function logJobs(worker: TolerantWorker<JobResult>, logger: Logger): void {
+function logJobs(worker: EventWorker, logger: Logger): void {
   const queueOutage = createOutageLog(
     { began: 'the queue does not hand out jobs', ended: 'the queue hands out jobs again' },
     logger,

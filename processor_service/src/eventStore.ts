@@ -1,71 +1,30 @@
-import { countTextUnits, type EventJob, findHost } from '@analytics/shared/event';
-import type { EventModel, EventRecord } from '@analytics/shared/eventModel';
+import type { EventJob } from '@analytics/shared/event';
+import type { EventModel } from '@analytics/shared/eventModel';
 import { withTimeout } from '@analytics/shared/withTimeout';
 import { mongo, Types } from 'mongoose';
+import { type InsertRecord, toRecord } from './eventRecord.ts';
+import { requireDocumentSize, splitBySize } from './insertParts.ts';
+import { isolateFailures } from './isolateFailures.ts';
 import type { EventMarks } from './rollup/eventMarks.ts';
-
-/** What became of one event of a write. A rejected one is one that MongoDB will never take. */
-export type StoreOutcome = 'stored' | 'duplicate' | { rejected: string };
+import { type InsertReply, isPassingError, readOutcomes, refuse, type StoreOutcome } from './writeErrors.ts';
 
 export interface EventStore {
   /**
-   * Stores events that may or may not be stored already; afterwards each one that was not rejected is there once. Resolves
-   * with what became of each, in the same order.
+   * Stores events that may or may not be stored already; afterwards each one that was not refused is there once. Resolves
+   * with what became of each, in the same order: an event that cannot be stored changes nothing for the others.
    *
-   * @throws The driver's error, PassingWriteError or TimeoutError if MongoDB could not say what became of them, for a reason
-   * that passes. Calling again is safe.
+   * @throws An error that `isPassingError` knows, if MongoDB could not say what became of them. Calling again is safe.
    */
   storeEvents(events: readonly EventJob[]): Promise<StoreOutcome[]>;
   /** Those of the events that are not stored. */
   findMissing(events: readonly EventJob[]): Promise<EventJob[]>;
 }
 
-/** MongoDB refused a document for a reason of its own, which passes. */
-export class PassingWriteError extends Error {
-  override name = 'PassingWriteError';
-}
-
-const DUPLICATE_KEY = 11000;
-
 /**
  * A write that got no answer by then has failed and is tried again. Without a limit of our own, one lost answer would hold its
  * jobs, whose locks the worker goes on renewing, for ever.
  */
 const WRITE_TIMEOUT_MS = 15_000;
-
-/**
- * Write errors of a single document that say something of the server's state and nothing of the document: the write will
- * work once the state has passed (https://www.mongodb.com/docs/manual/reference/error-codes/).
- */
-const PASSING_CODES = new Set([
-  13, // Unauthorized
-  50, // MaxTimeMSExpired
-  91, // ShutdownInProgress
-  112, // WriteConflict
-  189, // PrimarySteppedDown
-  262, // ExceededTimeLimit
-  10107, // NotWritablePrimary
-  11600, // InterruptedAtShutdown
-  11602, // InterruptedDueToReplStateChange
-  14031, // OutOfDiskSpace
-]);
-
-/**
- * MongoDB takes no command of more than 16 MiB (https://www.mongodb.com/docs/manual/reference/limits/), and no write of ours
- * comes near; only a job of another producer can hold more events than that. The estimate below is on the safe side.
- */
-const MAX_COMMAND_BYTES = 16 * 1024 * 1024;
-
-/** What a document takes beside its texts, with room to spare: names of fields, identity, dates, its place in the command. */
-const DOCUMENT_BYTES = 768;
-
-/** A code unit of a text takes at most this many bytes of UTF-8. */
-const MAX_UNIT_BYTES = 3;
-
-/** What the server answers to an insert (https://www.mongodb.com/docs/manual/reference/command/insert/). */
-interface InsertReply {
-  writeErrors?: { index: number; code: number; errmsg?: string }[];
-}
 
 /** Writes events with one unordered insert, so that one event's failure is not its neighbours'. */
 export function createEventStore(
@@ -74,19 +33,29 @@ export function createEventStore(
   now: () => Date = () => new Date(),
 ): EventStore {
   /** The whole of it is tried again if any step fails, so that no event is stored in an hour that nobody marked. */
-  async function store(records: EventRecord[]): Promise<StoreOutcome[]> {
+  async function store(records: readonly InsertRecord[]): Promise<StoreOutcome[]> {
     const markAfter = await withTimeout(markBefore(records), WRITE_TIMEOUT_MS);
     const reply = await withTimeout(insert(Event, records), WRITE_TIMEOUT_MS);
     await withTimeout(markAfter(), WRITE_TIMEOUT_MS);
     return readOutcomes(reply, records.length);
   }
 
+  const isolation = {
+    work: store,
+    isPassing: isPassingError,
+    findFault: findSerializationFault,
+    toOutcome: (error: unknown) => refuse(error, false),
+  };
+
   return {
     storeEvents: async (events) => {
-      const storedAt = now();
-      const outcomes: StoreOutcome[] = [];
-      for (const part of splitBySize(events)) {
-        outcomes.push(...(await store(part.map((event) => toRecord(event, storedAt)))));
+      const { records, outcomes, places } = toRecords(events, now());
+      const written: StoreOutcome[] = [];
+      for (const part of splitBySize(records)) {
+        written.push(...(await isolateFailures(part, isolation)));
+      }
+      for (const [index, place] of places.entries()) {
+        outcomes[place] = written[index] as StoreOutcome;
       }
       return outcomes;
     },
@@ -99,32 +68,46 @@ export function createEventStore(
   };
 }
 
-function splitBySize(events: readonly EventJob[]): (readonly EventJob[])[] {
-  const parts: EventJob[][] = [];
-  let room = 0;
-  for (const event of events) {
-    const size = estimateSize(event);
-    if (size > room || parts.length === 0) {
-      parts.push([]);
-      room = MAX_COMMAND_BYTES;
-    }
-    parts.at(-1)?.push(event);
-    room -= size;
-  }
-  return parts;
+interface RecordsOfEvents {
+  records: InsertRecord[];
+  /** Of each record: its event's place. */
+  places: number[];
+  /** One for each event; those of `places` are still to come. */
+  outcomes: StoreOutcome[];
 }
 
-/** The host is stored besides the referrer. */
-function estimateSize(event: EventJob): number {
-  const units = countTextUnits(event) + (event.referrer?.length ?? 0);
-  return DOCUMENT_BYTES + units * MAX_UNIT_BYTES;
+function toRecords(events: readonly EventJob[], storedAt: Date): RecordsOfEvents {
+  const records: InsertRecord[] = [];
+  const places: number[] = [];
+  const outcomes = new Array<StoreOutcome>(events.length);
+  for (const [place, event] of events.entries()) {
+    try {
+      const record = toRecord(event, storedAt);
+      requireDocumentSize(record);
+      records.push(record);
+      places.push(place);
+    } catch (error) {
+      outcomes[place] = refuse(error, true);
+    }
+  }
+  return { records, places, outcomes };
+}
+
+/** The driver serializes a command as a whole, and does not say which document it could not serialize. */
+function findSerializationFault(record: InsertRecord): StoreOutcome | undefined {
+  try {
+    mongo.BSON.serialize(record);
+    return undefined;
+  } catch (error) {
+    return refuse(error, true);
+  }
 }
 
 /**
  * The command itself, and not `insertMany`: the driver's bulk write measures each document before it writes it, which takes a
  * third of the time that an event costs here.
  */
-async function insert(Event: EventModel, documents: EventRecord[]): Promise<InsertReply> {
+async function insert(Event: EventModel, documents: readonly InsertRecord[]): Promise<InsertReply> {
   const { db } = Event.db;
   if (db === undefined) {
     throw new mongo.MongoNotConnectedError('The connection to MongoDB was not opened yet.');
@@ -140,41 +123,4 @@ async function insert(Event: EventModel, documents: EventRecord[]): Promise<Inse
     writeConcern: { w, j: journal },
   });
   return reply as InsertReply;
-}
-
-// The document goes out as it is, so it must be whole: nothing adds timestamps to it. Its shape was checked when the job was
-// read.
-function toRecord(event: EventJob, storedAt: Date): EventRecord {
-  const record: EventRecord = {
-    _id: Types.ObjectId.createFromHexString(event._id),
-    site_id: event.site_id,
-    event_type: event.event_type,
-    path: event.path,
-    user_id: event.user_id,
-    timestamp: new Date(event.timestamp),
-    createdAt: storedAt,
-    updatedAt: storedAt,
-  };
-  if (event.referrer) {
-    record.referrer = event.referrer;
-    const host = findHost(event.referrer);
-    if (host !== undefined) {
-      record.referrer_host = host;
-    }
-  }
-  if (event.properties && Object.keys(event.properties).length > 0) {
-    record.properties = event.properties;
-  }
-  return record;
-}
-
-function readOutcomes({ writeErrors = [] }: InsertReply, count: number): StoreOutcome[] {
-  const outcomes = new Array<StoreOutcome>(count).fill('stored');
-  for (const { index, code, errmsg } of writeErrors) {
-    if (PASSING_CODES.has(code)) {
-      throw new PassingWriteError(`MongoDB did not write an event (error ${code}): ${errmsg}`);
-    }
-    outcomes[index] = code === DUPLICATE_KEY ? 'duplicate' : { rejected: errmsg ?? `MongoDB error ${code}` };
-  }
-  return outcomes;
 }

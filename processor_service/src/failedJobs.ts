@@ -99,7 +99,7 @@ export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep 
   async function toLetters(job: QueuedJob, reason: string): Promise<DeadLetter[]> {
     const { events, unreadable } = readJob(job);
     const missing = await findMissing(events);
-    return [...unreadable, ...missing.map((event) => ({ event, reason }))];
+    return [...unreadable, ...missing.map((event) => ({ event, reason, cause: reason }))];
   }
 
   async function run(): Promise<void> {

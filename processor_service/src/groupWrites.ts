@@ -1,6 +1,7 @@
 import type { EventJob } from '@analytics/shared/event';
 import { MAX_JOB_EVENTS } from '@analytics/shared/eventQueue';
-import type { EventStore, StoreOutcome } from './eventStore.ts';
+import type { EventStore } from './eventStore.ts';
+import type { StoreOutcome } from './writeErrors.ts';
 
 /** Two writes under way keep MongoDB busy while the next one is being prepared; more only make each one smaller. */
 const MAX_WRITES_UNDER_WAY = 2;

@@ -2,6 +2,7 @@ import type { Job } from 'bullmq';
 import type { DeadLetter, DeadLetters } from './deadLetters.ts';
 import type { EventStore } from './eventStore.ts';
 import { type QueuedJob, readJob } from './readJob.ts';
+import type { Refusal } from './writeErrors.ts';
 
 /** What a finished job reports to its log line. */
 export interface JobResult {
@@ -17,39 +18,61 @@ export interface JobResult {
 export interface ProcessableJob extends QueuedJob {
   /** How often a worker has taken it up, this time included. */
   attemptsStarted: number;
+  /** Whether a failure now would be the job's last. */
+  isLastAttempt: boolean;
+}
+
+/** MongoDB refused events of a job for a reason that may pass; the job's other events are stored. */
+export class UnsettledEventsError extends Error {
+  override name = 'UnsettledEventsError';
 }
 
 /** What the processing step needs of BullMQ's job. */
 export function toProcessableJob(job: Job): ProcessableJob {
   const { id, name, data, timestamp, queueQualifiedName, attemptsStarted } = job;
-  return { id: id ?? '', name, data, timestamp, queueQualifiedName, attemptsStarted };
+  const isLastAttempt = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
+  return { id: id ?? '', name, data, timestamp, queueQualifiedName, attemptsStarted, isLastAttempt };
 }
 
 export type ProcessJob = (job: ProcessableJob) => Promise<JobResult>;
 
 /**
- * Makes the step that takes a job's events to the store, and what can't be stored to the dead letters, alone.
+ * Makes the step that takes a job's events to the store, and what cannot be stored to the dead letters, alone. An event that was
+ * refused for a reason that may pass goes there at the job's last attempt.
  *
  * The step may run any number of times for the same job, and be cut off anywhere: each event has its identity from before.
+ *
+ * @throws UnsettledEventsError if events are to be tried again.
  */
 export function createProcessJob(
   { storeEvents }: Pick<EventStore, 'storeEvents'>,
-  { keep }: DeadLetters,
+  { keep }: Pick<DeadLetters, 'keep'>,
 ): ProcessJob {
   return async function processJob(job) {
     const { events, unreadable } = readJob(job);
     const outcomes = events.length > 0 ? await storeEvents(events) : [];
     const letters: DeadLetter[] = [...unreadable];
+    const unsettled: Refusal[] = [];
     let duplicates = 0;
     for (const [index, event] of events.entries()) {
       const outcome = outcomes[index];
-      if (typeof outcome === 'object') {
-        letters.push({ event, reason: `MongoDB refused the event: ${outcome.rejected}` });
-      } else if (outcome === 'duplicate') {
+      if (outcome === 'duplicate') {
         duplicates += 1;
+      } else if (typeof outcome === 'object') {
+        if (outcome.isFinal || job.isLastAttempt) {
+          letters.push({ event, ...outcome });
+        } else {
+          unsettled.push(outcome);
+        }
       }
     }
     await keep(letters, { id: job.id, attempts: job.attemptsStarted });
+    if (unsettled.length > 0) {
+      const causes = [...new Set(unsettled.map(({ cause }) => cause))].join('; ');
+      throw new UnsettledEventsError(
+        `${unsettled.length} of ${events.length} events are not stored: ${causes}`,
+      );
+    }
     const rejected = letters.length - unreadable.length;
     const [first, ...others] = events;
     return {

@@ -26,7 +26,10 @@ export interface Unreadable {
   _id: string;
   /** What stood there, as JSON. */
   raw: string;
+  /** It may quote what stood there. */
   reason: string;
+  /** The same without any of it, for the log. */
+  cause: string;
 }
 
 export interface JobContent {
@@ -37,8 +40,8 @@ export interface JobContent {
 /** Takes a job apart into its events and what is none. One of them that can't be read does not spoil the others. */
 export function readJob(job: QueuedJob): JobContent {
   const items = listItems(job);
-  if (typeof items === 'string') {
-    const whole = { _id: derivePlaceId(job, 0), raw: JSON.stringify(job.data) ?? '', reason: items };
+  if (!Array.isArray(items)) {
+    const whole = { ...items, _id: derivePlaceId(job, 0), raw: JSON.stringify(job.data) ?? '' };
     return { events: [], unreadable: [whole] };
   }
   const content: JobContent = { events: [], unreadable: [] };
@@ -53,22 +56,24 @@ export function readJob(job: QueuedJob): JobContent {
     } else {
       const reason = `This is not an event: ${describeFieldErrors(toFieldErrors(result.error, 'data'))}.`;
       const raw = JSON.stringify(item) ?? '';
-      content.unreadable.push({ _id: derivePlaceId(job, index), raw, reason });
+      const cause = 'an item of a job is not an event';
+      content.unreadable.push({ _id: derivePlaceId(job, index), raw, reason, cause });
     }
   }
   return content;
 }
 
 /** The items of a job that each should be an event, or why there are none. */
-function listItems({ name, data }: QueuedJob): unknown[] | string {
+function listItems({ name, data }: QueuedJob): unknown[] | Pick<Unreadable, 'reason' | 'cause'> {
   if (name === INGEST_EVENT_JOB) {
     return [data];
   }
   if (name !== INGEST_BATCH_JOB) {
-    return `There is no job of the name ${name}.`;
+    return { reason: `There is no job of the name ${name}.`, cause: 'a job has a name that is not known' };
   }
   const events = (data as { events?: unknown } | null)?.events;
-  return Array.isArray(events) && events.length > 0 ? events : "The job's data holds no events.";
+  const reason = "The job's data holds no events.";
+  return Array.isArray(events) && events.length > 0 ? events : { reason, cause: reason };
 }
 
 /**

@@ -40,7 +40,7 @@ beforeEach(async () => {
 });
 
 async function keep(event: EventJob, reason: string, failedAt: string): Promise<void> {
-  await createDeadLetters(DeadLetter, () => new Date(failedAt)).keep([{ event, reason }], {
+  await createDeadLetters(DeadLetter, () => new Date(failedAt)).keep([{ event, reason, cause: '' }], {
     id: '7',
     attempts: 2,
   });
@@ -220,8 +220,8 @@ test('a letter without an _id is replayed under its own if it could be an event,
   const { _id, ...input } = createEvent({ site_id: 'raw' });
   await createDeadLetters(DeadLetter).keep(
     [
-      { _id, raw: JSON.stringify(input), reason: 'mended since' },
-      { _id: createEventId(), raw: '"nonsense"', reason: 'is no object' },
+      { _id, raw: JSON.stringify(input), reason: 'mended since', cause: '' },
+      { _id: createEventId(), raw: '"nonsense"', reason: 'is no object', cause: '' },
     ],
     { id: '8', attempts: 1 },
   );

@@ -31,7 +31,9 @@ const findLetters = (job_id: string | undefined) =>
 async function runJob(data: unknown, name = INGEST_EVENT_JOB) {
   const job = await queue.add(name, data, eventJobOptions);
   await waitUntil(async () => (await queue.getJob(job.id ?? '')) === undefined);
-  return { ...job, id: job.id ?? '', queueQualifiedName: queue.qualifiedName, attemptsStarted: 1 };
+  const { name: jobName, data: jobData, timestamp } = job;
+  const names = { id: job.id ?? '', name: jobName, queueQualifiedName: queue.qualifiedName };
+  return { ...names, data: jobData, timestamp, attemptsStarted: 1, isLastAttempt: true };
 }
 
 test('an event is stored with its timestamp as a Date, the times of storing, and no other field', async () => {

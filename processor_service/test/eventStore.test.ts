@@ -82,13 +82,104 @@ test('the outcome of each event of a write is told in their order', async () => 
 
   expect(await store.storeEvents([good, refused, duplicate, other])).toEqual([
     'stored',
-    { rejected: expect.stringContaining('failed validation') },
+    {
+      isFinal: true,
+      reason: 'MongoDB refused the event: Document failed validation',
+      cause: 'MongoDB refused an event (error 121)',
+    },
     'duplicate',
     'stored',
   ]);
 });
 
-test.each([91, 189, 10107, 11600, 14031])(
+test('every name of a property is stored as it is, whatever it means to a library', async () => {
+  const names = [
+    '_bsontype',
+    'toBSON',
+    'toJSON',
+    'constructor',
+    'prototype',
+    'hasOwnProperty',
+    '_id',
+    'size',
+    '0',
+  ];
+  const events: EventJob[] = names.flatMap((name) => [
+    { ...createEvent(), properties: { [name]: 'ObjectId', other: 1 } },
+    { ...createEvent(), properties: { [name]: 7 } },
+  ]);
+
+  expect(await store.storeEvents(events)).toEqual(events.map(() => 'stored'));
+
+  const ids = events.map(({ _id }) => new Types.ObjectId(_id));
+  const stored = await Event.collection.find({ _id: { $in: ids } }).toArray();
+  const properties = new Map(stored.map((document) => [String(document._id), document['properties']]));
+  expect(events.map(({ _id }) => properties.get(_id))).toEqual(events.map((event) => event.properties));
+});
+
+const unwritable: [name: string, change: object, reason: RegExp][] = [
+  ['cannot be serialized', { user_id: { _bsontype: 'x' } }, /BSON/],
+  ['has an invalid date', { timestamp: 'nonsense' }, /timestamp is not a time/],
+  ['is larger than a document', { properties: { text: 'x'.repeat(17_000_000) } }, /17000\d\d\d bytes/],
+];
+
+test.each(unwritable)(
+  'an event that %s is refused alone; its neighbours are stored',
+  async (_name, change, reason) => {
+    const culprits = [1, 2].map(() => ({ ...createEvent(), ...change }) as EventJob);
+    const [first, second] = culprits as [EventJob, EventJob];
+    const others = [createEvent(), createEvent(), createEvent()] as const;
+    const refusal = { isFinal: true, reason: expect.stringMatching(reason), cause: expect.any(String) };
+
+    const outcomes = await store.storeEvents([others[0], first, others[1], second, others[2]]);
+
+    expect(outcomes).toEqual(['stored', refusal, 'stored', refusal, 'stored']);
+  },
+);
+
+test('an event that meets a bug of this code is refused alone, and may be tried again', async () => {
+  const events = Array.from({ length: 20 }, (_, index) => createEvent({ path: `/${index}` }));
+  const buggy = createEventStore(Event, {
+    markBefore: async (records) => {
+      if (records.some((record) => /^.(7|13)$/.test((record as unknown as EventJob).path))) {
+        throw new TypeError('a bug');
+      }
+      return async () => {};
+    },
+  });
+  const refusal = {
+    isFinal: false,
+    reason: 'The event could not be written: a bug',
+    cause: 'an event made the writer fail (TypeError)',
+  };
+
+  const outcomes = await buggy.storeEvents(events);
+
+  expect(outcomes).toEqual(events.map((_, index) => (index === 7 || index === 13 ? refusal : 'stored')));
+});
+
+test('only a duplicate _id counts as a duplicate, not one in an index that an operator made', async () => {
+  const [event, other] = [createEvent({ user_id: 'ann' }), createEvent({ user_id: 'ann' })];
+  await Event.collection.createIndex(
+    { user_id: 1 },
+    { unique: true, partialFilterExpression: { user_id: 'ann' } },
+  );
+
+  const outcomes = await store.storeEvents([event, event, other]);
+  await Event.collection.dropIndex('user_id_1');
+
+  expect(outcomes).toEqual([
+    'stored',
+    'duplicate',
+    {
+      isFinal: false,
+      reason: expect.stringMatching(/duplicate key .* index: user_id_1 .*"ann"/),
+      cause: 'MongoDB refused an event (error 11000, unique index {"user_id":1})',
+    },
+  ]);
+});
+
+test.each([24, 91, 189, 365, 10107, 11600, 11601, 14031])(
   'a command that fails with the passing code %i is thrown on, to be tried again',
   async (errorCode) => {
     const event = createEvent();
@@ -128,6 +219,14 @@ test('events that are too many for one command are all stored, and told in their
 
   expect(outcomes.filter((outcome) => outcome === 'stored')).toHaveLength(19_998);
   expect([outcomes[0], outcomes[19_999]]).toEqual(['duplicate', 'duplicate']);
+});
+
+test('events whose hosts take nine bytes a character are all stored', async () => {
+  // 25 MB, of which the texts of the events are 2 MB.
+  const referrer = `app://${'\u20ac'.repeat(2000)}`;
+  const events = Array.from({ length: 1000 }, () => ({ ...createEvent(), referrer }));
+
+  expect(await store.storeEvents(events)).toEqual(events.map(() => 'stored'));
 });
 
 test('an index that somebody made with other options is left as it is and does not stop the worker', async () => {
