@@ -3,10 +3,14 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { startOwnRedis } from '@analytics/local-stack/testing/ownServers';
+import { startOwnMongo, startOwnRedis } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { closeServer, listen } from '@analytics/shared/httpServer';
+import mongoose from 'mongoose';
 import { expect, test } from 'vitest';
+import { startAgedMongo } from './agedMongo.ts';
+import { startService } from './startServices.ts';
 
 const stack = useTestStack();
 const rootFolder = join(import.meta.dirname, '..');
@@ -93,3 +97,51 @@ test.each(['ingestion_service/dist/server.js', 'processor_service/dist/worker.js
     });
   },
 );
+
+test.each([
+  ['processor_service/dist/worker.js', { version: '5.0.9' }, 'is version 5.0.9, and 6.0 or newer is needed'],
+  ['reporting_service/dist/server.js', { version: '5.0.9' }, 'is version 5.0.9, and 6.0 or newer is needed'],
+  ['reporting_service/dist/server.js', { maxWireVersion: 7 }, 'is too old, and 6.0 or newer is needed'],
+])('%s ends at once on a MongoDB that says %o, with one line that says so', async (script, age, reason) => {
+  const { port, close } = await startAgedMongo(Number(new URL(stack.MONGO_URI).port), age);
+  stack.register(close);
+
+  const { code, output } = await run(script, { MONGO_URI: `mongodb://127.0.0.1:${port}/analytics` });
+
+  expect(code).toBe(1);
+  const lines = output.trim().split('\n');
+  expect(lines.filter((line) => /too old|5\.0\.9|wire version/.test(line))).toHaveLength(1);
+  expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({
+    level: 60,
+    msg: `This MongoDB ${reason}: upgrade it, or set MONGO_URI to another.`,
+  });
+});
+
+test('a user that MongoDB keeps in another database is told of authSource, and a missing one of the form; no password is', async () => {
+  const mongo = await startOwnMongo(['--auth']);
+  stack.register(() => mongo.remove());
+  const root = await mongoose.createConnection(`mongodb://127.0.0.1:${mongo.port}/admin`).asPromise();
+  await root.db?.command({ createUser: 'root', pwd: 's3cret', roles: ['root'] });
+  await root.close();
+  const start = (MONGO_URI: string) => startService('reporting_service', 'server', { ...stack, MONGO_URI });
+  const host = `127.0.0.1:${mongo.port}`;
+  const [wrong, nobody] = await Promise.all([
+    start(`mongodb://root:s3cret@${host}/analytics`),
+    start(`mongodb://${host}/analytics`),
+  ]);
+
+  for (const [service, hint] of [
+    [wrong, 'add authSource=admin to MONGO_URI: mongodb://…/analytics?authSource=admin'],
+    [nobody, 'set MONGO_URI to one with a user name and a password'],
+  ] as const) {
+    const line = await waitUntil(() => service.log.find(({ msg }) => / is away: /.test(String(msg))));
+    const { status, body } = await fetch(`${service.url}/readyz`).then(async (response) => ({
+      status: response.status,
+      body: await response.text(),
+    }));
+    expect(line?.['msg']).toContain(`MongoDB at ${host} is away: `);
+    expect(line?.['msg']).toContain(hint);
+    expect([status, body]).toEqual([503, expect.stringContaining(hint)]);
+    expect(JSON.stringify(service.log) + body).not.toContain('s3cret');
+  }
+});

@@ -1,6 +1,7 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import mongoose, { type Connection, type ConnectOptions } from 'mongoose';
 import { SettingsError } from './config.ts';
+import { explainMongoError, requireSupportedVersion, UnusableMongoError } from './mongoError.ts';
 import { retryUntilDone } from './retryUntilDone.ts';
 import { TimeoutError, withTimeout } from './withTimeout.ts';
 
@@ -10,14 +11,28 @@ const HEARTBEAT_INTERVAL_MS = 2000;
 const RECONNECT_DELAY_MS = 500;
 const CLOSE_TIMEOUT_MS = 1000;
 
+/** What is known of a connection until MongoDB can be used. */
+interface Opening {
+  /** Why it could not be used so far. */
+  error?: Error;
+  /** Emits `outcome` when a try has ended, however. */
+  tries: EventEmitter;
+}
+
+const openings = new WeakMap<Connection, Opening>();
+
 /** Makes a connection that is not open yet, so that models can be registered on it. */
 export function createMongoConnection(): Connection {
-  return mongoose.createConnection();
+  const connection = mongoose.createConnection();
+  openings.set(connection, { tries: new EventEmitter() });
+  return connection;
 }
 
 /**
- * Opens a connection, trying until MongoDB lets it; once open, the driver reconnects by itself. Says nothing: whoever watches
- * the dependency logs its absence. Resolves without a connection when `signal` ends the trying.
+ * Opens a connection and makes sure that this MongoDB can be used, retrying until it can; once open, the driver reconnects by
+ * itself. Says nothing: whoever watches the dependency logs its absence. Resolves without a connection when `signal` ends the retries.
+ *
+ * @throws UnusableMongoError if MongoDB is too old.
  */
 export async function connectMongo(
   connection: Connection,
@@ -34,14 +49,31 @@ export async function connectMongo(
       readPreference: 'primary',
       ...options,
     });
+  const opening = openings.get(connection);
+  const retry = (operation: () => Promise<unknown>) =>
+    retryUntilDone(
+      () =>
+        operation().catch((error) => {
+          throw explainMongoError(error, uri);
+        }),
+      {
+        isPassing: (error) => !(error instanceof UnusableMongoError),
+        onFailure: (error) => {
+          if (opening) {
+            opening.error = error;
+            opening.tries.emit('outcome');
+          }
+        },
+        signal,
+        maxDelayMs: RECONNECT_DELAY_MS,
+      },
+    );
   try {
-    await retryUntilDone(open, {
-      isPassing: () => true,
-      onFailure: (error) => connectErrors.set(connection, error),
-      signal,
-      maxDelayMs: RECONNECT_DELAY_MS,
-    });
-    connectErrors.delete(connection);
+    await retry(open);
+    await retry(() => requireUsable(connection));
+    openings.delete(connection);
+    delete opening?.error;
+    opening?.tries.emit('outcome');
   } catch (error) {
     if (!signal.aborted) {
       throw error;
@@ -49,14 +81,24 @@ export async function connectMongo(
   }
 }
 
-/** Asks MongoDB for a sign of life. While it was never reached it rejects with why, as soon as that is known. */
+/**
+ * Asks MongoDB for its version, and for something that it tells only to those who may use the database: a server that asks for
+ * users answers a ping, too.
+ */
+async function requireUsable({ db }: Connection): Promise<void> {
+  const { version } = (await db?.admin().buildInfo()) ?? {};
+  requireSupportedVersion(String(version));
+  await db?.listCollections({}, { nameOnly: true, authorizedCollections: true }).toArray();
+}
+
+/** Asks MongoDB for a sign of life. Before it could be used once it rejects with why, as soon as that is known. */
 export async function pingMongo(connection: Connection): Promise<void> {
-  const error = connectErrors.get(connection);
-  if (error) {
-    throw error;
+  const opening = openings.get(connection);
+  if (opening && !opening.error) {
+    await once(opening.tries, 'outcome');
   }
-  if (!connection.db) {
-    await once(connection, 'connected');
+  if (opening?.error) {
+    throw opening.error;
   }
   await connection.db?.admin().ping();
 }
@@ -96,9 +138,6 @@ export function requireMongoUri(uri: string): void {
     );
   }
 }
-
-/** Why a connection that never was could not be opened. */
-const connectErrors = new WeakMap<Connection, Error>();
 
 function hasDatabase(uri: string): boolean {
   return /^mongodb(\+srv)?:\/\/[^/]+\/[^?]+/.test(uri);
