@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
+import { serializeError } from './serializeError.ts';
 
 export type { Logger };
 
@@ -13,7 +14,12 @@ export interface LoggerOptions {
 
 /** Writes one JSON object a line to standard output, or readable lines on a terminal. */
 export function createLogger({ name, level, isPretty }: LoggerOptions): Logger {
-  const options = { level, base: { name }, timestamp: () => `,"time":"${new Date().toISOString()}"` };
+  const options = {
+    level,
+    base: { name },
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    serializers: { err: serializeError },
+  };
   const destination = isPretty
     ? pretty({ ignore: 'name', messageFormat: `${name}: {msg}`, sync: true })
     : createLineDestination();
