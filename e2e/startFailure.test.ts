@@ -7,6 +7,7 @@ import { startOwnMongo, startOwnRedis } from '@analytics/local-stack/testing/own
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { closeServer, listen } from '@analytics/shared/httpServer';
+import { Redis } from 'ioredis';
 import mongoose from 'mongoose';
 import { expect, test } from 'vitest';
 import { startAgedMongo } from './agedMongo.ts';
@@ -79,22 +80,47 @@ test('an address that this machine does not have ends the start with one line th
   });
 });
 
-test.each(['ingestion_service/dist/server.js', 'processor_service/dist/worker.js'])(
-  '%s with REDIS_DURABILITY=strict ends on a Redis that forgets, with one line that says so',
-  async (script) => {
-    const redis = await startOwnRedis(['--appendonly', 'no']);
+/** What strict mode refuses: the arguments of the Redis, the user that asks it, and the reason. */
+const volatileServers: [name: string, args: string[], user: string, reason: string][] = [
+  [
+    'that forgets',
+    ['--appendonly', 'no'],
+    '',
+    'it can lose accepted events: its append-only file is off and should be on (appendonly yes).',
+  ],
+  [
+    'that may not be asked',
+    [],
+    'blind:sesame@',
+    'it cannot be checked: the Redis user may not run INFO (its ACL lacks +info).',
+  ],
+];
+
+test.each(volatileServers)(
+  'with REDIS_DURABILITY=strict, ingestion and worker end on a Redis %s, with one line that says so',
+  async (_name, args, user, reason) => {
+    const redis = await startOwnRedis(args);
     stack.register(() => redis.remove());
+    const admin = new Redis(redis.port);
+    await admin.acl('SETUSER', 'blind', 'on', '>sesame', '~*', '&*', '+@all', '-info');
+    await admin.quit();
 
-    const { code, output } = await run(script, {
-      REDIS_PORT: String(redis.port),
-      REDIS_DURABILITY: 'strict',
-    });
+    for (const script of ['ingestion_service/dist/server.js', 'processor_service/dist/worker.js']) {
+      const { code, output, errors } = await run(script, {
+        REDIS_HOST: '',
+        REDIS_PORT: '',
+        REDIS_URL: `redis://${user}127.0.0.1:${redis.port}`,
+        REDIS_DURABILITY: 'strict',
+      });
+      const lines = output.trim().split('\n');
 
-    expect(code).toBe(1);
-    expect(JSON.parse(output.trim().split('\n').at(-1) ?? '')).toMatchObject({
-      level: 60,
-      msg: 'This Redis can lose accepted events: its append-only file is off and should be on (appendonly yes). REDIS_DURABILITY=strict does not allow it.',
-    });
+      expect([code, errors]).toEqual([1, '']);
+      expect(lines.filter((line) => line.includes('strict'))).toEqual([lines.at(-1)]);
+      expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({
+        level: 60,
+        msg: `REDIS_DURABILITY=strict does not allow this Redis, because ${reason}`,
+      });
+    }
   },
 );
 

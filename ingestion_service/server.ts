@@ -1,17 +1,12 @@
 import { collectGarbageEarly } from '@analytics/shared/collectGarbageEarly';
-import { readEnvironment } from '@analytics/shared/config';
+import { readConfig } from '@analytics/shared/config';
 import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { exitWithFatalError, handleFatalErrors } from '@analytics/shared/fatal';
 import { closeServer, createHttpServer, listen } from '@analytics/shared/httpServer';
 import { createLogger } from '@analytics/shared/logger';
-import {
-  closeRedis,
-  createRequestRedis,
-  describeRedis,
-  pingRedis,
-  renewRedisConnection,
-} from '@analytics/shared/redis';
-import { describeRisks, watchRedisDurability } from '@analytics/shared/redisDurability';
+import { closeRedis, createRequestRedis, describeRedis, renewRedisConnection } from '@analytics/shared/redis';
+import { describeWarnings, watchRedisDurability } from '@analytics/shared/redisDurability';
+import { probeRedis } from '@analytics/shared/redisProbe';
 import { createShutdown } from '@analytics/shared/shutdown';
 import { createApp } from './src/app.ts';
 import { parseConfig } from './src/config.ts';
@@ -21,31 +16,41 @@ import { createEventValidator } from './src/utils/validateEvent.ts';
 
 handleFatalErrors('ingestion_service');
 collectGarbageEarly();
-const config = parseConfig(
-  readEnvironment({ processEnv: process.env, within: import.meta.dirname, portAlias: 'INGESTION_PORT' }),
-);
+const { config, warnings } = readConfig(parseConfig, {
+  processEnv: process.env,
+  within: import.meta.dirname,
+  portAlias: 'INGESTION_PORT',
+});
 const logger = createLogger({
   name: 'ingestion_service',
   level: config.LOG_LEVEL,
   isPretty: process.stdout.isTTY,
 });
+for (const warning of warnings) {
+  logger.warn(warning);
+}
 const shutdown = createShutdown({ logger, deadlineMs: 9000 });
 shutdown.handleSignals();
 
 const redis = createRequestRedis(config);
 shutdown.register('Redis', () => closeRedis(redis));
+const durability = watchRedisDurability({
+  redis,
+  isStrict: config.REDIS_DURABILITY === 'strict',
+  onRefused: exitWithFatalError,
+  logger,
+});
+shutdown.register('the check of the durability', () => durability.stop());
 const redisWatch = createDependencyWatch({
   dependency: describeRedis(config),
-  probe: () => pingRedis(redis),
+  probe: async () => {
+    await probeRedis(redis, `${config.QUEUE_PREFIX}:${config.QUEUE_NAME}`);
+    await durability.requireDurable();
+  },
   onStillDown: () => renewRedisConnection(redis),
   logger,
 });
 shutdown.register('the watch over Redis', () => redisWatch.stop());
-const durability = watchRedisDurability(
-  redis,
-  logger,
-  config.REDIS_DURABILITY === 'strict' ? exitWithFatalError : undefined,
-);
 const queueNames = { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX };
 const backpressure = createBackpressure({
   redis,
@@ -61,7 +66,7 @@ shutdown.register('the queue', () => producer.close());
 const app = createApp({
   validator: createEventValidator({ maxFutureMs: config.EVENT_MAX_FUTURE_HOURS * 3_600_000 }),
   enqueueEvents: producer.enqueueEvents,
-  checks: { redis: () => ({ ...redisWatch.health, ...describeRisks(durability) }) },
+  checks: { redis: () => ({ ...redisWatch.health, ...describeWarnings(durability) }) },
   logger,
 });
 const server = createHttpServer(app);

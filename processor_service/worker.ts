@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { collectGarbageEarly } from '@analytics/shared/collectGarbageEarly';
-import { readEnvironment } from '@analytics/shared/config';
+import { readConfig } from '@analytics/shared/config';
 import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { openEventQueue } from '@analytics/shared/eventQueue';
 import { exitWithFatalError, handleFatalErrors } from '@analytics/shared/fatal';
@@ -13,14 +13,9 @@ import {
   pingMongo,
   requireMongoUri,
 } from '@analytics/shared/mongo';
-import {
-  closeRedis,
-  createWorkerRedis,
-  describeRedis,
-  pingRedis,
-  renewRedisConnection,
-} from '@analytics/shared/redis';
-import { describeRisks, watchRedisDurability } from '@analytics/shared/redisDurability';
+import { closeRedis, createWorkerRedis, describeRedis, renewRedisConnection } from '@analytics/shared/redis';
+import { describeWarnings, watchRedisDurability } from '@analytics/shared/redisDurability';
+import { probeRedis } from '@analytics/shared/redisProbe';
 import { createShutdown } from '@analytics/shared/shutdown';
 import { createApp } from './src/app.ts';
 import { createCollections, listCollections } from './src/config/collections.ts';
@@ -46,15 +41,20 @@ setFlagsFromString('--always-sparkplug');
 
 handleFatalErrors('processor_service');
 collectGarbageEarly();
-const config = parseConfig(
-  readEnvironment({ processEnv: process.env, within: import.meta.dirname, portAlias: 'PROCESSOR_PORT' }),
-);
+const { config, warnings } = readConfig(parseConfig, {
+  processEnv: process.env,
+  within: import.meta.dirname,
+  portAlias: 'PROCESSOR_PORT',
+});
 requireMongoUri(config.MONGO_URI);
 const logger = createLogger({
   name: 'processor_service',
   level: config.LOG_LEVEL,
   isPretty: process.stdout.isTTY,
 });
+for (const warning of warnings) {
+  logger.warn(warning);
+}
 const shutdown = createShutdown({ logger, deadlineMs: 24_000 });
 shutdown.handleSignals();
 
@@ -68,24 +68,29 @@ const mongoWatch = createDependencyWatch({
 shutdown.register('the watch over MongoDB', () => mongoWatch.stop());
 const redis = createWorkerRedis(config);
 shutdown.register('Redis', () => closeRedis(redis));
+const durability = watchRedisDurability({
+  redis,
+  isStrict: config.REDIS_DURABILITY === 'strict',
+  onRefused: exitWithFatalError,
+  logger,
+});
+shutdown.register('the check of the durability', () => durability.stop());
 const redisWatch = createDependencyWatch({
   dependency: describeRedis(config),
-  probe: () => pingRedis(redis),
+  probe: async () => {
+    await probeRedis(redis, `${config.QUEUE_PREFIX}:${config.QUEUE_NAME}`);
+    await durability.requireDurable();
+  },
   onStillDown: () => renewRedisConnection(redis),
   logger,
 });
 shutdown.register('the watch over Redis', () => redisWatch.stop());
-const durability = watchRedisDurability(
-  redis,
-  logger,
-  config.REDIS_DURABILITY === 'strict' ? exitWithFatalError : undefined,
-);
 
 let isTakingJobs = false;
 let indexBuild: IndexBuild | undefined;
 const app = createApp({
   checks: {
-    redis: () => ({ ...redisWatch.health, ...describeRisks(durability) }),
+    redis: () => ({ ...redisWatch.health, ...describeWarnings(durability) }),
     mongodb: () => ({ ...mongoWatch.health, ...indexBuild?.health }),
     worker: () => (isTakingJobs ? { status: 'up' } : { status: 'down', reason: 'not taking jobs yet' }),
   },
@@ -141,7 +146,7 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
   // Without its indexes a collection would be scanned for each hour, and the numbers of new sites would not be unique.
   const schedule = indexes.finished.then(() =>
     indexes.isDone
-      ? startRollupSchedule({ redis, ...queueNames, rollUp: rollups.rollUp, logger })
+      ? startRollupSchedule({ redis, redisWatch, ...queueNames, rollUp: rollups.rollUp, logger })
       : undefined,
   );
   isTakingJobs = true;

@@ -1,4 +1,4 @@
-import { readEnvironment } from '@analytics/shared/config';
+import { readConfig } from '@analytics/shared/config';
 import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { handleFatalErrors } from '@analytics/shared/fatal';
 import { closeServer, createHttpServer, listen } from '@analytics/shared/httpServer';
@@ -10,7 +10,8 @@ import {
   pingMongo,
   requireMongoUri,
 } from '@analytics/shared/mongo';
-import { closeRedis, createRequestRedis, describeRedis, pingRedis } from '@analytics/shared/redis';
+import { closeRedis, createRequestRedis, describeRedis, renewRedisConnection } from '@analytics/shared/redis';
+import { probeRedis } from '@analytics/shared/redisProbe';
 import { createShutdown } from '@analytics/shared/shutdown';
 import { createApp } from './src/app.ts';
 import { type AnswerReport, answerAnew, createReportCache } from './src/cache/reportCache.ts';
@@ -22,15 +23,20 @@ import { createEventModel } from './src/models/Event.model.ts';
 import { createReports } from './src/reports/reports.ts';
 
 handleFatalErrors('reporting_service');
-const config = parseConfig(
-  readEnvironment({ processEnv: process.env, within: import.meta.dirname, portAlias: 'REPORTING_PORT' }),
-);
+const { config, warnings } = readConfig(parseConfig, {
+  processEnv: process.env,
+  within: import.meta.dirname,
+  portAlias: 'REPORTING_PORT',
+});
 requireMongoUri(config.MONGO_URI);
 const logger = createLogger({
   name: 'reporting_service',
   level: config.LOG_LEVEL,
   isPretty: process.stdout.isTTY,
 });
+for (const warning of warnings) {
+  logger.warn(warning);
+}
 const shutdown = createShutdown({ logger, deadlineMs: 9000 });
 shutdown.handleSignals();
 
@@ -73,7 +79,8 @@ function openReportCache(): AnswerReport {
   shutdown.register('Redis', () => closeRedis(redis));
   const redisWatch = createDependencyWatch({
     dependency: describeRedis(config),
-    probe: () => pingRedis(redis),
+    probe: () => probeRedis(redis, 'analytics:report'),
+    onStillDown: () => renewRedisConnection(redis),
     logger,
   });
   shutdown.register('the watch over Redis', () => redisWatch.stop());

@@ -3,11 +3,11 @@ import {
   logLevelSetting,
   parseSettings,
   queueSettings,
-  redisSettings,
   serverSettings,
   wholeNumberSetting,
 } from '@analytics/shared/config';
 import { durabilitySettings } from '@analytics/shared/redisDurability';
+import { redisSettings } from '@analytics/shared/redisSettings';
 import { z } from 'zod';
 
 const schema = z.object({

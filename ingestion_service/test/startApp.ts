@@ -1,7 +1,8 @@
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
 import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { createLogger } from '@analytics/shared/logger';
-import { closeRedis, createRequestRedis, pingRedis } from '@analytics/shared/redis';
+import { closeRedis, createRequestRedis } from '@analytics/shared/redis';
+import { probeRedis } from '@analytics/shared/redisProbe';
 import { Queue } from 'bullmq';
 import { createApp } from '../src/app.ts';
 import { createBackpressure } from '../src/queue/backpressure.ts';
@@ -18,7 +19,11 @@ export async function startApp(
   const logger = createLogger({ name: 'ingestion_service', level: 'silent', isPretty: false });
   const redis = createRequestRedis(stack);
   stack.register(() => closeRedis(redis));
-  const redisWatch = createDependencyWatch({ dependency: 'Redis', probe: () => pingRedis(redis), logger });
+  const redisWatch = createDependencyWatch({
+    dependency: 'Redis',
+    probe: () => probeRedis(redis, `${stack.QUEUE_PREFIX}:probe`),
+    logger,
+  });
   stack.register(() => redisWatch.stop());
   const queueNames = { queueName: stack.QUEUE_NAME, queuePrefix: stack.QUEUE_PREFIX };
   const backpressure = createBackpressure({

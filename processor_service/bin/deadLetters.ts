@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
-import { readEnvironment } from '@analytics/shared/config';
+import { readConfig } from '@analytics/shared/config';
 import { openEventQueue } from '@analytics/shared/eventQueue';
 import { createMongoConnection, describeMongo } from '@analytics/shared/mongo';
 import { createRequestRedis, describeRedis } from '@analytics/shared/redis';
@@ -99,7 +99,13 @@ async function withCommands(
   isSure: boolean,
   work: (commands: DeadLetterCommands) => Promise<number>,
 ): Promise<number> {
-  const config = parseConfig(readEnvironment({ processEnv: process.env, within: import.meta.dirname }));
+  const { config, warnings } = readConfig(parseConfig, {
+    processEnv: process.env,
+    within: import.meta.dirname,
+  });
+  for (const warning of warnings) {
+    process.stderr.write(`${warning}\n`);
+  }
   const connection = createMongoConnection();
   const redis = createRequestRedis(config);
   const queue = openEventQueue(redis, { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX });

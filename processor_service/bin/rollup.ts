@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { collectGarbageEarly } from '@analytics/shared/collectGarbageEarly';
-import { readEnvironment } from '@analytics/shared/config';
+import { readConfig } from '@analytics/shared/config';
 import { createMongoConnection, describeMongo } from '@analytics/shared/mongo';
 import { parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
@@ -108,7 +108,13 @@ async function runVerify(rollups: Rollups, spans: SiteSpan[]): Promise<number> {
 
 /** Opens what the commands need, and closes it after them. */
 async function withRollups(work: (rollups: Rollups) => Promise<number>): Promise<number> {
-  const config = parseConfig(readEnvironment({ processEnv: process.env, within: import.meta.dirname }));
+  const { config, warnings } = readConfig(parseConfig, {
+    processEnv: process.env,
+    within: import.meta.dirname,
+  });
+  for (const warning of warnings) {
+    process.stderr.write(`${warning}\n`);
+  }
   const connection = createMongoConnection();
   try {
     await connectDatabase(connection, config, AbortSignal.timeout(CONNECT_TIMEOUT_MS));

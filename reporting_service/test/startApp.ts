@@ -5,7 +5,8 @@ import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import type { EventProperties } from '@analytics/shared/eventProperties';
 import { createLogger } from '@analytics/shared/logger';
 import { createMongoConnection, pingMongo } from '@analytics/shared/mongo';
-import { createRequestRedis, pingRedis } from '@analytics/shared/redis';
+import { createRequestRedis } from '@analytics/shared/redis';
+import { probeRedis } from '@analytics/shared/redisProbe';
 import { Types } from 'mongoose';
 import { createApp } from '../src/app.ts';
 import { type AnswerReport, answerAnew, createReportCache } from '../src/cache/reportCache.ts';
@@ -73,7 +74,11 @@ export async function startApp(
   async function openCache(config: Config): Promise<AnswerReport> {
     const redis = createRequestRedis(config);
     stack.register(() => redis.disconnect());
-    const redisWatch = createDependencyWatch({ dependency: 'Redis', probe: () => pingRedis(redis), logger });
+    const redisWatch = createDependencyWatch({
+      dependency: 'Redis',
+      probe: () => probeRedis(redis, 'analytics:report'),
+      logger,
+    });
     stack.register(() => redisWatch.stop());
     const ttlMs = config.STATS_CACHE_TTL_SECONDS * 1000;
     return createReportCache({

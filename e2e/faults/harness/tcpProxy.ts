@@ -13,6 +13,8 @@ export interface TcpProxy {
    * for the answer to an earlier request.
    */
   recover(): void;
+  /** New connections lead to another server, as after a failover behind one address; the old ones stay. */
+  leadTo(port: number): void;
   /** Ends every connection, on both sides, by an RST. */
   reset(): void;
   close(): Promise<void>;
@@ -21,11 +23,12 @@ export interface TcpProxy {
 /** Starts a proxy on any free port of 127.0.0.1 before a server on `targetPort`. */
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
+  let serverPort = targetPort;
   let isSwallowing = false;
   let swallowedBytes = 0;
 
   const server = createServer((client) => {
-    const upstream = connect(targetPort, '127.0.0.1');
+    const upstream = connect(serverPort, '127.0.0.1');
     join(client, upstream);
     join(upstream, client);
     client.on('data', (chunk) => upstream.write(chunk));
@@ -63,6 +66,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       for (const socket of sockets) {
         socket.destroy();
       }
+    },
+    leadTo: (port) => {
+      serverPort = port;
     },
     reset: () => {
       for (const socket of sockets) {

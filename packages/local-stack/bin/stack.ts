@@ -6,8 +6,8 @@ import { say } from '../src/terminal.ts';
 
 readHelpOption(`npm run stack: Redis and MongoDB for development, until Ctrl-C.
 
-Uses what REDIS_HOST, REDIS_PORT and MONGO_URI name (environment or .env), else what already listens on
-127.0.0.1:6379 and 127.0.0.1:27017, else starts its own there, with data in .data. Fetches a program that is
+Uses what REDIS_HOST and REDIS_PORT, or REDIS_URL, and MONGO_URI name (environment or .env), else what already
+listens on 127.0.0.1:6379 and 127.0.0.1:27017, else starts its own there, with data in .data. Fetches a program that is
 not installed.`);
 
 await runInForeground(async ({ signal, own }) => {

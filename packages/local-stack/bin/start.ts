@@ -14,7 +14,10 @@ INGESTION_PORT (3000), REPORTING_PORT (4000) and PROCESSOR_PORT (5001), in the e
 
 await runInForeground(async ({ signal, own }) => {
   const rootFolder = findRootFolder();
-  const settings = readEnvironment({ processEnv: process.env, within: import.meta.dirname });
+  const { environment: settings } = readEnvironment({
+    processEnv: process.env,
+    within: import.meta.dirname,
+  });
   const ports = readServicePorts(settings);
   await requireFreeServicePorts(ports);
   const progress = createProgress();

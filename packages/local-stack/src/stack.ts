@@ -1,5 +1,7 @@
 import { join, resolve } from 'node:path';
-import { type Environment, readEnvironment } from '@analytics/shared/config';
+import { type Environment, parseSettings, readEnvironment } from '@analytics/shared/config';
+import { findRedisAddress, redisSettings } from '@analytics/shared/redisSettings';
+import { z } from 'zod';
 import { requireFreeDisk } from './diskSpace.ts';
 import { identifyMongo, identifyRedis } from './listeningServer.ts';
 import { findMongoProgram } from './mongoProgram.ts';
@@ -83,7 +85,7 @@ function createContext(options: StackOptions) {
     signal,
   } = options;
   const settings =
-    options.settings ?? readEnvironment({ processEnv: process.env, within: import.meta.dirname });
+    options.settings ?? readEnvironment({ processEnv: process.env, within: import.meta.dirname }).environment;
   const dataFolder = resolve(rootFolder, settings['DATA_FOLDER'] ?? '.data');
   return {
     settings,
@@ -99,11 +101,9 @@ function createContext(options: StackOptions) {
 
 async function provideRedis(context: Context): Promise<StackServer> {
   const { settings, redisPort: port, signal } = context;
-  if (settings['REDIS_HOST'] || settings['REDIS_PORT']) {
-    const host = settings['REDIS_HOST'] ?? '127.0.0.1';
-    const namedPort = settings['REDIS_PORT'] ?? '6379';
-    const connection = { REDIS_HOST: host, REDIS_PORT: namedPort };
-    return { source: 'settings', address: `${host}:${namedPort}`, connection };
+  const named = findNamedRedis(settings);
+  if (named) {
+    return named;
   }
   const address = `127.0.0.1:${port}`;
   const connection = { REDIS_HOST: '127.0.0.1', REDIS_PORT: String(port) };
@@ -132,6 +132,20 @@ async function provideRedis(context: Context): Promise<StackServer> {
     signal,
   }).finally(context.progress.clear);
   return { source: 'started', address, dataFolder, server, connection };
+}
+
+/** @throws SettingsError if the settings name it in a way that a service would not understand. */
+function findNamedRedis(settings: Environment): StackServer | undefined {
+  const { REDIS_URL, REDIS_HOST, REDIS_PORT } = settings;
+  if (!(REDIS_URL || REDIS_HOST || REDIS_PORT)) {
+    return undefined;
+  }
+  const { host, port } = findRedisAddress(parseSettings(z.object(redisSettings), settings));
+  return {
+    source: 'settings',
+    address: `${host}:${port}`,
+    connection: REDIS_URL ? { REDIS_URL } : { REDIS_HOST: host, REDIS_PORT: String(port) },
+  };
 }
 
 async function provideMongo(context: Context): Promise<StackServer> {

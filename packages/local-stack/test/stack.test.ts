@@ -87,6 +87,19 @@ test('uses what the settings name, starts nothing and shows no password', async 
   expect(await identifyRedis(options.redisPort)).toBe('nothing');
 });
 
+test('uses the Redis that REDIS_URL names, and shows no password', async () => {
+  const REDIS_URL = 'rediss://me:p%40ss@redis.example.com:6380/1';
+  const stack = await startForTest({
+    ...(await createOptions()),
+    settings: { REDIS_URL, MONGO_URI: 'mongodb://127.0.0.1:1' },
+  });
+  expect(stack.redis).toEqual({
+    source: 'settings',
+    address: 'redis.example.com:6380',
+    connection: { REDIS_URL },
+  });
+});
+
 test('says that something else has the port of Redis', async () => {
   const options = await createOptions();
   await listenAsSomethingElse(options.redisPort);

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parse as parseDotenv } from 'dotenv';
 import { z } from 'zod';
+import { readEnvFile } from './envFile.ts';
+import { splitServiceLinks } from './serviceLinks.ts';
 
 /** Settings by name, as text. An empty text counts as not set. */
 export type Environment = Readonly<Record<string, string>>;
@@ -20,23 +21,60 @@ export interface EnvironmentSources {
   portAlias?: string;
 }
 
+/** The settings of a process, and what a person should know about how they were read. */
+export interface EnvironmentReading {
+  environment: Environment;
+  /** One sentence each, without any value. */
+  warnings: string[];
+}
+
 /**
  * Merges the environment, the service's `.env` and the root `.env`, in this order of precedence. Within one source the
- * alias (`INGESTION_PORT`) is more specific than `PORT` and wins.
+ * alias (`INGESTION_PORT`) is more specific than `PORT` and wins, and so is `REDIS_URL` over `REDIS_HOST` and `REDIS_PORT`. What
+ * Kubernetes sets by itself counts less than any source.
  *
  * @throws SettingsError if the root `.env` sets `PORT`, which would send every service to the same port.
  */
-export function readEnvironment({ processEnv, within, portAlias }: EnvironmentSources): Environment {
+export function readEnvironment({ processEnv, within, portAlias }: EnvironmentSources): EnvironmentReading {
   const serviceFolder = findPackageFolder(within);
   const rootFolder = serviceFolder && findPackageFolder(dirname(serviceFolder));
-  const rootEnv = readEnvFile(rootFolder);
-  if (rootEnv['PORT']) {
+  const files = [rootFolder, serviceFolder].map((folder) => readEnvFile(folder && join(folder, '.env')));
+  if (files[0]?.values['PORT']) {
     throw new SettingsError(
       `PORT in ${join(rootFolder ?? '', '.env')} would give every service the same port. Set INGESTION_PORT, PROCESSOR_PORT and REPORTING_PORT there.`,
     );
   }
-  const sources = [rootEnv, readEnvFile(serviceFolder), processEnv];
-  return Object.assign({}, ...sources.map((source) => withPort(withoutEmpty(source), portAlias)));
+  const split = [...files.map(({ values }) => values), processEnv].map((source) =>
+    splitServiceLinks(withoutEmpty(source)),
+  );
+  const sources = [...split.map(({ links }) => links), ...split.map(({ values }) => values)];
+  const environment = sources
+    .map((source) => withPort(source, portAlias))
+    .reduce((merged, source) => ({ ...withoutOtherRedis(merged, source), ...source }));
+  return {
+    environment,
+    warnings: [...files, ...split].flatMap(({ warnings }) => warnings).concat(findIgnored(environment)),
+  };
+}
+
+/**
+ * Reads the settings and parses them, so that what was strange about the reading is told with what is wrong about the result.
+ *
+ * @throws SettingsError
+ */
+export function readConfig<Config>(
+  parse: (environment: Environment) => Config,
+  sources: EnvironmentSources,
+): { config: Config; warnings: string[] } {
+  const { environment, warnings } = readEnvironment(sources);
+  try {
+    return { config: parse(environment), warnings };
+  } catch (error) {
+    if (error instanceof SettingsError) {
+      throw new SettingsError([error.message, ...warnings].join('\n'));
+    }
+    throw error;
+  }
 }
 
 /**
@@ -86,13 +124,6 @@ export const logLevelSetting = z
   })
   .default('info');
 
-/** Where Redis is, in the names of the original design. */
-export const redisSettings = {
-  REDIS_HOST: z.string().default('127.0.0.1'),
-  REDIS_PORT: wholeNumberSetting({ min: 1, max: 65_535, default: 6379 }),
-  REDIS_PASSWORD: z.string().optional(),
-};
-
 /** Which queue carries the events. The producer and the consumer must agree. */
 export const queueSettings = {
   QUEUE_NAME: z
@@ -121,11 +152,6 @@ function findPackageFolder(from: string): string | undefined {
   }
 }
 
-function readEnvFile(folder: string | undefined): Record<string, string> {
-  const file = folder && join(folder, '.env');
-  return file && existsSync(file) ? parseDotenv(readFileSync(file)) : {};
-}
-
 function withoutEmpty(source: NodeJS.ProcessEnv): Record<string, string> {
   const filled = Object.entries(source).filter((entry): entry is [string, string] => Boolean(entry[1]));
   return Object.fromEntries(filled);
@@ -134,4 +160,27 @@ function withoutEmpty(source: NodeJS.ProcessEnv): Record<string, string> {
 function withPort(source: Record<string, string>, alias: string | undefined): Record<string, string> {
   const aliased = alias && source[alias];
   return aliased ? { ...source, PORT: aliased } : source;
+}
+
+/** Leaves out of a merge what would name another Redis than the next source does. */
+function withoutOtherRedis(
+  merged: Record<string, string>,
+  next: Record<string, string>,
+): Record<string, string> {
+  const { REDIS_URL, REDIS_HOST, REDIS_PORT, ...others } = merged;
+  if (next['REDIS_URL']) {
+    return others;
+  }
+  return next['REDIS_HOST'] || next['REDIS_PORT']
+    ? { ...others, ...(REDIS_HOST && { REDIS_HOST }), ...(REDIS_PORT && { REDIS_PORT }) }
+    : merged;
+}
+
+function findIgnored(environment: Environment): string[] {
+  const ignored = ['REDIS_HOST', 'REDIS_PORT'].filter(
+    (name) => environment['REDIS_URL'] && environment[name],
+  );
+  return ignored.length > 0
+    ? [`REDIS_URL is set, so ${ignored.join(' and ')} ${ignored.length > 1 ? 'have' : 'has'} no effect.`]
+    : [];
 }

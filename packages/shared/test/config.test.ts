@@ -5,10 +5,11 @@ import {
   mongoSettings,
   parseSettings,
   portSetting,
+  readConfig,
   readEnvironment,
-  redisSettings,
   SettingsError,
 } from '@analytics/shared/config';
+import { redisSettings } from '@analytics/shared/redisSettings';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 
@@ -25,9 +26,11 @@ beforeEach(() => {
 
 afterEach(() => rmSync(root, { recursive: true }));
 
-function read(processEnv: NodeJS.ProcessEnv) {
+function readAll(processEnv: NodeJS.ProcessEnv) {
   return readEnvironment({ processEnv, within, portAlias: 'INGESTION_PORT' });
 }
+
+const read = (processEnv: NodeJS.ProcessEnv) => readAll(processEnv).environment;
 
 test("the environment wins over the service's .env, which wins over the root .env", () => {
   writeFileSync(join(root, '.env'), 'A=root\nB=root\nC=root');
@@ -65,6 +68,96 @@ test('PORT in the root .env is refused, for it would serve every service', () =>
   writeFileSync(join(root, '.env'), 'PORT=3000');
 
   expect(() => read({})).toThrow(/INGESTION_PORT, PROCESSOR_PORT and REPORTING_PORT/);
+});
+
+/** Each line of the root's `.env`, what its value is read as, and whether a warning names the line. */
+const envLines: [line: string, value: string, isWarned: boolean][] = [
+  ['REDIS_PASSWORD=se#same', 'se', true],
+  ['REDIS_PASSWORD=se #same', 'se', true],
+  ['REDIS_PASSWORD=se # same', 'se', true],
+  ['REDIS_PASSWORD=#sesame', '', true],
+  ['export REDIS_PASSWORD = se#same', 'se', true],
+  ['REDIS_PASSWORD="se#same', '"se', true],
+  ["REDIS_PASSWORD='se#same' # and a comment", 'se#same', false],
+  ['REDIS_PASSWORD="se\n#same"', 'se\n#same', false],
+  ['REDIS_PASSWORD=sesame\n# a comment', 'sesame', false],
+  ['#REDIS_PASSWORD=se#same', '', false],
+  ['LOG_LEVEL=info # a comment', 'info', false],
+  ['LOG_LEVEL=in#fo', 'in', true],
+];
+
+test.each(envLines)('%j in .env is read as %j; warned of: %j', (line, value, isWarned) => {
+  const file = join(root, '.env');
+  writeFileSync(file, `FIRST=1\n\n${line}\nLAST='#'\n`);
+  const [, name = ''] = /(\w+)\s*=/.exec(line) ?? [];
+
+  const { environment, warnings } = readAll({});
+
+  expect([environment['FIRST'], environment[name] ?? '', environment['LAST']]).toEqual(['1', value, '#']);
+  expect(warnings).toEqual(
+    isWarned
+      ? [
+          `Line 3 of ${file}: ${name} ends before the #, because its value has no quotes. If the # belongs to the value, write ${name}='…'; if it begins a comment, put that on a line of its own.`,
+        ]
+      : [],
+  );
+});
+
+test('a setting that is wrong because it was cut off is told together with where it was cut off', () => {
+  writeFileSync(join(root, '.env'), 'REDIS_URL=redis://:p#ss@redis.internal');
+  const parse = (environment: Record<string, string>) => parseSettings(z.object(redisSettings), environment);
+
+  expect(() => readConfig(parse, { processEnv: {}, within })).toThrow(
+    /REDIS_URL must be redis\[s\]:[\s\S]*Line 1 of .*: REDIS_URL ends before the #/,
+  );
+});
+
+test('the port of a Redis that Kubernetes names is used, unless a setting names another', () => {
+  const link = { REDIS_PORT: 'tcp://10.96.0.12:6380' };
+  const withLink = readAll(link);
+  writeFileSync(join(root, '.env'), 'REDIS_PORT=6381');
+
+  expect(withLink).toEqual({ environment: { REDIS_PORT: '6380' }, warnings: [] });
+  expect(read(link)).toEqual({ REDIS_PORT: '6381' });
+});
+
+test.each(['PORT', 'INGESTION_PORT'])('a %s that Kubernetes made is no port to listen on', (name) => {
+  writeFileSync(join(root, '.env'), 'INGESTION_PORT=3001');
+
+  const { environment, warnings } = readAll({ [name]: 'tcp://10.96.0.13:80' });
+
+  expect(environment['PORT']).toBe('3001');
+  expect(warnings).toEqual([
+    `${name} is the address of a Kubernetes service and not a port to listen on, so it is not used. Set it to a number, or enableServiceLinks to false in the pod.`,
+  ]);
+});
+
+const redisSources: [string, { root?: string; env?: NodeJS.ProcessEnv }, Record<string, string>, string[]][] =
+  [
+    [
+      'the URL of the environment over the host of a file',
+      { root: 'REDIS_HOST=file\nREDIS_PASSWORD=sesame', env: { REDIS_URL: 'redis://env' } },
+      { REDIS_URL: 'redis://env', REDIS_PASSWORD: 'sesame' },
+      [],
+    ],
+    [
+      'the host of the environment over the URL of a file',
+      { root: 'REDIS_URL=redis://file', env: { REDIS_HOST: 'env' } },
+      { REDIS_HOST: 'env' },
+      [],
+    ],
+    [
+      'the URL over the host within one source, with a warning',
+      { env: { REDIS_URL: 'redis://env', REDIS_HOST: 'other' } },
+      { REDIS_URL: 'redis://env', REDIS_HOST: 'other' },
+      ['REDIS_URL is set, so REDIS_HOST has no effect.'],
+    ],
+  ];
+
+test.each(redisSources)('Redis is %s', (_name, { root: rootEnv = '', env = {} }, environment, warnings) => {
+  writeFileSync(join(root, '.env'), rootEnv);
+
+  expect(readAll(env)).toEqual({ environment, warnings });
 });
 
 const schema = z.object({ PORT: portSetting(3000), ...redisSettings, ...mongoSettings });

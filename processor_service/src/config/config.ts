@@ -4,11 +4,11 @@ import {
   mongoSettings,
   parseSettings,
   queueSettings,
-  redisSettings,
   serverSettings,
   wholeNumberSetting,
 } from '@analytics/shared/config';
 import { durabilitySettings } from '@analytics/shared/redisDurability';
+import { redisSettings } from '@analytics/shared/redisSettings';
 import { z } from 'zod';
 
 const schema = z.object({

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DependencyWatch } from '@analytics/shared/dependencyWatch';
 import type { EventQueueNames } from '@analytics/shared/eventQueue';
 import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
@@ -20,18 +22,27 @@ const CLOSE_DEADLINE_MS = 4000;
 export interface RollupScheduleOptions extends EventQueueNames {
   /** A connection that waits rather than fails. */
   redis: Redis;
+  /** Knows whether that Redis answers. */
+  redisWatch: Pick<DependencyWatch, 'isUp'>;
   /** Rolls up whatever is ripe. Ends early when the signal says so. */
   rollUp: (signal: AbortSignal) => Promise<void>;
   logger: Logger;
+  /** The pause between two rollups, in milliseconds. */
+  intervalMs?: number;
 }
 
 export interface RollupSchedule {
   close(): Promise<void>;
 }
 
-/** Has one of all processors roll up what is ripe, now and at every interval. A Redis that refuses is asked again. */
+/**
+ * Has one of all processors roll up what is ripe, now and at every interval.
+ *
+ * The schedule and its limit are only in Redis, which may be flushed, or replaced by an empty one. So each processor writes them
+ * at each interval and at each new connection; where they are there already, that changes nothing.
+ */
 export function startRollupSchedule(options: RollupScheduleOptions): RollupSchedule {
-  const { redis, queueName, queuePrefix, rollUp, logger } = options;
+  const { redis, redisWatch, queueName, queuePrefix, rollUp, logger, intervalMs = INTERVAL_MS } = options;
   const name = `${queueName}-rollups`;
   const connection = { connection: redis, prefix: queuePrefix, skipVersionCheck: true };
   const outageLog = createOutageLog({ began: 'a rollup failed', ended: 'rollups work again' }, logger);
@@ -49,41 +60,51 @@ export function startRollupSchedule(options: RollupScheduleOptions): RollupSched
   );
   worker.on('error', () => {});
   worker.on('failed', (_job, error) => outageLog.failed(error));
-  void setUp();
+  const setUpLog = createOutageLog(
+    { began: 'rollups are not scheduled', ended: 'rollups are scheduled' },
+    logger,
+  );
+  let waking = new AbortController();
+  const wake = () => waking.abort();
+  redis.on('ready', wake);
+  void keepSchedule();
 
-  async function setUp(): Promise<void> {
-    const setUpLog = createOutageLog(
-      { began: 'rollups are not scheduled', ended: 'rollups are scheduled' },
-      logger,
-    );
-    const set = async () => {
-      await queue.setGlobalConcurrency(1);
-      await queue.upsertJobScheduler(
-        JOB_NAME,
-        { every: INTERVAL_MS },
-        { name: JOB_NAME, opts: { removeOnComplete: true, removeOnFail: true } },
-      );
-    };
-    try {
-      await retryUntilDone(set, {
-        isPassing: () => true,
+  async function keepSchedule(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      waking = new AbortController();
+      await retryUntilDone(schedule, {
+        isPassing: () => !stopping.signal.aborted,
         onFailure: setUpLog.failed,
         signal: stopping.signal,
-      });
-      setUpLog.recovered();
-    } catch (error) {
-      // Stopped before Redis took it; the next processor sets it up.
-      if (!stopping.signal.aborted) {
-        throw error;
-      }
+      }).then(setUpLog.recovered, ignoreStop);
+      const signal = AbortSignal.any([stopping.signal, waking.signal]);
+      await delay(intervalMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async function schedule(): Promise<void> {
+    await queue.setGlobalConcurrency(1);
+    await queue.upsertJobScheduler(
+      JOB_NAME,
+      { every: intervalMs },
+      { name: JOB_NAME, opts: { removeOnComplete: true, removeOnFail: true } },
+    );
+  }
+
+  /** Stopped before Redis took it; the next processor schedules it. */
+  function ignoreStop(error: Error): void {
+    if (!stopping.signal.aborted) {
+      throw error;
     }
   }
 
   return {
     close: async () => {
       stopping.abort();
-      const deadline = setTimeout(() => worker.disconnect(), CLOSE_DEADLINE_MS);
-      await worker.close();
+      redis.off('ready', wake);
+      // Without Redis nothing can be finished.
+      const deadline = setTimeout(() => worker.disconnect(), redisWatch.isUp ? CLOSE_DEADLINE_MS : 0);
+      await worker.close(!redisWatch.isUp);
       clearTimeout(deadline);
       await queue.close();
     },

@@ -3,10 +3,10 @@ import {
   logLevelSetting,
   mongoSettings,
   parseSettings,
-  redisSettings,
   serverSettings,
   wholeNumberSetting,
 } from '@analytics/shared/config';
+import { redisSettings } from '@analytics/shared/redisSettings';
 import { z } from 'zod';
 
 const schema = z.object({

@@ -1,0 +1,92 @@
+import type { Redis } from 'ioredis';
+
+/** What is known of a Redis that may lose what it acknowledged. Each text is a clause about "it". */
+export interface Findings {
+  /** Why it can lose what it acknowledged. */
+  risks: string[];
+  /** What could not be asked, and which permission is missing. */
+  unknowns: string[];
+  /** What a person should know, though it loses nothing yet. */
+  notes: string[];
+}
+
+/**
+ * Asks Redis how it keeps its data.
+ *
+ * @throws Error if Redis gave no answer; a refusal is an answer.
+ */
+export async function inspectRedis(redis: Redis): Promise<Findings> {
+  const info = await ask(() => redis.info());
+  if (info === undefined) {
+    return { risks: [], unknowns: [describeMissing('INFO', '+info')], notes: [] };
+  }
+  const field = (name: string) => new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1]?.trim();
+  if (field('redis_mode') === 'sentinel') {
+    // It holds no data; that it can't be used is the probe's to say.
+    return { risks: [], unknowns: [], notes: [] };
+  }
+  const isAofOn = field('aof_enabled') === '1';
+  const appendfsync = isAofOn ? await readAppendfsync(redis) : undefined;
+  return {
+    risks: [
+      ...describe(
+        !['noeviction', undefined].includes(field('maxmemory_policy')),
+        `its maxmemory-policy is ${field('maxmemory_policy')} and should be noeviction`,
+      ),
+      ...describe(
+        field('aof_enabled') === '0',
+        'its append-only file is off and should be on (appendonly yes)',
+      ),
+      ...describe(
+        !['always', undefined].includes(appendfsync),
+        `its appendfsync is ${appendfsync} and should be always, or a crash takes the last accepted events`,
+      ),
+      ...describe(
+        field('aof_last_write_status') === 'err',
+        'its last write to the append-only file failed; see its log, and the room on its disk',
+      ),
+    ],
+    unknowns: [
+      ...describe(
+        field('aof_enabled') === undefined || field('maxmemory_policy') === undefined,
+        'its INFO does not say whether there is an append-only file and no eviction',
+      ),
+      ...describe(isAofOn && appendfsync === undefined, describeMissing('CONFIG GET', '+config|get')),
+    ],
+    notes: [
+      ...describe(
+        field('aof_last_bgrewrite_status') === 'err',
+        'its last rewrite of the append-only file failed, so that the file keeps growing',
+      ),
+      ...describe(
+        field('redis_mode') === 'cluster',
+        'it is a node of a Redis Cluster, which is not supported: events are refused once their slot moves to another node',
+      ),
+    ],
+  };
+}
+
+async function readAppendfsync(redis: Redis): Promise<string | undefined> {
+  const reply = (await ask(() => redis.config('GET', 'appendfsync'))) as string[] | undefined;
+  return reply?.[1];
+}
+
+/** Managed servers and ACLs refuse administrative commands, each in its own words. Resolves with nothing if so. */
+async function ask<Reply>(command: () => Promise<Reply>): Promise<Reply | undefined> {
+  try {
+    return await command();
+  } catch (error) {
+    if (/^NOPERM|unknown (sub)?command/i.test((error as Error).message)) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+function describeMissing(command: string, rule: string): string {
+  return `the Redis user may not run ${command} (its ACL lacks ${rule})`;
+}
+
+function describe(holds: boolean, text: string): string[] {
+  return holds ? [text] : [];
+}
