@@ -87,6 +87,25 @@ test('while events keep arriving and hours are rolled up, no answer lacks what w
   expect(await verify(rollups, { site_id, ...SPAN }, () => {})).toMatchObject({ marked: 0, differences: [] });
 }, 120_000);
 
+test('an event that is stored in an hour which MongoDB had counted early, by a clock that stepped ahead, is in every answer', async () => {
+  const site_id = 'stepped clock';
+  const events = createEvents(site_id, 1, 1);
+  const { marks } = rollups.collections;
+  await store.storeEvents(events);
+  await marks.updateMany({ '_id.site_id': site_id }, { $set: { ripe_at: new Date(0) } });
+  await rollUp();
+  expect(await marks.countDocuments({ '_id.site_id': site_id })).toBe(0);
+  events.push(...events.map((event) => ({ ...event, _id: createEventId(), user_id: 'late' })));
+
+  await store.storeEvents(events);
+
+  expect(await readTotals(site_id)).toEqual(countTotals(events));
+  await passTime();
+  await rollUp();
+  expect(await readTotals(site_id)).toEqual(countTotals(events));
+  expect(await verify(rollups, { site_id, ...SPAN }, () => {})).toMatchObject({ marked: 0, differences: [] });
+});
+
 function startRebuild(site_id: string): ChildProcess {
   const program = join(import.meta.dirname, '../processor_service/dist/bin/rollup.js');
   return spawn(process.execPath, [program, 'rebuild', '--site', site_id], {

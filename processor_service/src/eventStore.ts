@@ -16,7 +16,7 @@ export interface EventStore {
    * @throws An error that `isPassingError` knows, if MongoDB could not say what became of them. Calling again is safe.
    */
   storeEvents(events: readonly EventJob[]): Promise<StoreOutcome[]>;
-  /** Those of the events that are not stored. */
+  /** Those of the events that are not stored. The hours of the others are rolled up again: their writer may have died. */
   findMissing(events: readonly EventJob[]): Promise<EventJob[]>;
 }
 
@@ -29,14 +29,14 @@ const WRITE_TIMEOUT_MS = 15_000;
 /** Writes events with one unordered insert, so that one event's failure is not its neighbours'. */
 export function createEventStore(
   Event: EventModel,
-  { markBefore }: EventMarks,
+  { markBefore, markAgain }: EventMarks,
   now: () => Date = () => new Date(),
 ): EventStore {
   /** The whole of it is tried again if any step fails, so that no event is stored in an hour that nobody marked. */
   async function store(records: readonly InsertRecord[]): Promise<StoreOutcome[]> {
-    const markAfter = await withTimeout(markBefore(records), WRITE_TIMEOUT_MS);
+    const checkMarks = await withTimeout(markBefore(records), WRITE_TIMEOUT_MS);
     const reply = await withTimeout(insert(Event, records), WRITE_TIMEOUT_MS);
-    await withTimeout(markAfter(), WRITE_TIMEOUT_MS);
+    await withTimeout(checkMarks(reply.operationTime), WRITE_TIMEOUT_MS);
     return readOutcomes(reply, records.length);
   }
 
@@ -61,8 +61,15 @@ export function createEventStore(
     },
     findMissing: async (events) => {
       const ids = events.map(({ _id }) => Types.ObjectId.createFromHexString(_id));
-      const found = await Event.find({ _id: { $in: ids } }, { _id: 1 }).lean();
+      // What only one member of a replica set has may be rolled back.
+      const found = await Event.find({ _id: { $in: ids } }, { _id: 1 })
+        .readConcern('majority')
+        .lean();
       const stored = new Set(found.map(({ _id }) => _id.toHexString()));
+      const marked = events
+        .filter(({ _id }) => stored.has(_id))
+        .map(({ site_id, timestamp }) => ({ site_id, timestamp: new Date(timestamp) }));
+      await withTimeout(markAgain(marked), WRITE_TIMEOUT_MS);
       return events.filter(({ _id }) => !stored.has(_id));
     },
   };

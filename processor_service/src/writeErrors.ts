@@ -18,6 +18,8 @@ export interface Refusal {
 export interface InsertReply {
   writeErrors?: WriteError[];
   errorLabels?: string[];
+  /** Of a replica set only. */
+  operationTime?: mongo.Timestamp;
 }
 
 interface WriteError {

@@ -4,14 +4,18 @@ import { HOUR_REST_MS, type SiteBucket } from '../src/rollup/marks.ts';
 
 const HOUR = Date.parse('2025-11-12T19:00:00Z');
 
-function createMarked() {
+const name = ({ site_id, startMs }: SiteBucket) => `${site_id} ${(startMs - HOUR) / 3_600_000}`;
+
+/** `counted` names the hours that a roller has claimed or cleared when the check asks. */
+function createMarked(counted: string[] = []) {
   const marked: string[] = [];
   const clock = { nowMs: 1000 };
   const { markBefore } = createEventMarks(
     {
-      markHours: async (hours: readonly SiteBucket[]) => {
-        marked.push(...hours.map(({ site_id, startMs }) => `${site_id} ${(startMs - HOUR) / 3_600_000}`));
+      markHours: async (hours) => {
+        marked.push(...hours.map(name));
       },
+      findCounted: async (hours) => hours.filter((hour) => counted.includes(name(hour))),
     },
     () => clock.nowMs,
   );
@@ -41,16 +45,25 @@ test('an hour is marked again only when its mark has rested too long for another
   expect(marked).toHaveLength(2);
 });
 
-test('an hour whose mark may have ripened during the write is marked again after it, and no other', async () => {
-  const { marked, clock, markBefore } = createMarked();
-  const markAfterQuick = await markBefore([at('a', 0)]);
-  await markAfterQuick();
-  expect(marked).toEqual(['a 0']);
+test('an hour that was counted during the write is marked again after it, and no other', async () => {
+  const { marked, markBefore } = createMarked(['a 1']);
 
-  const markAfterSlow = await markBefore([at('a', 0)]);
+  const check = await markBefore([at('a', 0), at('a', 60), at('b', 60)]);
+  await check();
+
+  expect(marked).toEqual(['a 0', 'a 1', 'b 1', 'a 1']);
+});
+
+test('of very many hours those that were marked last are remembered', async () => {
+  const { marked, clock, markBefore } = createMarked();
+  await markBefore(Array.from({ length: 10_001 }, (_, hour) => at('a', hour * 60)));
   clock.nowMs += HOUR_REST_MS;
-  await markAfterSlow();
-  expect(marked).toEqual(['a 0', 'a 0']);
+  await markBefore([at('b', 0)]);
+  expect(marked).toHaveLength(10_002);
+
+  await markBefore([at('b', 0)]);
+
+  expect(marked).toHaveLength(10_002);
 });
 
 test('a mark that could not be made is tried again at the next write', async () => {
@@ -61,6 +74,7 @@ test('a mark that could not be made is tried again at the next write', async () 
         throw new Error('MongoDB is away');
       }
     },
+    findCounted: async () => [],
   });
 
   await expect(markBefore([at('a', 0)])).rejects.toThrow('away');

@@ -146,6 +146,7 @@ test('an event that meets a bug of this code is refused alone, and may be tried 
       }
       return async () => {};
     },
+    markAgain: async () => {},
   });
   const refusal = {
     isFinal: false,
@@ -227,6 +228,18 @@ test('events whose hosts take nine bytes a character are all stored', async () =
   const events = Array.from({ length: 1000 }, () => ({ ...createEvent(), referrer }));
 
   expect(await store.storeEvents(events)).toEqual(events.map(() => 'stored'));
+});
+
+test('the hours of events that a dead worker had stored are rolled up again', async () => {
+  const { marks } = openRollups(connection).collections;
+  const [stored, missing] = [createEvent({ site_id: 'stored' }), createEvent({ site_id: 'missing' })];
+  await store.storeEvents([stored]);
+  // As if its worker had ended between the insert and the check, in an hour that was counted meanwhile.
+  await marks.deleteMany({});
+
+  expect(await store.findMissing([stored, missing])).toEqual([missing]);
+
+  expect(await marks.distinct('_id.site_id')).toEqual(['stored']);
 });
 
 test('an index that somebody made with other options is left as it is and does not stop the worker', async () => {

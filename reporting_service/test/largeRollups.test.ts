@@ -53,7 +53,7 @@ async function storeSite(
     const start = new Date((firstDays[day % 2] ?? 0) + Math.floor(day / 2) * DAY_MS);
     const document: CountsDocument = {
       _id: { site: number, dimension: 'path', granularity: 'day', start, part: 0 },
-      as_of: new Date(),
+      edition: 1,
       parts: 1,
       values: isAlike ? values : listValues(day),
       views: ones,

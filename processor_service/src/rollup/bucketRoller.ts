@@ -21,15 +21,19 @@ export interface BucketRollerDeps {
 export type RollupOutcome = 'rolled up' | 'left';
 
 export interface BucketRoller {
-  /** Counts hours of one site and calls back with what became of each. Ends early when the signal says so. */
+  /**
+   * Counts hours of one site, whose marks the edition has claimed before the site was opened, and calls back with what became of each.
+   * Ends early when the signal says so.
+   */
   rollUpHours(
     site: RollupSite,
     hours: readonly MarkDocument[],
+    edition: number,
     signal: AbortSignal,
     onHour: (mark: MarkDocument, outcome: RollupOutcome) => void,
   ): Promise<void>;
-  /** Folds a day or a month. */
-  rollUpLarger(site: RollupSite, mark: MarkDocument): Promise<RollupOutcome>;
+  /** Folds a day or a month, whose mark the edition has claimed. */
+  rollUpLarger(site: RollupSite, mark: MarkDocument, edition: number): Promise<RollupOutcome>;
 }
 
 /** Rolls up single buckets of a site. May be cut off anywhere: what is written is believed only once its mark is gone. */
@@ -39,10 +43,10 @@ export function createBucketRoller(deps: BucketRollerDeps): BucketRoller {
   async function rollUpHours(
     site: RollupSite,
     hours: readonly MarkDocument[],
+    edition: number,
     signal: AbortSignal,
     onHour: (mark: MarkDocument, outcome: RollupOutcome) => void,
   ): Promise<void> {
-    const asOf = await readServerTime(events);
     const spans = hours.map((mark) => toHourSpan(mark)).sort((a, b) => a.startMs - b.startMs);
     const counted = countEvents(
       { events, resolveUsers: userNumbers.resolve },
@@ -55,19 +59,19 @@ export function createBucketRoller(deps: BucketRollerDeps): BucketRoller {
     );
     for await (const { span, counts } of counted) {
       try {
-        const isNewest = await writeHour(site, span, asOf, counts);
-        onHour(span.mark, isNewest ? await finish(span.mark) : 'left');
+        const isNewest = await writeHour(site, span, edition, counts);
+        onHour(span.mark, isNewest ? await finish(span.mark, edition) : 'left');
       } finally {
         counts.dispose();
       }
     }
   }
 
-  /** @returns whether nothing that was begun later is there. */
+  /** @returns whether no later edition is there. */
   async function writeHour(
     site: RollupSite,
     { startMs }: HourSpan,
-    asOf: Date,
+    edition: number,
     { dimensions }: BucketCounts,
   ): Promise<boolean> {
     const bucket = { site: site.number, granularity: 'hour' as const, startMs };
@@ -78,8 +82,8 @@ export function createBucketRoller(deps: BucketRollerDeps): BucketRoller {
         needed.set(dimension, counts);
       }
     }
-    const isNewest = needed.size === 0 || (await store.write(bucket, asOf, needed));
-    await store.removeOlder(bucket, asOf, listOthers(site.dimensions, needed));
+    const isNewest = needed.size === 0 || (await store.write(bucket, edition, needed));
+    await store.removeOlder(bucket, edition, listOthers(site.dimensions, needed));
     return isNewest;
   }
 
@@ -95,18 +99,17 @@ export function createBucketRoller(deps: BucketRollerDeps): BucketRoller {
     return rows.size > 0 || hasTooManyValues || (dimension === TOTALS && (await store.has(bucket)));
   }
 
-  async function rollUpLarger(site: RollupSite, mark: MarkDocument): Promise<RollupOutcome> {
+  async function rollUpLarger(site: RollupSite, mark: MarkDocument, edition: number): Promise<RollupOutcome> {
     const { site_id, granularity, start } = mark._id;
     const bucket = { granularity, startMs: start.getTime() };
     if (await marks.hasMarkInside({ site_id, ...bucket })) {
       return 'left';
     }
-    return (await fold(site, bucket)) ? finish(mark) : 'left';
+    return (await fold(site, bucket, edition)) ? finish(mark, edition) : 'left';
   }
 
-  /** @returns whether nothing that was begun later is there. */
-  async function fold(site: RollupSite, { granularity, startMs }: Bucket): Promise<boolean> {
-    const asOf = await readServerTime(events);
+  /** @returns whether no later edition is there. */
+  async function fold(site: RollupSite, { granularity, startMs }: Bucket, edition: number): Promise<boolean> {
     const bucket = { site: site.number, granularity, startMs };
     const children = listChildren(bucket);
     const written = new Set<string>();
@@ -117,22 +120,22 @@ export function createBucketRoller(deps: BucketRollerDeps): BucketRoller {
       try {
         if (await isNeeded(bucket, dimension, sum)) {
           written.add(dimension);
-          const isWritten = await store.write(bucket, asOf, new Map([[dimension, sum]]));
+          const isWritten = await store.write(bucket, edition, new Map([[dimension, sum]]));
           isNewest &&= isWritten;
         }
       } finally {
         sum.dispose();
       }
     }
-    await store.removeOlder(bucket, asOf, listOthers(site.dimensions, written));
+    await store.removeOlder(bucket, edition, listOthers(site.dimensions, written));
     return isNewest;
   }
 
-  async function finish(mark: MarkDocument): Promise<RollupOutcome> {
+  async function finish(mark: MarkDocument, edition: number): Promise<RollupOutcome> {
     const { site_id, granularity, start } = mark._id;
     // The larger bucket is marked before this one may be believed, so that no answer mixes the new with the old.
     await marks.markParent({ site_id, granularity, startMs: start.getTime() });
-    return (await marks.clear(mark)) ? 'rolled up' : 'left';
+    return (await marks.clear(mark, edition)) ? 'rolled up' : 'left';
   }
 
   return { rollUpHours, rollUpLarger };
@@ -158,14 +161,4 @@ function* takeUntilAborted<Item>(items: Iterable<Item>, signal: AbortSignal): Ge
 
 function listOthers(dimensions: Iterable<string>, written: Pick<ReadonlySet<string>, 'has'>): string[] {
   return [...dimensions].filter((dimension) => !written.has(dimension));
-}
-
-async function readServerTime(events: mongo.Collection): Promise<Date> {
-  const [now] = await events.db
-    .aggregate<{ now: Date }>([{ $documents: [{}] }, { $project: { now: '$$NOW' } }])
-    .toArray();
-  if (!now) {
-    throw new Error('MongoDB did not tell its time.');
-  }
-  return now.now;
 }

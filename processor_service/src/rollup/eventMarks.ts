@@ -1,13 +1,11 @@
 import { findBucketStart } from '@analytics/shared/rollup/buckets';
+import type { mongo } from 'mongoose';
 import { HOUR_REST_MS, type Marks, type SiteBucket } from './marks.ts';
 
-/** What is left of a mark's rest when it is relied on no more, in milliseconds: clocks may run a little apart. */
-const SAFETY_MS = 5000;
+/** How much of a mark's rest a write needs, in milliseconds: more than a write may take. */
+const NEEDED_MS = 25_000;
 
-/** How much of a mark's rest a write needs before it, in milliseconds: a little more than it may last. */
-const NEEDED_MS = 20_000;
-
-/** So many marks are remembered before those that are over are forgotten. */
+/** Past this many marks, those whose rest is over are forgotten. */
 const MAX_REMEMBERED = 10_000;
 
 export interface MarkedEvent {
@@ -17,75 +15,80 @@ export interface MarkedEvent {
 
 export interface EventMarks {
   /**
-   * Marks the hours of events that are about to be stored, so that no rollup that lacks them is believed, whatever dies from here
-   * on. Resolves with what must be called after they are stored: it marks again what may have ripened meanwhile.
+   * Marks the hours of events that are about to be stored, so that no rollup that lacks them is believed. Resolves with the check
+   * that must follow the insert, before it counts as done: it marks again every hour that may have been counted without the events.
+   * The check takes the insert's operation time, which a standalone server does not tell.
    */
-  markBefore(events: readonly MarkedEvent[]): Promise<() => Promise<void>>;
+  markBefore(events: readonly MarkedEvent[]): Promise<CheckMarks>;
+  /** Marks the hours of events that were found stored, by a writer that may have ended before its check. */
+  markAgain(events: readonly MarkedEvent[]): Promise<void>;
 }
 
+export type CheckMarks = (writtenAt?: mongo.Timestamp) => Promise<void>;
+
 /**
- * Sees to it that an hour is marked whenever events are stored in it, and asks MongoDB only once in a while. Only time that has
- * passed here since the marking began is relied on, so that no two clocks need to agree. `nowMs` never runs backwards.
+ * Sees to it that every hour is marked once events were stored in it. The check finds a mark that nobody has claimed, so whoever
+ * takes it away claims it later, and counts what was inserted before. It depends on no clock. That an hour is marked before the insert
+ * keeps answers exact in the meantime; marks that rest for long enough by `nowMs`, which never runs backwards, are not made again.
  */
 export function createEventMarks(
-  { markHours }: Pick<Marks, 'markHours'>,
+  { markHours, findCounted }: Pick<Marks, 'markHours' | 'findCounted'>,
   nowMs: () => number = () => performance.now(),
 ): EventMarks {
-  /** Until when the mark of an hour rests for sure. */
+  /** Until when the mark of an hour rests; the earliest first. */
   const restsUntil = new Map<string, number>();
 
-  async function mark(hours: ReadonlyMap<string, SiteBucket>): Promise<void> {
+  async function mark(hours: readonly SiteBucket[]): Promise<void> {
+    if (hours.length === 0) {
+      return;
+    }
     const startedMs = nowMs();
-    await markHours([...hours.values()]);
-    if (restsUntil.size > MAX_REMEMBERED) {
-      forgetPast(restsUntil, startedMs);
+    await markHours(hours);
+    for (const hour of hours) {
+      const key = toKey(hour);
+      restsUntil.delete(key);
+      restsUntil.set(key, startedMs + HOUR_REST_MS);
     }
-    for (const key of hours.keys()) {
-      restsUntil.set(key, startedMs + HOUR_REST_MS - SAFETY_MS);
-    }
+    forgetPast(restsUntil, startedMs);
   }
 
-  /** Those of the hours whose marks may be ripe at a time from now. */
-  function findUnsafe(hours: ReadonlyMap<string, SiteBucket>, aheadMs: number): Map<string, SiteBucket> {
-    const untilMs = nowMs() + aheadMs;
-    return new Map([...hours].filter(([key]) => (restsUntil.get(key) ?? 0) <= untilMs));
+  function rests(hour: SiteBucket): boolean {
+    return (restsUntil.get(toKey(hour)) ?? 0) > nowMs() + NEEDED_MS;
   }
 
   return {
     markBefore: async (events) => {
       const hours = listHours(events);
-      const unsafe = findUnsafe(hours, NEEDED_MS);
-      if (unsafe.size > 0) {
-        await mark(unsafe);
-      }
-      return async () => {
-        const ripened = findUnsafe(hours, 0);
-        if (ripened.size > 0) {
-          await mark(ripened);
-        }
-      };
+      await mark(hours.filter((hour) => !rests(hour)));
+      return async (writtenAt) => mark(await findCounted(hours, writtenAt));
     },
+    markAgain: (events) => mark(listHours(events)),
   };
 }
 
-/** The hours of events by a name of their own. Events next to each other are often of the same hour. */
-function listHours(events: readonly MarkedEvent[]): Map<string, SiteBucket> {
+function toKey({ site_id, startMs }: SiteBucket): string {
+  return `${startMs}/${site_id}`;
+}
+
+/** The hours of events, each once. Events next to each other are often of the same hour. */
+function listHours(events: readonly MarkedEvent[]): SiteBucket[] {
   const hours = new Map<string, SiteBucket>();
   let last: SiteBucket | undefined;
   for (const { site_id, timestamp } of events) {
     const startMs = findBucketStart('hour', timestamp.getTime());
     if (last?.site_id !== site_id || last.startMs !== startMs) {
       last = { site_id, granularity: 'hour', startMs };
-      hours.set(`${startMs}/${site_id}`, last);
+      hours.set(toKey(last), last);
     }
   }
-  return hours;
+  return [...hours.values()];
 }
 
 function forgetPast(restsUntil: Map<string, number>, nowMs: number): void {
   for (const [key, untilMs] of restsUntil) {
-    if (untilMs <= nowMs) {
-      restsUntil.delete(key);
+    if (restsUntil.size <= MAX_REMEMBERED || untilMs > nowMs) {
+      return;
     }
+    restsUntil.delete(key);
   }
 }

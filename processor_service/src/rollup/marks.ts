@@ -6,10 +6,11 @@ import {
   type Granularity,
 } from '@analytics/shared/rollup/buckets';
 import type { MarkDocument, RollupCollections } from '@analytics/shared/rollup/rollupCollections';
+import type { mongo } from 'mongoose';
 
 /**
- * How long an hour is left alone after it was marked, in milliseconds. Whoever stores events finishes within that time, or marks
- * the hour again.
+ * How long an hour rests after it was marked, in milliseconds. Most writes are over by then, so that few hours are counted in
+ * vain. No answer depends on it.
  */
 export const HOUR_REST_MS = 60_000;
 
@@ -18,30 +19,46 @@ export interface SiteBucket extends Bucket {
 }
 
 export interface Marks {
-  /** Marks hours in which events are about to be stored. A mark that is there is made to rest for its whole time again. */
+  /**
+   * Marks hours in which events are about to be stored, or were stored. Ends a claim on them, and makes them rest for the whole
+   * time again.
+   */
   markHours(hours: readonly SiteBucket[]): Promise<void>;
-  /** Marks hours to be rolled up at once, unless their marks rest. */
+  /** Marks hours to be rolled up at once, unless their marks rest. Ends a claim on them. */
   requestHours(hours: readonly SiteBucket[]): Promise<void>;
-  /** Marks what a bucket is folded into. It ripens when it is over. */
+  /** Marks what a bucket is folded into, and ends a claim on it. It ripens when it is over. */
   markParent(bucket: SiteBucket): Promise<void>;
+  /**
+   * Those of the hours that may have been counted already: their marks are claimed or gone. `writtenAt` is the operation time of
+   * a write; the answer is then of no earlier state of the database.
+   */
+  findCounted(hours: readonly SiteBucket[], writtenAt?: mongo.Timestamp): Promise<SiteBucket[]>;
   /** The marks that are ripe, the earliest first. */
   findRipe(granularity: Granularity, limit: number, site_id?: string): Promise<MarkDocument[]>;
   /** Whether anything inside a bucket is marked. */
   hasMarkInside(bucket: SiteBucket): Promise<boolean>;
   /** Whether a bucket or anything inside it is marked. */
   isMarked(bucket: SiteBucket): Promise<boolean>;
-  /** Takes a mark away, unless it was marked again since it was read. */
-  clear(mark: MarkDocument): Promise<boolean>;
+  /**
+   * Claims marks, which must come before anything is read for what they stand for. One that was marked again since it was read, or
+   * that a later edition has claimed, is left out. Resolves with the edition to write, whose number is higher than any given before.
+   */
+  claim(ripe: readonly MarkDocument[]): Promise<number>;
+  /** Takes a mark away if the claim of the edition still holds. */
+  clear(mark: Pick<MarkDocument, '_id'>, edition: number): Promise<boolean>;
 }
 
-/** Keeps the marks in MongoDB, whose clock alone decides what is ripe. */
-export function createMarks({ marks }: Pick<RollupCollections, 'marks'>): Marks {
+/**
+ * Keeps the marks in MongoDB. Its clock decides what is ripe, and nothing else: that an hour without a mark holds no event that was not
+ * counted follows from the order of claims, markings and writes alone (docs/decisions/0009).
+ */
+export function createMarks({ marks, editions }: Pick<RollupCollections, 'marks' | 'editions'>): Marks {
   async function mark(buckets: readonly SiteBucket[], restMs: number): Promise<void> {
     if (buckets.length > 0) {
       const operations = buckets.map((bucket) => ({
         updateOne: {
           filter: { _id: toMarkId(bucket) },
-          update: [{ $set: { ripe_at: ripenAfter(findBucketEnd(bucket), restMs) } }],
+          update: [{ $set: { ripe_at: ripenAfter(findBucketEnd(bucket), restMs), is_claimed: false } }],
           upsert: true,
         },
       }));
@@ -80,8 +97,65 @@ export function createMarks({ marks }: Pick<RollupCollections, 'marks'>): Marks 
         .toArray(),
     hasMarkInside: (bucket) => hasMark(bucket, GRANULARITIES.indexOf(bucket.granularity)),
     isMarked: (bucket) => hasMark(bucket, GRANULARITIES.indexOf(bucket.granularity) + 1),
-    clear: async ({ _id, ripe_at }) => (await marks.deleteOne({ _id, ripe_at })).deletedCount === 1,
+    findCounted: async (hours, writtenAt) => {
+      const open = new Set(await findOpen(marks, hours.map(toMarkId), writtenAt));
+      return hours.filter((hour) => !open.has(toKey(toMarkId(hour))));
+    },
+    claim: async (ripe) => {
+      const edition = await beginEdition(editions);
+      const operations = ripe.map(({ _id, ripe_at }) => ({
+        updateOne: {
+          filter: { _id, ripe_at, claim: { $not: { $gte: edition } } },
+          update: { $set: { claim: edition, is_claimed: true } },
+        },
+      }));
+      if (operations.length > 0) {
+        await marks.bulkWrite(operations, { ordered: false });
+      }
+      return edition;
+    },
+    clear: async ({ _id }, edition) =>
+      (await marks.deleteOne({ _id, claim: edition, is_claimed: true })).deletedCount === 1,
   };
+}
+
+/**
+ * The keys of the marks that are there and not claimed. Only what a majority has counts: the end of a claim could be rolled back
+ * otherwise. And nothing older than the write: a new primary may know of an earlier majority only. A batch that did not hold
+ * all of them would name too few, which is safe.
+ */
+async function findOpen(
+  marks: RollupCollections['marks'],
+  ids: readonly MarkDocument['_id'][],
+  writtenAt: mongo.Timestamp | undefined,
+): Promise<string[]> {
+  const reply = await marks.db.command({
+    find: marks.collectionName,
+    filter: { _id: { $in: ids }, is_claimed: { $ne: true } },
+    projection: { _id: 1 },
+    batchSize: ids.length,
+    singleBatch: true,
+    readConcern: { level: 'majority', ...(writtenAt && { afterClusterTime: writtenAt }) },
+  });
+  const found = reply['cursor'].firstBatch as Pick<MarkDocument, '_id'>[];
+  return found.map(({ _id }) => toKey(_id));
+}
+
+/** Numbers follow each other whatever the clocks say, and a majority has each before it is used. */
+async function beginEdition(editions: RollupCollections['editions']): Promise<number> {
+  const begun = await editions.findOneAndUpdate(
+    { _id: 'editions' },
+    { $inc: { last: 1 } },
+    { upsert: true, returnDocument: 'after' },
+  );
+  if (!begun) {
+    throw new Error('MongoDB did not number an edition.');
+  }
+  return begun.last;
+}
+
+function toKey({ site_id, granularity, start }: MarkDocument['_id']): string {
+  return `${granularity}/${start.getTime()}/${site_id}`;
 }
 
 /** The fields in the order in which they are stored: MongoDB tells documents with another order apart. */
@@ -89,9 +163,13 @@ function toMarkId({ site_id, granularity, startMs }: SiteBucket): MarkDocument['
   return { site_id, granularity, start: new Date(startMs) };
 }
 
-/** Later than any marking before, and not before the bucket is over and has rested. */
+/**
+ * Not before the bucket is over and has rested. A mark that rests goes on resting, but no longer than a new one would: the clock
+ * that it was made by may have been ahead.
+ */
 function ripenAfter(endMs: number, restMs: number) {
-  return {
-    $max: [{ $add: ['$ripe_at', 1] }, { $add: [{ $max: ['$$NOW', new Date(endMs)] }, restMs] }],
-  };
+  const begin = { $max: ['$$NOW', new Date(endMs)] };
+  const ripe = { $add: [begin, restMs] };
+  const latest = { $add: [begin, HOUR_REST_MS] };
+  return { $max: [ripe, { $min: [{ $ifNull: ['$ripe_at', ripe] }, latest] }] };
 }

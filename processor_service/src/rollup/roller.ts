@@ -49,8 +49,11 @@ export function createRoller(deps: RollerDeps): Roller {
         return site;
       }
 
-      /** Does a task, or each of its marks alone if it fails, so that one bad bucket holds up no other. */
-      async function attempt(task: readonly MarkDocument[]): Promise<void> {
+      /**
+       * Does a task, or each of its marks alone if it fails, so that one bad bucket holds up no other. A new attempt is a new edition,
+       * because the first one may have written a part.
+       */
+      async function attempt(task: readonly MarkDocument[], claimed?: number): Promise<void> {
         const done = new Set<MarkDocument>();
         const onDone = (mark: MarkDocument, outcome: RollupOutcome) => {
           done.add(mark);
@@ -61,13 +64,19 @@ export function createRoller(deps: RollerDeps): Roller {
           return;
         }
         const { site_id } = first._id;
-        const finding = findSite(site_id);
+        let finding: Promise<RollupSite> | undefined;
         try {
+          let edition = claimed;
+          if (edition === undefined) {
+            edition = await marks.claim(task);
+            sites.delete(site_id);
+          }
+          finding = findSite(site_id);
           const site = await finding;
           if (first._id.granularity === 'hour') {
-            await rollUpHours(site, task, signal, onDone);
+            await rollUpHours(site, task, edition, signal, onDone);
           } else {
-            onDone(first, await rollUpLarger(site, first));
+            onDone(first, await rollUpLarger(site, first, edition));
           }
         } catch (error) {
           // What it knows may be behind what is there.
@@ -91,15 +100,19 @@ export function createRoller(deps: RollerDeps): Roller {
         for (;;) {
           const ripe = await marks.findRipe(granularity, tried.size + MARKS_AT_ONCE, site_id);
           const fresh = ripe.filter(({ _id }) => !tried.has(toKey(_id)));
-          // What another process met of a site before it made these marks must be known by now.
-          sites.clear();
           if (fresh.length === 0 || signal.aborted) {
             break;
           }
+          const edition = await marks.claim(fresh);
+          // Sites are opened after the claim: what another process met of a site before it made these marks must be known by then,
+          // and so must a new number, because making everything anew ends the claims.
+          sites.clear();
           for (const { _id } of fresh) {
             tried.add(toKey(_id));
           }
-          await runAtOnce(TASKS_AT_ONCE, divideIntoTasks(granularity, fresh), attempt);
+          await runAtOnce(TASKS_AT_ONCE, divideIntoTasks(granularity, fresh), (task) =>
+            attempt(task, edition),
+          );
         }
       }
       if (failures.length > 0) {

@@ -37,15 +37,19 @@ export interface RollupStore {
   /**
    * Puts the counts of some dimensions in the place of an earlier edition.
    *
-   * @returns false if one that was begun at the same time or later is there; it stays.
+   * @returns false if a later one is there, or this one was written before; it stays.
    */
-  write(bucket: SiteBucketNumber, asOf: Date, dimensions: ReadonlyMap<string, ValueCounts>): Promise<boolean>;
+  write(
+    bucket: SiteBucketNumber,
+    edition: number,
+    dimensions: ReadonlyMap<string, ValueCounts>,
+  ): Promise<boolean>;
   /** Adds up what is written of a dimension in some buckets, which follow each other. */
   addUp(site: number, dimension: string, buckets: readonly Bucket[]): Promise<ValueCounts>;
   /** Whether anything is written of a bucket. */
   has(bucket: SiteBucketNumber): Promise<boolean>;
-  /** Deletes what was begun before a moment of some dimensions, which have no edition of their own any more. */
-  removeOlder(bucket: SiteBucketNumber, asOf: Date, dimensions: readonly string[]): Promise<void>;
+  /** Deletes earlier editions of some dimensions, of which this one has nothing. */
+  removeOlder(bucket: SiteBucketNumber, edition: number, dimensions: readonly string[]): Promise<void>;
 }
 
 export function createRollupStore({
@@ -53,9 +57,13 @@ export function createRollupStore({
   userSets,
 }: Pick<RollupCollections, 'rollups' | 'userSets'>): RollupStore {
   /** Sets of users go first: counts must never name an edition of them that is not there. */
-  async function write(bucket: SiteBucketNumber, asOf: Date, dimensions: ReadonlyMap<string, ValueCounts>) {
+  async function write(
+    bucket: SiteBucketNumber,
+    edition: number,
+    dimensions: ReadonlyMap<string, ValueCounts>,
+  ) {
     const documents = [...dimensions].flatMap(([dimension, counts]) =>
-      toDocuments({ ...bucket, dimension }, asOf, counts),
+      toDocuments({ ...bucket, dimension }, edition, counts),
     );
     const sets = documents.flatMap(({ sets }) => sets);
     const counts = documents.map(({ counts }) => counts);
@@ -98,7 +106,7 @@ export function createRollupStore({
     for (const chunk of (chunk_starts ?? []).keys()) {
       const found = await userSets.findOne({
         _id: { ...orderKey(_id), chunk } as never,
-        as_of: document.as_of,
+        edition: document.edition,
       });
       if (!found) {
         throw new Error('A rollup names sets of users that are not there. Rebuild the rollups.');
@@ -134,12 +142,12 @@ export function createRollupStore({
       const range = between({ ...bucket, dimension: TOTALS }, findBucketEnd(bucket)) as never;
       return (await rollups.findOne({ _id: range }, { projection: { _id: 1 } })) !== null;
     },
-    removeOlder: async (bucket, asOf, dimensions) => {
+    removeOlder: async (bucket, edition, dimensions) => {
       if (dimensions.length > 0) {
         const ranges = dimensions.map((dimension) => ({
           _id: between({ ...bucket, dimension }, findBucketEnd(bucket)) as never,
         }));
-        const older = { $or: ranges, as_of: { $lt: asOf } };
+        const older = { $or: ranges, edition: { $lt: edition } };
         // Counts go first: whoever has read them misses their sets, and asks anew.
         await rollups.deleteMany(older);
         await userSets.deleteMany(older);
@@ -149,7 +157,7 @@ export function createRollupStore({
 }
 
 /** The documents of one dimension. */
-function toDocuments(bucket: DimensionBucket, asOf: Date, counts: ValueCounts) {
+function toDocuments(bucket: DimensionBucket, edition: number, counts: ValueCounts) {
   const parts = divide(sortRows(counts));
   return parts.map((rows, part) => {
     const key = { ...toKey(bucket), part };
@@ -158,7 +166,7 @@ function toDocuments(bucket: DimensionBucket, asOf: Date, counts: ValueCounts) {
     const chunks = size > MAX_INLINE_BYTES ? chunkSets(sets) : [];
     const document: CountsDocument = {
       _id: key,
-      as_of: asOf,
+      edition,
       parts: parts.length,
       ...(counts.hasTooManyValues && { has_too_many_values: true }),
       values: rows.map(([value]) => value),
@@ -168,7 +176,7 @@ function toDocuments(bucket: DimensionBucket, asOf: Date, counts: ValueCounts) {
     };
     return {
       counts: document,
-      sets: chunks.map(({ user_sets }, chunk) => ({ _id: { ...key, chunk }, as_of: asOf, user_sets })),
+      sets: chunks.map(({ user_sets }, chunk) => ({ _id: { ...key, chunk }, edition, user_sets })),
     };
   });
 }
@@ -231,7 +239,7 @@ async function replaceOlder<Document extends CountsDocument | UserSetsDocument>(
   }
   const operations = documents.map((document) => {
     const { _id, ...replacement } = document;
-    return { replaceOne: { filter: { _id, as_of: { $lt: document.as_of } }, replacement, upsert: true } };
+    return { replaceOne: { filter: { _id, edition: { $lt: document.edition } }, replacement, upsert: true } };
   });
   try {
     await collection.bulkWrite(operations as never, { ordered: false });

@@ -89,8 +89,8 @@ function groupByBucket(documents: readonly CountsDocument[], wanted: ReadonlySet
     }
   }
   for (const group of groups.values()) {
-    const asOfMs = group[0]?.as_of.getTime();
-    if (group.length !== group[0]?.parts || group.some(({ as_of }) => as_of.getTime() !== asOfMs)) {
+    const first = group[0];
+    if (group.length !== first?.parts || group.some(({ edition }) => edition !== first.edition)) {
       throw new RollupChangedError('The parts of a rollup are of two editions.');
     }
   }

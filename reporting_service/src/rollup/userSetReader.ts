@@ -102,11 +102,12 @@ function* divideIntoCommands<Place extends UsersPlace>(
 }
 
 function findInChunk(
-  { _id, as_of, user_sets }: UserSetsDocument,
+  { _id, edition, user_sets }: UserSetsDocument,
   { document, index }: UsersPlace,
 ): mongo.Binary | undefined {
-  const isOfSameEdition = as_of.getTime() === document.as_of.getTime();
-  return isOfSameEdition ? user_sets[index - (document.chunk_starts?.[_id.chunk] ?? 0)] : undefined;
+  return edition === document.edition
+    ? user_sets[index - (document.chunk_starts?.[_id.chunk] ?? 0)]
+    : undefined;
 }
 
 function requireSet(set: mongo.Binary | undefined): Uint8Array {

@@ -35,8 +35,8 @@ export interface RollupKey {
  */
 export interface CountsDocument {
   _id: RollupKey;
-  /** The server's time before anything was read for it. All parts of one edition have the same. */
-  as_of: Date;
+  /** Numbers the editions in the order of their claims (MarkDocument). All parts of one edition have the same. */
+  edition: number;
   /** How many parts there are. */
   parts: number;
   /** Present if the bucket has more values than are rolled up; the others are absent then. */
@@ -54,7 +54,7 @@ export interface CountsDocument {
 /** The users of some of the values of one CountsDocument, in the same order: a document of `rollup_user_sets`. */
 export interface UserSetsDocument {
   _id: RollupKey & { chunk: number };
-  as_of: Date;
+  edition: number;
   user_sets: mongo.Binary[];
 }
 
@@ -64,8 +64,12 @@ export interface UserSetsDocument {
  */
 export interface MarkDocument {
   _id: { site_id: string; granularity: Granularity; start: Date };
-  /** From when on it may be rolled up, by the server's clock. Each marking makes it later, so that it also tells markings apart. */
+  /** From when on it should be rolled up, by the server's clock. This saves work; no answer depends on it. */
   ripe_at: Date;
+  /** The latest claim: the edition that a processor was about to count. It only grows while the mark exists. */
+  claim?: number;
+  /** Whether the claim still holds. Each marking ends it. */
+  is_claimed?: boolean;
 }
 
 /** What is known of a site: a document of `rollup_sites`. */
@@ -95,7 +99,7 @@ export interface UserSlotDocument {
  * The form in which rollups are stored. Raised when it changes: the processor then throws away what is stored in another form, and
  * makes it anew.
  */
-export const ROLLUP_FORMAT = 3;
+export const ROLLUP_FORMAT = 4;
 
 /** A document of `rollup_states`. It says that every event from before the first mark has its hour marked. */
 export interface BaselineDocument {
@@ -108,6 +112,12 @@ export interface BaselineDocument {
   timestamp?: Date;
 }
 
+/** A document of `rollup_states`: the number of the last edition that any processor began. */
+export interface EditionsDocument {
+  _id: 'editions';
+  last: number;
+}
+
 export interface RollupCollections {
   rollups: mongo.Collection<CountsDocument>;
   userSets: mongo.Collection<UserSetsDocument>;
@@ -115,6 +125,8 @@ export interface RollupCollections {
   sites: mongo.Collection<SiteDocument>;
   userSlots: mongo.Collection<UserSlotDocument>;
   states: mongo.Collection<BaselineDocument>;
+  /** Kept beside the states, in the same collection. */
+  editions: mongo.Collection<EditionsDocument>;
   /** How each question of a report to them is asked. */
   readOptions: ReadOptions;
 }
@@ -132,7 +144,7 @@ export const ROLLUP_COLLECTIONS = {
   sites: 'rollup_sites',
   userSlots: 'rollup_users',
   states: 'rollup_states',
-} as const satisfies Record<Exclude<keyof RollupCollections, 'readOptions'>, string>;
+} as const satisfies Record<Exclude<keyof RollupCollections, 'readOptions' | 'editions'>, string>;
 
 /** Names the collections in a database; asks it nothing. */
 export function openRollupCollections(db: mongo.Db, readOptions: ReadOptions = {}): RollupCollections {
@@ -143,6 +155,7 @@ export function openRollupCollections(db: mongo.Db, readOptions: ReadOptions = {
     sites: db.collection(ROLLUP_COLLECTIONS.sites),
     userSlots: db.collection(ROLLUP_COLLECTIONS.userSlots),
     states: db.collection(ROLLUP_COLLECTIONS.states),
+    editions: db.collection(ROLLUP_COLLECTIONS.states),
     readOptions,
   };
 }
