@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { findFreePort, requireFreePort } from '@analytics/local-stack/freePort';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { closeServer, listen } from '@analytics/shared/httpServer';
+import { closeServer } from '@analytics/shared/closeServer';
+import { listen } from '@analytics/shared/httpServer';
 import { expect, test } from 'vitest';
 
 const stack = useTestStack();

@@ -1,8 +1,9 @@
+import { closeServer } from '@analytics/shared/closeServer';
 import { collectGarbageEarly } from '@analytics/shared/collectGarbageEarly';
 import { readConfig } from '@analytics/shared/config';
 import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { exitWithFatalError, handleFatalErrors } from '@analytics/shared/fatal';
-import { closeServer, createHttpServer, listen } from '@analytics/shared/httpServer';
+import { createHttpServer, listen } from '@analytics/shared/httpServer';
 import { createLogger } from '@analytics/shared/logger';
 import { closeRedis, createRequestRedis, describeRedis, renewRedisConnection } from '@analytics/shared/redis';
 import { describeWarnings, watchRedisDurability } from '@analytics/shared/redisDurability';

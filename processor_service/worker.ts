@@ -1,10 +1,11 @@
 import { setFlagsFromString } from 'node:v8';
+import { closeServer } from '@analytics/shared/closeServer';
 import { collectGarbageEarly } from '@analytics/shared/collectGarbageEarly';
 import { readConfig } from '@analytics/shared/config';
 import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { openEventQueue } from '@analytics/shared/eventQueue';
 import { exitWithFatalError, handleFatalErrors } from '@analytics/shared/fatal';
-import { closeServer, createHttpServer, listen } from '@analytics/shared/httpServer';
+import { createHttpServer, listen } from '@analytics/shared/httpServer';
 import { createLogger } from '@analytics/shared/logger';
 import {
   closeMongo,

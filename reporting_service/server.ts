@@ -1,7 +1,8 @@
+import { closeServer } from '@analytics/shared/closeServer';
 import { readConfig } from '@analytics/shared/config';
 import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { handleFatalErrors } from '@analytics/shared/fatal';
-import { closeServer, createHttpServer, listen } from '@analytics/shared/httpServer';
+import { createHttpServer, listen } from '@analytics/shared/httpServer';
 import { createLogger } from '@analytics/shared/logger';
 import {
   closeMongo,

@@ -1,7 +1,7 @@
 import { startOwnRedis } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { closeServer } from '@analytics/shared/httpServer';
+import { closeServer } from '@analytics/shared/closeServer';
 import request from 'supertest';
 import { expect, test } from 'vitest';
 import { startApp } from './startApp.ts';

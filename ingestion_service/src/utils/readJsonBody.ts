@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
+import { sendContinue } from '@analytics/shared/expectContinue';
 import { ProblemError } from '@analytics/shared/problem';
 
 /**
@@ -11,6 +12,9 @@ import { ProblemError } from '@analytics/shared/problem';
 export function readJsonBody(request: IncomingMessage, limitBytes: number): Promise<unknown> {
   return new Promise((resolve, reject) => {
     requireJson(request);
+    if (request.headers.expect !== undefined) {
+      sendContinue(request);
+    }
     const chunks: Buffer[] = [];
     let length = 0;
     request.on('data', (chunk: Buffer) => {

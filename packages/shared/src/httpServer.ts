@@ -1,46 +1,79 @@
 import { once } from 'node:events';
-import { createServer, IncomingMessage, type Server, ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer, IncomingMessage, type RequestListener, type Server, ServerResponse } from 'node:http';
+import { type AddressInfo, Socket } from 'node:net';
 import type { Express } from 'express';
-import { createProblem } from './problem.ts';
+import { trackConnections } from './connections.ts';
+import { holdContinue } from './expectContinue.ts';
+import { probeHalfClosedClient } from './halfClosedClient.ts';
+import { presetPrototype } from './presetPrototype.ts';
+import { answerUnreadableRequest, endWithProblem } from './unreadableRequest.ts';
 
 /** How often Node looks for requests that are past their time: what the limits below can be exceeded by. */
 const TIMEOUT_CHECK_INTERVAL_MS = 1000;
 
-/** Past it a connection is refused at once. Each can hold a body of up to 512 KiB. */
+/** Past it a connection is refused at once. */
 const MAX_CONNECTIONS = 10_000;
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 30_000;
+/** Room for 32 KiB of headers, and for the request line and the punctuation that Node counts too. */
+const MAX_HEADER_BYTES = 36 * 1024;
+/** Longer than the 60 s after which nginx and most load balancers give up an idle connection, so that they do it first. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
-const IDLE_CHECK_INTERVAL_MS = 50;
-const CLOSE_GRACE_MS = 5000;
+const REQUEST_TIMEOUTS: RequestTimeouts = { headersMs: 10_000, requestMs: 30_000 };
+
+/** How long a client may take to send the headers of a request, and all of it. */
+export interface RequestTimeouts {
+  headersMs: number;
+  requestMs: number;
+}
 
 /**
  * Makes the HTTP server of an Express app. Express gives each request and response the app's prototypes by
  * `Object.setPrototypeOf`, which throws away V8's knowledge of the object's shape; this server creates them with those
- * prototypes, so that the swap changes nothing. The app behaves the same on any server.
+ * prototypes, so that the swap changes nothing. The app behaves the same on any server, except that here
  *
- * Bounds what slow or silent clients can hold: headers within 10 s, a whole request within 30 s, 10,000 connections.
+ * - a response arrives although the client is still sending, or has ended its half of the connection;
+ * - `100 Continue` is sent only when the app wants the body (`sendContinue`);
+ * - what isn't HTTP is answered with a problem;
+ * - slow or silent clients are bounded: headers within 10 s, a whole request within 30 s, 10,000 connections.
+ *
+ * Close it with `closeServer`.
  */
-export function createHttpServer(app: Express): Server {
-  const server = createServer(
-    {
-      IncomingMessage: withPrototype(IncomingMessage, app.request),
-      ServerResponse: withPrototype(ServerResponse, app.response),
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
-      // Nothing here depends on the Host header, and Node's own refusal would have no body.
-      requireHostHeader: false,
-    },
-    app,
-  );
+export function createHttpServer(app: Express, timeouts: RequestTimeouts = REQUEST_TIMEOUTS): Server {
+  const sampleRequest = new IncomingMessage(new Socket());
+  const server = createServer({
+    IncomingMessage: presetPrototype(IncomingMessage, app.request, [sampleRequest.socket]),
+    ServerResponse: presetPrototype(ServerResponse, app.response, [sampleRequest]),
+    headersTimeout: timeouts.headersMs,
+    requestTimeout: timeouts.requestMs,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    // Nothing here depends on the Host header, and Node's own refusal would have no body.
+    requireHostHeader: false,
+  });
+  const connections = trackConnections(server);
+  const handle: RequestListener = (request, response) => {
+    connections.begin(request, response);
+    app(request, response);
+  };
   server.maxConnections = MAX_CONNECTIONS;
-  server.on('clientError', answerUnreadableRequest);
+  Object.assign(server, { httpAllowHalfOpen: true });
+  server.on('request', handle);
   // An expectation other than 100-continue may be passed over (RFC 9110); Node's own refusal would have no body.
-  server.on('checkExpectation', app);
-  trackSockets(server);
+  server.on('checkExpectation', handle);
+  server.on('checkContinue', (request, response) => {
+    holdContinue(request, response);
+    handle(request, response);
+  });
+  server.on('clientError', (error, socket: Socket) =>
+    answerUnreadableRequest(error, socket, connections.findPending(socket)),
+  );
+  server.on('connect', (_request, socket: Socket) => {
+    socket.on('error', () => {});
+    endWithProblem(socket, 405, 'This server is no proxy.');
+  });
+  server.on('connection', (socket) => {
+    socket.on('end', () => probeHalfClosedClient(socket, connections));
+  });
   return server;
 }
 
@@ -74,78 +107,4 @@ const LISTEN_ERRORS: Record<string, string> = {
 
 function describeListenError({ code, message }: NodeJS.ErrnoException): string {
   return LISTEN_ERRORS[code ?? ''] ?? message;
-}
-
-/**
- * Takes no new connection, answers the requests under way and ends their connections. A request that is not done five seconds
- * later, such as one whose body still trickles in, is cut off.
- */
-export async function closeServer(server: Server): Promise<void> {
-  if (!server.listening) {
-    return;
-  }
-  server.close();
-  // Node counts neither a connection that never sent anything as idle, nor one whose last answer is out only later.
-  const endIdle = () => {
-    server.closeIdleConnections();
-    endSockets(server, (socket) => socket.bytesRead === 0);
-  };
-  endIdle();
-  const idleCheck = setInterval(endIdle, IDLE_CHECK_INTERVAL_MS);
-  const cutOff = setTimeout(() => endSockets(server, () => true), CLOSE_GRACE_MS);
-  await once(server, 'close');
-  clearInterval(idleCheck);
-  clearTimeout(cutOff);
-}
-
-/** The open connections of each server. */
-const socketsOfServers = new WeakMap<Server, Set<Socket>>();
-
-function trackSockets(server: Server): void {
-  const sockets = new Set<Socket>();
-  socketsOfServers.set(server, sockets);
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
-}
-
-function endSockets(server: Server, isMeant: (socket: Socket) => boolean): void {
-  for (const socket of socketsOfServers.get(server) ?? []) {
-    if (isMeant(socket)) {
-      socket.destroy();
-    }
-  }
-}
-
-/**
- * A constructor that makes what `Base` makes, but with `prototype`. The base is a plain function in Node, so it can be
- * applied to an object that already has its final shape.
- */
-function withPrototype<Base>(Base: Base, prototype: object): Base {
-  function Preset(this: object, ...args: unknown[]) {
-    Reflect.apply(Base as (...args: unknown[]) => void, this, args);
-  }
-  Preset.prototype = prototype;
-  return Preset as Base;
-}
-
-/** What isn't HTTP never reaches the app, so its answer is written to the bare connection. */
-function answerUnreadableRequest(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const status = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 }[error.code ?? ''] ?? 400;
-  const detail = {
-    400: 'This is not a readable HTTP request.',
-    408: 'The request did not arrive in time.',
-    431: 'The request headers are too large.',
-  }[status];
-  const problem = createProblem(status, detail ?? '');
-  const body = JSON.stringify(problem);
-  socket.end(
-    `HTTP/1.1 ${status} ${problem.title}\r\nContent-Type: application/problem+json; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
 }

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import type { z } from 'zod';
 import type { Logger } from './logger.ts';
@@ -110,8 +110,19 @@ export function createProblemHandler(logger: Pick<Logger, 'error'>): ErrorReques
   };
 }
 
+/** So much of a refused body is read and dropped, to keep its connection. The sender of a longer one must be told to stop. */
+const MAX_DROPPED_BODY_BYTES = 64 * 1024;
+
 function sendProblem(response: Response, problem: Problem): void {
+  if (hasLongRest(response.req)) {
+    response.set('Connection', 'close');
+  }
   response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+}
+
+function hasLongRest({ complete, headers }: IncomingMessage): boolean {
+  const isChunked = headers['transfer-encoding'] !== undefined;
+  return !complete && (isChunked || Number(headers['content-length'] ?? 0) > MAX_DROPPED_BODY_BYTES);
 }
 
 function shorten(key: string): string {

@@ -1,29 +1,33 @@
 import { once } from 'node:events';
-import { createServer, get } from 'node:http';
-import { connect } from 'node:net';
-import { text } from 'node:stream/consumers';
-import { closeServer, createHttpServer, listen } from '@analytics/shared/httpServer';
+import { createServer } from 'node:http';
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import { closeServer } from '@analytics/shared/closeServer';
+import { sendContinue } from '@analytics/shared/expectContinue';
+import { createHttpServer, listen } from '@analytics/shared/httpServer';
+import { ProblemError } from '@analytics/shared/problem';
 import { createServiceApp } from '@analytics/shared/serviceApp';
 import express, { type RequestHandler } from 'express';
 import { expect, onTestFinished, test } from 'vitest';
+import { connectRaw } from './rawClient.ts';
 
 async function serve(handler: RequestHandler) {
-  const app = express().use(handler);
-  const server = createHttpServer(app);
+  const app = createServiceApp({ checks: {}, logger: { error: () => {} } }, (routes) => {
+    routes.use('/handled', handler);
+  });
+  const server = createHttpServer(app, { headersMs: 200, requestMs: 1000 });
   const port = await listen(server, 0);
-  onTestFinished(() => closeServer(server));
+  onTestFinished(() => closeServer(server, { graceMs: 0 }));
   return { app, server, port };
 }
 
+const answerHello: RequestHandler = (_request, response) => void response.send('hello');
+
 test("a request and its response are born with the app's prototypes, so Express's swap changes nothing", async () => {
-  const app = express();
-  const server = createHttpServer(app);
+  const { app, server, port } = await serve(answerHello);
   const born: object[] = [];
   server.prependListener('request', (request, response) => {
     born.push(Object.getPrototypeOf(request), Object.getPrototypeOf(response));
   });
-  const port = await listen(server, 0);
-  onTestFinished(() => closeServer(server));
 
   await fetch(`http://127.0.0.1:${port}/`);
 
@@ -32,20 +36,23 @@ test("a request and its response are born with the app's prototypes, so Express'
 });
 
 test('an app answers the same on this server as on one of its own', async () => {
-  const handler: RequestHandler = (request, response) => {
+  const app = express().use((request, response) => {
     response
       .cookie('seen', '1')
       .status(201)
       .json({ ip: request.ip, query: request.query, host: request.hostname });
-  };
-  const { app, port } = await serve(handler);
-  const ownServer = app.listen(0);
-  onTestFinished(() => closeServer(ownServer));
-  const ownPort = (ownServer.address() as { port: number }).port;
+  });
+  const servers = [createHttpServer(app), createServer(app)];
+  onTestFinished(() => {
+    for (const server of servers) {
+      server.close();
+      server.closeAllConnections();
+    }
+  });
 
   const [answer, ownAnswer] = await Promise.all(
-    [port, ownPort].map(async (each) => {
-      const response = await fetch(`http://localhost:${each}/x?a=1`);
+    servers.map(async (server) => {
+      const response = await fetch(`http://localhost:${await listen(server, 0)}/x?a=1`);
       const { date: _, ...headers } = Object.fromEntries(response.headers);
       return {
         status: response.status,
@@ -58,99 +65,188 @@ test('an app answers the same on this server as on one of its own', async () => 
   expect(answer).toEqual(ownAnswer);
 });
 
-test('what is not HTTP gets a problem and no stack trace', async () => {
-  const { port } = await serve((_request, response) => void response.end());
-  const socket = connect(port, '127.0.0.1');
-  socket.write('this is not HTTP\r\n\r\n');
+const CLOSE = 'Connection: close\r\n';
+const headerBytes = (bytes: number) => `Cookie: ${'c'.repeat(bytes - 'Cookie: \r\n'.length)}\r\n`;
 
-  const answer = await text(socket);
+const oddRequests: [name: string, bytes: string, status: number][] = [
+  ['that is not HTTP', 'this is not HTTP\r\n\r\n', 400],
+  ['with two lengths', `POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab`, 400],
+  [
+    'with a length and chunks',
+    `POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    400,
+  ],
+  ['without a Host header', `GET / HTTP/1.1\r\n${CLOSE}\r\n`, 404],
+  ['with an expectation of its own', `GET / HTTP/1.1\r\nExpect: foo\r\n${CLOSE}\r\n`, 404],
+  ['with headers of 32 KiB', `GET / HTTP/1.1\r\n${CLOSE}${headerBytes(32 * 1024 - CLOSE.length)}\r\n`, 404],
+  ['with headers of 40 KiB', `GET / HTTP/1.1\r\n${headerBytes(40 * 1024)}\r\n`, 431],
+  ['with headers of 4 MiB', `GET / HTTP/1.1\r\n${headerBytes(4 * 1024 * 1024)}\r\n`, 431],
+  ['with half a header', 'GET / HTTP/1.1\r\nHost', 408],
+  ['with half a body', 'POST /handled HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf', 408],
+  ['with a broken chunk', `POST /handled HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n`, 400],
+  ['for a proxy', 'CONNECT example.org:443 HTTP/1.1\r\n\r\n', 405],
+];
 
-  expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\nContent-Type: application\/problem\+json/);
-  expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toEqual({
+test.each(oddRequests)('a request %s gets a problem', async (_name, bytes, status) => {
+  const { port } = await serve(async (request) => {
+    await once(request.resume(), 'end');
+    throw new ProblemError(404, 'Nothing.');
+  });
+  const { socket, ended } = connectRaw(port);
+  socket.write(bytes);
+
+  const [head = '', body = ''] = (await ended).split('\r\n\r\n');
+
+  expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  expect(head).toMatch(/Content-Type: application\/problem\+json/);
+  expect(JSON.parse(body)).toEqual({
     type: 'about:blank',
-    title: 'Bad Request',
-    status: 400,
-    detail: 'This is not a readable HTTP request.',
+    title: expect.any(String),
+    status,
+    detail: expect.stringMatching(/^[A-Z].+\.$/),
   });
 });
 
-test('closing lets a request under way finish and then ends its connection', async () => {
-  const entered = withResolvers<void>();
+test('a request before an unreadable one gets its response first', async () => {
   const release = withResolvers<void>();
-  const server = createHttpServer(
-    express().use(async (_request, response) => {
-      entered.resolve();
-      await release.promise;
-      response.send('finished');
-    }),
-  );
-  const port = await listen(server, 0);
-  const request = get({ port, host: '127.0.0.1', headers: { Connection: 'keep-alive' } });
-  const answered = once(request, 'response');
-  await entered.promise;
-
-  const closed = closeServer(server);
+  const { port, server } = await serve(async (_request, response) => {
+    await release.promise;
+    response.send('hello');
+  });
+  const unreadable = once(server, 'clientError');
+  const { socket, ended } = connectRaw(port);
+  socket.write('GET /handled HTTP/1.1\r\n\r\nnonsense\r\n\r\n');
+  await unreadable;
   release.resolve();
 
-  const [response] = await answered;
-  expect(await text(response)).toBe('finished');
+  expect((await ended).match(/HTTP\/1\.1 \d+|hello/g)).toEqual(['HTTP/1.1 200', 'hello', 'HTTP/1.1 400']);
+});
+
+test.each(['/handled', '/unknown', '/livez', '/readyz'])(
+  'a client that ends its half of the connection gets the response of %s',
+  async (path) => {
+    const { port } = await serve(async (request, response) => {
+      await once(request.socket, 'end');
+      response.send('hello');
+    });
+    const { socket, ended } = connectRaw(port, { allowHalfOpen: true });
+    socket.end(`GET ${path} HTTP/1.1\r\n\r\n`);
+
+    expect(await ended).toMatch(/^HTTP\/1\.1 (200 OK|404 Not Found)\r\n(.+\r\n)+\r\n/);
+    await once(socket.end(), 'close');
+  },
+);
+
+test('a client that ended its half and waits long for the response is told that it is coming', async () => {
+  const release = withResolvers<void>();
+  const { port } = await serve(async (_request, response) => {
+    await release.promise;
+    response.send('hello');
+  });
+  const { socket, received, ended } = connectRaw(port, { allowHalfOpen: true });
+  socket.end('GET /handled HTTP/1.1\r\n\r\n');
+  await waitUntil(() => received() === 'HTTP/1.1 102 Processing\r\n\r\n');
+  release.resolve();
+
+  expect(await ended).toMatch(
+    /^HTTP\/1\.1 102 Processing\r\n\r\n(HTTP\/1\.1 102 Processing\r\n\r\n)*HTTP\/1\.1 200 OK/,
+  );
+});
+
+test('a client that has gone closes its response, although it looks like one that ended its half', async () => {
+  const entered = withResolvers<void>();
+  const closed = withResolvers<boolean>();
+  const { port } = await serve((_request, response) => {
+    response.once('close', () => closed.resolve(response.writableFinished));
+    entered.resolve();
+  });
+  const { socket } = connectRaw(port);
+  socket.write('GET /handled HTTP/1.1\r\n\r\n');
+  await entered.promise;
+
+  socket.destroy();
+
+  expect(await closed.promise).toBe(false);
+});
+
+const EXPECT = 'Expect: 100-continue\r\nContent-Length: 4\r\n\r\n';
+
+test('a body that the app wants is asked for with 100 Continue', async () => {
+  const { port } = await serve(async (request, response) => {
+    sendContinue(request);
+    response.send(await once(request.setEncoding('utf8'), 'data'));
+  });
+  const { socket, received } = connectRaw(port);
+  socket.write(`POST /handled HTTP/1.1\r\n${EXPECT}`);
+  await waitUntil(() => received() === 'HTTP/1.1 100 Continue\r\n\r\n');
+  socket.write('body');
+
+  await waitUntil(() => /\r\n\r\nHTTP\/1\.1 200 OK\r\n(.+\r\n)+\r\n\["body"\]$/.test(received()));
+});
+
+test('a body that the app does not want is not asked for', async () => {
+  const { port } = await serve(answerHello);
+  const { socket, ended } = connectRaw(port);
+  socket.write(`POST /unknown HTTP/1.1\r\n${EXPECT}`);
+
+  expect(await ended).toMatch(/^HTTP\/1\.1 404 Not Found\r\n(.+\r\n)*Connection: close\r\n/);
+});
+
+const MEGABYTE = 1024 * 1024;
+
+test.each([
+  ['with its length', `Content-Length: ${20 * MEGABYTE}\r\n\r\n`],
+  ['in one chunk', `Transfer-Encoding: chunked\r\n\r\n${(20 * MEGABYTE).toString(16)}\r\n`],
+])('a refusal reaches ten clients of ten that send 20 MiB %s before they read', async (_name, head) => {
+  const { port } = await serve(answerHello);
+  const megabyte = Buffer.alloc(MEGABYTE, 'x');
+
+  const answers = await Promise.all(
+    Array.from({ length: 10 }, async () => {
+      const { socket, ended } = connectRaw(port, { allowHalfOpen: true });
+      socket.pause().write(`POST /unknown HTTP/1.1\r\n${head}`);
+      for (let sent = 0; sent < 20; sent += 1) {
+        await new Promise<void>((resolve, reject) => {
+          socket.write(megabyte, (error) => (error ? reject(error) : resolve()));
+        });
+      }
+      socket.resume();
+      return (await ended).slice(0, 12);
+    }),
+  );
+
+  expect(answers).toEqual(Array(10).fill('HTTP/1.1 404'));
+});
+
+test('a client that never stops sending after its refusal is cut off', async () => {
+  const { port } = await serve(answerHello);
+  const { socket } = connectRaw(port, { allowHalfOpen: true });
+  socket.write(`POST /unknown HTTP/1.1\r\nContent-Length: ${1024 * MEGABYTE}\r\n\r\n`);
+  const megabyte = Buffer.alloc(MEGABYTE, 'x');
+  const closed = once(socket, 'close').catch((error: unknown) => error);
+  let sentMegabytes = 0;
+  const sendMore = () => {
+    while (socket.writable && socket.write(megabyte)) {
+      sentMegabytes += 1;
+    }
+    sentMegabytes += 1;
+  };
+  socket.on('drain', sendMore);
+  sendMore();
+
   await closed;
+  expect(sentMegabytes).toBeGreaterThanOrEqual(64);
+  expect(sentMegabytes).toBeLessThan(200);
 });
 
-test('closing cuts off a request that never ends', async () => {
-  const server = createHttpServer(express().use((_request, response) => void response.send('answered')));
-  const port = await listen(server, 0);
-  const endless = connect(port, '127.0.0.1')
-    .on('error', () => {})
-    .resume();
-  endless.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf');
-  await once(server, 'request');
-  const ended = once(endless, 'close');
+test('a refused body of less than 64 KiB leaves the connection open for the next request', async () => {
+  const { port } = await serve(answerHello);
+  const { socket, received } = connectRaw(port);
+  socket.write(`POST /unknown HTTP/1.1\r\nContent-Length: 60000\r\n\r\n`);
+  await waitUntil(() => received().startsWith('HTTP/1.1 404 '));
+  socket.write(`${'x'.repeat(60_000)}GET /handled HTTP/1.1\r\n\r\n`);
 
-  await closeServer(server);
-
-  await ended;
-});
-
-test('closing ends a connection that never sent anything at once', async () => {
-  const server = createHttpServer(express());
-  const port = await listen(server, 0);
-  const silent = connect(port, '127.0.0.1').resume();
-  await once(server, 'connection');
-  const startedAt = Date.now();
-
-  await closeServer(server);
-
-  expect(Date.now() - startedAt).toBeLessThan(1000);
-  expect(silent.destroyed || (await once(silent, 'close'))).toBeTruthy();
-});
-
-const oddRequests: [name: string, bytes: string, status: RegExp][] = [
-  ['without a Host header', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', /^HTTP\/1\.1 404 /],
-  [
-    'with an expectation of its own',
-    'GET / HTTP/1.1\r\nHost: x\r\nExpect: foo\r\nConnection: close\r\n\r\n',
-    /^HTTP\/1\.1 404 /,
-  ],
-  [
-    'with headers of 20 KB',
-    `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
-    /^HTTP\/1\.1 431 /,
-  ],
-  ['with half a header', 'GET / HTTP/1.1\r\nHost', /^HTTP\/1\.1 408 /],
-];
-
-test.each(oddRequests)('a request %s gets a problem', { timeout: 15_000 }, async (_name, bytes, status) => {
-  const server = createHttpServer(createServiceApp({ checks: {}, logger: { error: () => {} } }));
-  const port = await listen(server, 0);
-  onTestFinished(() => closeServer(server));
-  const socket = connect(port, '127.0.0.1');
-  socket.write(bytes);
-
-  const answer = await text(socket);
-
-  expect(answer).toMatch(status);
-  expect(answer).toMatch(/Content-Type: application\/problem\+json/);
+  await waitUntil(() => received().endsWith('hello'));
 });
 
 test('a port that is taken is named in a plain sentence', async () => {

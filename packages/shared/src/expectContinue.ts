@@ -1,0 +1,17 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+const waiting = new WeakMap<IncomingMessage, ServerResponse>();
+
+/** Keeps back the `100 Continue` that a request expects, until somebody wants its body. */
+export function holdContinue(request: IncomingMessage, response: ServerResponse): void {
+  waiting.set(request, response);
+}
+
+/**
+ * Tells a client that waits for it to send its body. Call it when nothing is left to refuse the request for; a refusal
+ * instead of it ends the connection, because the client may send the body or not.
+ */
+export function sendContinue(request: IncomingMessage): void {
+  waiting.get(request)?.writeContinue();
+  waiting.delete(request);
+}

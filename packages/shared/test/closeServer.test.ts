@@ -1,0 +1,102 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import { closeServer } from '@analytics/shared/closeServer';
+import { createHttpServer, listen } from '@analytics/shared/httpServer';
+import express, { type RequestHandler } from 'express';
+import { expect, test } from 'vitest';
+import { connectRaw } from './rawClient.ts';
+
+const REQUEST = 'GET / HTTP/1.1\r\n\r\n';
+
+async function serve(handler: RequestHandler = (_request, response) => void response.send('hello')) {
+  const server = createHttpServer(express().use(handler));
+  return { server, port: await listen(server, 0) };
+}
+
+/** Resolves with the answer to a request when its handler waits for `release`. */
+async function serveOnRelease() {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  return {
+    release: () => release(),
+    ...(await serve(async (_request, response) => {
+      await released;
+      response.send('hello');
+    })),
+  };
+}
+
+const isClosing = (server: Server) => !server.listening;
+
+test('closing lets a request under way finish and says that its connection ends', async () => {
+  const { server, port, release } = await serveOnRelease();
+  const { socket, ended } = connectRaw(port);
+  socket.write(REQUEST);
+  await once(server, 'request');
+
+  const closed = closeServer(server);
+  release();
+
+  expect(await ended).toMatch(/^HTTP\/1\.1 200 OK\r\n(.+\r\n)*Connection: close\r\n(.+\r\n)+\r\nhello$/);
+  await closed;
+});
+
+test('a request that arrives on an open connection while the server closes is answered', async () => {
+  const { server, port } = await serve();
+  const { socket, received, ended } = connectRaw(port);
+  socket.write(REQUEST);
+  await waitUntil(() => received().endsWith('hello'));
+
+  const closed = closeServer(server);
+  expect(isClosing(server)).toBe(true);
+  socket.write(REQUEST);
+
+  const [first, second] = (await ended).split('hello');
+  expect(first).toMatch(/^HTTP\/1\.1 200 OK\r\n(.+\r\n)+Connection: keep-alive\r\n/);
+  expect(second).toMatch(/^HTTP\/1\.1 200 OK\r\nConnection: close\r\n/);
+  await closed;
+});
+
+test('a request whose headers are still arriving when the server closes is answered', async () => {
+  const { server, port } = await serve();
+  const { socket, ended } = connectRaw(port);
+  await once(server, 'connection');
+
+  const closed = closeServer(server);
+  const bytes = [...REQUEST.slice(0, 10)];
+  const sending = setInterval(() => socket.write(bytes.shift() ?? REQUEST.slice(10)), 60);
+
+  expect(await ended).toMatch(/^HTTP\/1\.1 200 OK\r\n(.+\r\n)+\r\nhello$/);
+  clearInterval(sending);
+  await closed;
+});
+
+test.each([
+  ['never sent anything', ''],
+  ['has its answer', REQUEST],
+])('closing ends a connection that %s, without a reset and within a second', async (_name, bytes) => {
+  const { server, port } = await serve();
+  const { socket, received, ended } = connectRaw(port);
+  socket.write(bytes);
+  await waitUntil(() => (bytes === '' ? socket.readyState === 'open' : received().endsWith('hello')));
+  const startedAt = performance.now();
+
+  await closeServer(server);
+
+  expect(performance.now() - startedAt).toBeLessThan(1000);
+  await ended;
+});
+
+test('closing cuts off a request that never ends', async () => {
+  const { server, port } = await serve(() => {});
+  const { socket, ended } = connectRaw(port);
+  socket.write('POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf');
+  await once(server, 'request');
+
+  await closeServer(server, { graceMs: 200 });
+
+  expect(await ended.catch((error) => error.code)).toMatch(/^$|ECONNRESET/);
+});
