@@ -29,13 +29,13 @@ export interface Services {
 
 /**
  * Runs the three services as they run in production: each a process of its own, on its build, told by its environment.
- * Resolves when they listen, whether they are ready or not.
+ * Resolves when they listen, whether they are ready or not. `more` are settings besides the stack's.
  */
-export async function startServices(stack: TestStack): Promise<Services> {
+export async function startServices(stack: TestStack, more: Record<string, string> = {}): Promise<Services> {
   const [ingestion, processor, reporting] = await Promise.all([
-    startService('ingestion_service', 'server', stack),
-    startService('processor_service', 'worker', stack),
-    startService('reporting_service', 'server', stack),
+    startService('ingestion_service', 'server', stack, more),
+    startService('processor_service', 'worker', stack, more),
+    startService('reporting_service', 'server', stack, more),
   ]);
   return { ingestion, processor, reporting };
 }

@@ -30,7 +30,11 @@ const logger = createLogger({
 for (const warning of warnings) {
   logger.warn(warning);
 }
-const shutdown = createShutdown({ logger, deadlineMs: 9000 });
+const shutdown = createShutdown({
+  logger,
+  deadlineMs: 9000,
+  drainMs: config.SHUTDOWN_DRAIN_SECONDS * 1000,
+});
 shutdown.handleSignals();
 
 const redis = createRequestRedis(config);
@@ -67,7 +71,10 @@ shutdown.register('the queue', () => producer.close());
 const app = createApp({
   validator: createEventValidator({ maxFutureMs: config.EVENT_MAX_FUTURE_HOURS * 3_600_000 }),
   enqueueEvents: producer.enqueueEvents,
-  checks: { redis: () => ({ ...redisWatch.health, ...describeWarnings(durability) }) },
+  checks: {
+    process: shutdown.check,
+    redis: () => ({ ...redisWatch.health, ...describeWarnings(durability) }),
+  },
   logger,
 });
 const server = createHttpServer(app);

@@ -56,7 +56,11 @@ const logger = createLogger({
 for (const warning of warnings) {
   logger.warn(warning);
 }
-const shutdown = createShutdown({ logger, deadlineMs: 24_000 });
+const shutdown = createShutdown({
+  logger,
+  deadlineMs: 24_000,
+  drainMs: config.SHUTDOWN_DRAIN_SECONDS * 1000,
+});
 shutdown.handleSignals();
 
 const connection = createMongoConnection();
@@ -91,6 +95,7 @@ let isTakingJobs = false;
 let indexBuild: IndexBuild | undefined;
 const app = createApp({
   checks: {
+    process: shutdown.check,
     redis: () => ({ ...redisWatch.health, ...describeWarnings(durability) }),
     mongodb: () => ({ ...mongoWatch.health, ...indexBuild?.health }),
     worker: () => (isTakingJobs ? { status: 'up' } : { status: 'down', reason: 'not taking jobs yet' }),

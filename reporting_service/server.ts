@@ -38,7 +38,11 @@ const logger = createLogger({
 for (const warning of warnings) {
   logger.warn(warning);
 }
-const shutdown = createShutdown({ logger, deadlineMs: 9000 });
+const shutdown = createShutdown({
+  logger,
+  deadlineMs: 9000,
+  drainMs: config.SHUTDOWN_DRAIN_SECONDS * 1000,
+});
 shutdown.handleSignals();
 
 const connection = createMongoConnection();
@@ -62,7 +66,7 @@ const app = createApp({
   reports,
   answerReport,
   now: Date.now,
-  checks: { mongodb: () => mongoWatch.health },
+  checks: { process: shutdown.check, mongodb: () => mongoWatch.health },
   logger,
 });
 const server = createHttpServer(app);

@@ -112,10 +112,15 @@ export function portSetting(defaultPort: number, alias?: string) {
 }
 
 /**
- * Where a service listens. Without `HOST` it listens on every interface. `alias` is the setting that may stand for `PORT`.
+ * Where a service listens, and how it stops. Without `HOST` it listens on every interface. `alias` is the setting that may
+ * stand for `PORT`.
  */
 export function serverSettings(defaultPort: number, alias: string) {
-  return { PORT: portSetting(defaultPort, alias), HOST: z.string().optional() };
+  return {
+    PORT: portSetting(defaultPort, alias),
+    HOST: z.string().optional(),
+    SHUTDOWN_DRAIN_SECONDS: wholeNumberSetting({ min: 0, max: 3600, default: 0 }),
+  };
 }
 
 export const logLevelSetting = z

@@ -1,17 +1,23 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { HealthCheck } from './health.ts';
 import type { Logger } from './logger.ts';
 
 export interface ShutdownOptions {
   logger: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** How long all closings together may take before the process ends anyway. */
   deadlineMs: number;
+  /** How long the process goes on after the signal, not ready but at work, before it closes anything. */
+  drainMs: number;
 }
 
 export interface Shutdown {
   /** Registers how to close what was just opened. Last registered, first closed. */
   register(name: string, close: () => unknown): void;
+  /** Down from the signal on, so that a load balancer which asks for `/readyz` sends its requests elsewhere. */
+  check: HealthCheck;
   /**
-   * Closes everything on SIGTERM or SIGINT and ends the process: with 0 if all closed within the deadline, else with 1. A
-   * second signal ends it at once with 1.
+   * On SIGTERM or SIGINT waits for `drainMs`, closes everything and ends the process: with 0 if all closed within the
+   * deadline, else with 1. A second signal ends it at once with 1.
    */
   handleSignals(): void;
 }
@@ -23,7 +29,7 @@ export interface Shutdown {
 const SAME_SIGNAL_MS = 500;
 
 /** Closes a process's resources in the reverse order of their opening. Belongs to a composition root. */
-export function createShutdown({ logger, deadlineMs }: ShutdownOptions): Shutdown {
+export function createShutdown({ logger, deadlineMs, drainMs }: ShutdownOptions): Shutdown {
   const closings: { name: string; close: () => unknown }[] = [];
   let startedMs: number | undefined;
 
@@ -42,6 +48,7 @@ export function createShutdown({ logger, deadlineMs }: ShutdownOptions): Shutdow
 
   async function run(signal: NodeJS.Signals): Promise<void> {
     logger.info(`stopping: ${signal}`);
+    await delay(drainMs);
     const deadline = setTimeout(() => {
       logger.error(`not stopped within ${deadlineMs} ms: ending now`);
       process.exit(1);
@@ -67,6 +74,7 @@ export function createShutdown({ logger, deadlineMs }: ShutdownOptions): Shutdow
     register: (name, close) => {
       closings.push({ name, close });
     },
+    check: () => (startedMs === undefined ? { status: 'up' } : { status: 'down', reason: 'stopping' }),
     handleSignals: () => {
       process.on('SIGTERM', handle);
       process.on('SIGINT', handle);

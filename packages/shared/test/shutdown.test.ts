@@ -47,6 +47,22 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   },
 );
 
+test('a process that drains closes nothing before, and its deadline counts from then', async () => {
+  const { child, exited, readMessages } = await start('draining');
+  const startedAt = performance.now();
+
+  child.kill('SIGTERM');
+
+  expect(await exited).toEqual([0, null]);
+  expect(performance.now() - startedAt).toBeGreaterThan(500);
+  expect(readMessages().slice(1)).toEqual([
+    'stopping: SIGTERM',
+    'closing second, down',
+    'closing first',
+    'stopped',
+  ]);
+});
+
 test('a closing that fails is logged, the others still run, and the exit code is 1', async () => {
   const { child, exited, readMessages } = await start('failing');
 
