@@ -9,8 +9,12 @@ export type EventProperties = Record<string, PropertyValue>;
 const MAX_PROPERTIES = 20;
 const MAX_VALUE_LENGTH = 1024;
 
-/** The name of a property, in events and in the questions about them. MongoDB takes any such name as a field. */
-export const PROPERTY_KEY = /^(?!__proto__$)[A-Za-z0-9_-]{1,64}$/;
+/**
+ * The name of a property, in events and in the questions about them. MongoDB takes any such name as a field.
+ * Excluded are the names that a library takes for its own: assigning to `__proto__` changes an object's
+ * prototype, and bson reads `_bsontype` as the type of a value and throws for one that it did not make.
+ */
+export const PROPERTY_KEY = /^(?!(?:__proto__|_bsontype)$)[A-Za-z0-9_-]{1,64}$/;
 
 /** Not `z.record`, which leaves `__proto__` out without a word. */
 export const eventPropertiesSchema = z.custom<EventProperties>().superRefine((value: unknown, context) => {
@@ -57,7 +61,7 @@ function findPropertyFaults(value: unknown): PropertyFault[] {
 function findKeyFault(key: string): string | undefined {
   return PROPERTY_KEY.test(key)
     ? undefined
-    : 'must be named with 1 to 64 letters, digits, _ or -, and not __proto__';
+    : 'must be named with 1 to 64 letters, digits, _ or -, and not __proto__ or _bsontype';
 }
 
 function findValueFault(value: unknown): string | undefined {
@@ -65,8 +69,7 @@ function findValueFault(value: unknown): string | undefined {
     case 'boolean':
       return undefined;
     case 'number':
-      // JSON can write numbers that JavaScript holds for infinite, and would pass on as null.
-      return Number.isFinite(value) ? undefined : 'must be a finite number';
+      return findNumberFault(value);
     case 'string':
       if (value.length > MAX_VALUE_LENGTH) {
         return `must have at most ${MAX_VALUE_LENGTH} characters`;
@@ -75,4 +78,15 @@ function findValueFault(value: unknown): string | undefined {
     default:
       return 'must be a text, a number, true or false';
   }
+}
+
+function findNumberFault(value: number): string | undefined {
+  // JSON can write numbers that JavaScript reads as infinite, and would write again as null.
+  if (!Number.isFinite(value)) {
+    return 'must be a finite number';
+  }
+  // Past this limit several whole numbers are read as the same one: two orders would become one.
+  return Number.isInteger(value) && !Number.isSafeInteger(value)
+    ? `must be sent as text, because JSON does not carry whole numbers beyond ${Number.MAX_SAFE_INTEGER} exactly`
+    : undefined;
 }
