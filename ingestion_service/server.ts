@@ -69,7 +69,10 @@ const producer = createEventProducer({ redis, redisWatch, backpressure, ...queue
 shutdown.register('the queue', () => producer.close());
 
 const app = createApp({
-  validator: createEventValidator({ maxFutureMs: config.EVENT_MAX_FUTURE_HOURS * 3_600_000 }),
+  validator: createEventValidator({
+    maxFutureMs: config.EVENT_MAX_FUTURE_HOURS * 3_600_000,
+    minTimestampMs: Date.parse(config.EVENT_MIN_DATE),
+  }),
   enqueueEvents: producer.enqueueEvents,
   checks: {
     process: shutdown.check,

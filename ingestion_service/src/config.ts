@@ -10,6 +10,15 @@ import { durabilitySettings } from '@analytics/shared/redisDurability';
 import { redisSettings } from '@analytics/shared/redisSettings';
 import { z } from 'zod';
 
+/** An event before 1970 is refused everywhere, and a day after today would refuse every event. */
+const minDateSetting = z.iso
+  .date({ error: 'must be a day of the calendar as YYYY-MM-DD', abort: true })
+  .refine((day) => {
+    const ms = Date.parse(day);
+    return ms >= 0 && ms <= Date.now();
+  }, 'must not lie before 1970-01-01 or in the future')
+  .default('2000-01-01');
+
 const schema = z.object({
   ...serverSettings(3000, 'INGESTION_PORT'),
   ...redisSettings,
@@ -17,6 +26,7 @@ const schema = z.object({
   ...durabilitySettings,
   QUEUE_MAX_WAITING_EVENTS: wholeNumberSetting({ min: 1, max: 1_000_000_000, default: 1_000_000 }),
   REDIS_MAX_MEMORY_PERCENT: wholeNumberSetting({ min: 1, max: 100, default: 80 }),
+  EVENT_MIN_DATE: minDateSetting,
   EVENT_MAX_FUTURE_HOURS: wholeNumberSetting({ min: 0, max: 8760, default: 24 }),
   LOG_LEVEL: logLevelSetting,
 });

@@ -105,9 +105,28 @@ const invalidBodies: [name: string, body: string | object, fields: string[]][] =
   ['a time without a zone', { ...event, timestamp: '2025-11-12T19:30:01' }, ['timestamp']],
   ['a time two days ahead', { ...event, timestamp: '2025-11-14T19:30:01Z' }, ['timestamp']],
 
-  ['a referrer that is no URL', { ...event, referrer: 'news' }, ['referrer']],
+  [
+    'a time with 60,000 decimals',
+    { ...event, timestamp: `2025-11-12T19:30:01.${'0'.repeat(60_000)}Z` },
+    ['timestamp'],
+  ],
+  ['a time before EVENT_MIN_DATE', { ...event, timestamp: '1999-12-31T23:59:59Z' }, ['timestamp']],
+  ['a time of the year 1', { ...event, timestamp: '0001-01-01T00:00:00Z' }, ['timestamp']],
+
+  ['a number as referrer', { ...event, referrer: 7 }, ['referrer']],
+  ['an object as referrer', { ...event, referrer: { href: 'https://a.example/' } }, ['referrer']],
   ['a list for properties', { ...event, properties: [] }, ['properties']],
   ['a list for a property', { ...event, properties: { plan: [] } }, ['properties.plan']],
+  [
+    'a property that bson takes for a type',
+    { ...event, properties: { _bsontype: 'x' } },
+    ['properties._bsontype'],
+  ],
+  [
+    'a whole number that JSON does not carry',
+    JSON.stringify({ ...event, properties: { order: 0 } }).replace(':0}', ':9007199254740993}'),
+    ['properties.order'],
+  ],
   ['an operator as a property', { ...event, properties: operator }, ['properties.$ne']],
 
   ['an unknown field', { ...event, sessionId: 'x' }, ['sessionId']],
@@ -150,6 +169,33 @@ test.each(invalidBodies)(
   },
 );
 
+const normalizedFields: [sent: object, queued: object][] = [
+  [{ timestamp: '2025-11-12T19:30:01+05:30' }, { timestamp: '2025-11-12T19:30:01+05:30' }],
+  [{ timestamp: '20251112T193001+0530' }, { timestamp: '2025-11-12T14:00:01.000Z' }],
+  [{ timestamp: '2025-11-12 19:30:01z' }, { timestamp: '2025-11-12T19:30:01.000Z' }],
+  [{ timestamp: '2025-W46-3T19:30Z' }, { timestamp: '2025-11-12T19:30:00.000Z' }],
+  ...['', '-', 'about:client', 'http://', 'news.example/page'].map((referrer): [object, object] => [
+    { referrer },
+    {},
+  ]),
+  [{ referrer: null }, {}],
+  [{ referrer: 'android-app://com.Slack/' }, { referrer: 'android-app://com.Slack/' }],
+  [{ referrer: `https://news.example/${'x'.repeat(3000)}` }, { referrer: 'https://news.example/' }],
+];
+
+test.each(normalizedFields)('%j is accepted and queued as %j', async (sent, queued) => {
+  const response = await post({ ...event, ...sent });
+
+  const [job] = await queue.getJobs(['waiting']);
+  expect([response.status, job?.data]).toEqual([202, { ...event, _id: expect.any(String), ...queued }]);
+});
+
+test('an event is accepted with any query, so that a client may keep caches away by one', async () => {
+  const response = await request(app).post('/event?_=1762975801000').send(event);
+
+  expect([response.status, response.body]).toEqual([202, { success: true }]);
+});
+
 test('bytes that are not UTF-8 are refused', async () => {
   const response = await request(app)
     .post('/event')
@@ -191,6 +237,25 @@ test('a job is queued with five attempts, goes when it is done and stays when it
     removeOnComplete: true,
     removeOnFail: false,
   });
+});
+
+test('what is wrong with a timestamp and a number is said with what to send instead', async () => {
+  const body = JSON.stringify({ ...event, timestamp: '2025-11-12T19:30', properties: { order: 0 } });
+
+  const response = await post(body.replace(':0}', ':9007199254740993}'));
+
+  expect(JSON.parse(response.text).errors).toEqual([
+    {
+      field: 'timestamp',
+      message:
+        'must be an ISO 8601 date and time with Z or an offset and at most 9 decimals, from 1970 to 2099, such as 2025-11-12T19:30:01Z',
+    },
+    {
+      field: 'properties.order',
+      message:
+        'must be sent as text, because JSON does not carry whole numbers beyond 9007199254740991 exactly',
+    },
+  ]);
 });
 
 test('a thousand unknown fields get a short answer', async () => {

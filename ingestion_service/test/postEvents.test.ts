@@ -14,9 +14,9 @@ beforeEach(async () => {
 
 const event = { site_id: 's', event_type: 'page_view', path: '/', timestamp: '2025-11-12T19:30:01Z' };
 
-const post = (body: object | string) =>
+const post = (body: object | string, query = '') =>
   request(app)
-    .post('/events')
+    .post(`/events${query}`)
     .set('Content-Type', 'application/json')
     .send(typeof body === 'string' ? body : JSON.stringify(body));
 
@@ -43,6 +43,17 @@ test('a batch of 500 events is accepted', async () => {
   const response = await post({ events: Array(500).fill(event) });
 
   expect([response.status, response.body]).toEqual([202, { success: true, accepted: 500 }]);
+});
+
+test('an event is queued in a spelling that its reader knows, and without a referrer that is no URL', async () => {
+  await post({ events: [{ ...event, timestamp: '20251112T193001,5Z', referrer: 'about:client' }, event] });
+
+  const [job] = await queue.getJobs(['waiting']);
+  const _id = expect.any(String);
+  expect(job?.data.events).toEqual([
+    { ...event, user_id: null, timestamp: '2025-11-12T19:30:01.500Z', _id },
+    { ...event, user_id: null, _id },
+  ]);
 });
 
 const invalidBatches: [name: string, body: object | string, fields: string[]][] = [
@@ -77,6 +88,89 @@ test.each(invalidBatches)(
     expect(await queue.count()).toBe(0);
   },
 );
+
+const mixed = [
+  { ...event, event_id: 'a' },
+  { ...event, path: '', user_id: 7, sessionId: 'x', id: 1 },
+  'nonsense',
+  { ...event, event_id: 'b' },
+  { ...event, event: 1 },
+];
+
+test('with partial=true the valid events are queued as one job, and the others are listed', async () => {
+  const response = await post({ events: mixed }, '?partial=true');
+
+  const [job, ...others] = await queue.getJobs(['waiting']);
+  expect([response.status, response.body]).toEqual([
+    202,
+    {
+      success: true,
+      accepted: 2,
+      rejected: [
+        {
+          index: 1,
+          errors: ['path', 'user_id', 'sessionId'].map((field) => ({ field, message: expect.any(String) })),
+        },
+        { index: 2, errors: [{ field: 'event', message: expect.any(String) }] },
+        { index: 4, errors: [{ field: 'event', message: 'is not a known field' }] },
+      ],
+    },
+  ]);
+  expect(others).toEqual([]);
+  expect(job?.data.events.map(({ _id }: { _id: string }) => _id)).toEqual([
+    deriveEventId('s', 'a'),
+    deriveEventId('s', 'b'),
+  ]);
+});
+
+test('with partial=true a batch of valid events rejects none', async () => {
+  const response = await post({ events: [event, event] }, '?partial=true');
+
+  expect([response.status, response.body]).toEqual([202, { success: true, accepted: 2, rejected: [] }]);
+});
+
+const refusedPartially: [query: string, events: unknown[], fields: string[]][] = [
+  ['?partial=true', ['nonsense', { ...event, path: '' }], ['events.0', 'events.1.path']],
+  ['?partial=true', [], ['events']],
+  ['?partial=false', [event, { ...event, event: 1 }], ['events.1.event']],
+  ['?partial=yes', [event], ['partial']],
+  ['?partial=', [event], ['partial']],
+  ['?partial=true&partial=true', [event], ['partial']],
+  ['?parital=true', [event], ['parital']],
+  ['?partial=1&_=2', [event], ['partial', '_']],
+];
+
+test.each(refusedPartially)(
+  '%s with %j is refused with 400; nothing is queued',
+  async (query, events, fields) => {
+    const response = await post({ events }, query);
+
+    expect([response.status, response.type]).toEqual([400, 'application/problem+json']);
+    expect(JSON.parse(response.text).errors).toEqual(
+      fields.map((field) => ({ field, message: expect.any(String) })),
+    );
+    expect(await queue.count()).toBe(0);
+  },
+);
+
+test('a rejected event whose field has a name of several bytes is answered whole', async () => {
+  const response = await post({ events: [event, { ...event, größe: 1 }] }, '?partial=true');
+
+  expect(response.body.rejected).toEqual([
+    { index: 1, errors: [{ field: 'größe', message: 'is not a known field' }] },
+  ]);
+});
+
+test('the answer to 499 rejected events names each of them and has at most 300 KB', async () => {
+  // The longest error there is: JSON writes each of these characters with six.
+  const wrong = { ...event, properties: { ['\u0001'.repeat(65)]: 1, ['\u0002'.repeat(65)]: 1 } };
+
+  const response = await post({ events: [event, ...Array(499).fill(wrong)] }, '?partial=true');
+
+  expect([response.status, response.body.accepted, response.body.rejected.length]).toEqual([202, 1, 499]);
+  expect(response.text.length).toBeGreaterThan(200_000);
+  expect(response.text.length).toBeLessThan(300_000);
+});
 
 test('a batch of nonsense names each of its 500 events, and its answer is not much larger than the batch', async () => {
   const nonsense = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`field${index}`, index]));

@@ -44,7 +44,11 @@ export async function startApp(
   stack.register(() => queue.close());
   await queue.waitUntilReady();
   const app = createApp({
-    validator: createEventValidator({ maxFutureMs: 24 * 3_600_000, now: () => NOW }),
+    validator: createEventValidator({
+      maxFutureMs: 24 * 3_600_000,
+      minTimestampMs: Date.parse('2000-01-01'),
+      now: () => NOW,
+    }),
     enqueueEvents: producer.enqueueEvents,
     checks: { redis: () => redisWatch.health },
     logger,

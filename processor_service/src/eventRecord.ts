@@ -1,6 +1,7 @@
-import { type EventJob, findHost } from '@analytics/shared/event';
+import type { EventJob } from '@analytics/shared/event';
 import type { EventRecord } from '@analytics/shared/eventModel';
 import type { EventProperties, PropertyValue } from '@analytics/shared/eventProperties';
+import { findReferrerHost } from '@analytics/shared/referrer';
 import { Types } from 'mongoose';
 
 /**
@@ -26,12 +27,10 @@ export function toRecord(event: EventJob, storedAt: Date): InsertRecord {
     createdAt: storedAt,
     updatedAt: storedAt,
   };
-  if (event.referrer) {
+  const host = event.referrer ? findReferrerHost(event.referrer) : undefined;
+  if (event.referrer && host !== undefined) {
     record.referrer = event.referrer;
-    const host = findHost(event.referrer);
-    if (host !== undefined) {
-      record.referrer_host = host;
-    }
+    record.referrer_host = host;
   }
   if (event.properties) {
     const properties = toMap(event.properties);

@@ -82,17 +82,20 @@ function listItems({ name, data }: QueuedJob): unknown[] | Pick<Unreadable, 'rea
  */
 function readEvent(item: unknown, derivePlace: () => string) {
   if (typeof item !== 'object' || item === null || '_id' in item) {
-    return eventJobSchema.safeParse(item);
+    const result = eventJobSchema.safeParse(item);
+    return result.success ? succeed(toEventJob(result.data, result.data._id)) : result;
   }
   const result = eventInputSchema.safeParse(item);
   if (!result.success) {
     return result;
   }
-  const event = toEventJob(result.data);
-  return {
-    success: true as const,
-    data: result.data.event_id === undefined ? { ...event, _id: derivePlace() } : event,
-  };
+  return succeed(
+    result.data.event_id === undefined ? toEventJob(result.data, derivePlace()) : toEventJob(result.data),
+  );
+}
+
+function succeed(data: EventJob) {
+  return { success: true as const, data };
 }
 
 /**

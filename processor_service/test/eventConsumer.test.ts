@@ -110,6 +110,37 @@ test('an event of a foreign producer with an event_id is the same event as if it
   ]);
 });
 
+test.each([true, false])(
+  'an event in another spelling is stored as any other, whether its producer fixed its _id (%s) or not',
+  async (hasId) => {
+    const { _id, ...input } = createEvent({
+      path: '/first',
+      timestamp: '20251112T193001,25+0530',
+      referrer: 'about:client',
+    });
+    const second = {
+      ...input,
+      path: '/second',
+      timestamp: '2025-W46-3T14:00Z',
+      referrer: 'android-app://com.Slack./https/x',
+    };
+
+    await runJob(hasId ? { ...input, _id } : input);
+    await runJob(hasId ? { ...second, _id: createEventId() } : second);
+
+    const [first, other] = await findBySite(input.site_id);
+    expect([first?.['timestamp'], other?.['timestamp']]).toEqual([
+      new Date('2025-11-12T14:00:01.250Z'),
+      new Date('2025-11-12T14:00:00Z'),
+    ]);
+    expect(Object.keys(first ?? {})).not.toContain('referrer');
+    expect(other).toMatchObject({
+      referrer: 'android-app://com.Slack./https/x',
+      referrer_host: 'com.slack',
+    });
+  },
+);
+
 const unstorable: [name: string, data: unknown, jobName: string, reason: RegExp][] = [
   ['of an unknown name', createEvent(), 'ingest-evnet', /no job of the name ingest-evnet/],
   ['without data', null, INGEST_EVENT_JOB, /not an event: data/],
@@ -126,6 +157,24 @@ const unstorable: [name: string, data: unknown, jobName: string, reason: RegExp]
     { ...createEvent(), _id: 'x' },
     INGEST_EVENT_JOB,
     /_id must be 24 hexadecimal/,
+  ],
+  [
+    'with a number that JSON does not carry',
+    { ...createEvent(), properties: { order: 2 ** 53 } },
+    INGEST_EVENT_JOB,
+    /properties\.order must be sent as text/,
+  ],
+  [
+    'with a property that bson takes for a type',
+    { ...createEvent(), properties: { _bsontype: 'x' } },
+    INGEST_EVENT_JOB,
+    /properties\._bsontype must be named/,
+  ],
+  [
+    'from the year 1',
+    { ...createEvent(), timestamp: '0001-01-01T00:00:00Z' },
+    INGEST_EVENT_JOB,
+    /timestamp must be .* from 1970 to 2099/,
   ],
   ['that is a batch without events', { events: [] }, INGEST_BATCH_JOB, /holds no events/],
   ['that is a batch of another shape', { event: 1 }, INGEST_BATCH_JOB, /holds no events/],

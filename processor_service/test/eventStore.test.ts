@@ -45,10 +45,13 @@ test('a referrer is stored with its host, properties as they are, and nothing of
     properties: { plan: 'pro', seats: 3, is_trial: false, toString: 'x' },
   };
   const empty: EventJob = { ...createEvent(), referrer: null, properties: {} };
-  await store.storeEvents([plain, full, empty]);
+  const hostless: EventJob = { ...createEvent(), referrer: 'about:client' };
+  await store.storeEvents([plain, full, empty, hostless]);
 
   const stored = await Promise.all(
-    [plain, full, empty].map(({ _id }) => Event.collection.findOne({ _id: new Types.ObjectId(_id) })),
+    [plain, full, empty, hostless].map(({ _id }) =>
+      Event.collection.findOne({ _id: new Types.ObjectId(_id) }),
+    ),
   );
 
   const plainFields = Object.keys(stored[0] ?? {});
@@ -68,6 +71,7 @@ test('a referrer is stored with its host, properties as they are, and nothing of
     properties: { plan: 'pro', seats: 3, is_trial: false, toString: 'x' },
   });
   expect(Object.keys(stored[2] ?? {})).toEqual(plainFields);
+  expect(Object.keys(stored[3] ?? {})).toEqual(plainFields);
 });
 
 test('the outcome of each event of a write is told in their order', async () => {

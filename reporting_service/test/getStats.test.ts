@@ -116,6 +116,36 @@ test('filters narrow views, users and paths alike, and take their texts literall
   expect(await count({ event_type: 'click', path: '/a.b' })).toEqual([0, 0, []]);
 });
 
+test('the filter referrer_host understands every spelling of a host', async () => {
+  const site_id = randomUUID();
+  const event = (referrer_host: string) => ({
+    site_id,
+    path: `/${referrer_host}`,
+    user_id: null,
+    timestamp: '2025-11-12T10:00:00Z',
+    referrer_host,
+  });
+  await storeEvents([event('xn--bcher-kva.example'), event('com.slack'), event('[::1]')]);
+  const findPaths = async (referrer_host: string) => {
+    const { status, body } = await get({ site_id, referrer_host });
+    return [status, body.top_paths?.map(({ path }: { path: string }) => path)];
+  };
+
+  for (const spelling of [
+    'Bücher.example',
+    'BÜCHER.EXAMPLE.',
+    'xn--bcher-kva.example',
+    'b%C3%BCcher.example',
+  ]) {
+    expect(await findPaths(spelling)).toEqual([200, ['/xn--bcher-kva.example']]);
+  }
+  expect(await findPaths('com.Slack')).toEqual([200, ['/com.slack']]);
+  expect(await findPaths('[0:0::1]')).toEqual([200, ['/[::1]']]);
+  for (const refused of ['https://com.slack/', 'com.slack:80', 'com.slack/x', 'a b', '', 'ü'.repeat(301)]) {
+    expect(await findPaths(refused)).toEqual([400, undefined]);
+  }
+});
+
 test('an anonymous view counts as a view and not as a user', async () => {
   const site_id = await storeSite(
     '2025-11-12T10:00:00Z / ann',

@@ -1,8 +1,9 @@
-import { type EventInput, type EventJob, toEventJob } from '@analytics/shared/event';
+import { type EventJob, toEventJob } from '@analytics/shared/event';
 import { describeFieldErrors, type FieldError, ProblemError } from '@analytics/shared/problem';
 import type { RequestHandler, Response } from 'express';
+import { readBatchQuery } from '../utils/readBatchQuery.ts';
 import { readJsonBody } from '../utils/readJsonBody.ts';
-import type { EventValidator } from '../utils/validateEvent.ts';
+import type { EventValidator, RejectedEvent } from '../utils/validateEvent.ts';
 
 const EVENT_LIMIT_BYTES = 64 * 1024;
 const BATCH_LIMIT_BYTES = 512 * 1024;
@@ -16,7 +17,11 @@ export interface EventControllerDeps {
 export interface EventController {
   /** Answers `POST /event`: 202 once the event is queued, 400 with every field at fault if it can't be. */
   postEvent: RequestHandler;
-  /** Answers `POST /events`: 202 once all are queued together, 400 with every event at fault if one can't be. */
+  /**
+   * Answers `POST /events`: 202 once all events are queued together, 400 with every event at fault if one of
+   * them is. With `?partial=true`: 202 once the valid events are queued together, with the others listed; 400 if
+   * none is valid.
+   */
   postEvents: RequestHandler;
 }
 
@@ -31,19 +36,40 @@ export function createEventController({ validator, enqueueEvents }: EventControl
       accept(response, EVENT_ACCEPTED);
     },
     postEvents: async (request, response) => {
-      const validation = validator.validateEvents(await readJsonBody(request, BATCH_LIMIT_BYTES));
+      const body = await readJsonBody(request, BATCH_LIMIT_BYTES);
+      const { isPartial } = readBatchQuery(request);
+      const validation = validator.validateEvents(body);
       if (!validation.ok) {
         throw createRefusal('The batch', validation.errors);
       }
-      const events: EventInput[] = validation.events;
-      await enqueueEvents(events.map(toEventJob));
-      accept(response, `{"success":true,"accepted":${events.length}}`);
+      const { events, rejected } = validation;
+      if (rejected.length > 0 && (!isPartial || events.length === 0)) {
+        throw createRefusal('The batch', rejected.flatMap(nameFieldsByIndex));
+      }
+      await enqueueEvents(events.map((event) => toEventJob(event)));
+      const answer = { success: true, accepted: events.length };
+      accept(
+        response,
+        JSON.stringify(isPartial ? { ...answer, rejected: rejected.map(nameWholeEvent) } : answer),
+      );
     },
   };
 }
 
 function createRefusal(subject: string, errors: FieldError[]): ProblemError {
   return new ProblemError(400, `${subject} can't be accepted: ${describeFieldErrors(errors)}.`, { errors });
+}
+
+/** Names an event's fields as fields of the batch: `events.3.path`, or `events.3` for the whole event. */
+function nameFieldsByIndex({ index, errors }: RejectedEvent): FieldError[] {
+  return errors.map(({ field, message }) => ({
+    field: field === '' ? `events.${index}` : `events.${index}.${field}`,
+    message,
+  }));
+}
+
+function nameWholeEvent({ index, errors }: RejectedEvent): RejectedEvent {
+  return { index, errors: errors.map(({ field, message }) => ({ field: field || 'event', message })) };
 }
 
 const EVENT_ACCEPTED = '{"success":true}';
@@ -53,7 +79,7 @@ const EVENT_ACCEPTED = '{"success":true}';
  * text goes to the socket in one piece with its headers; a Buffer would be a second one.
  */
 function accept(response: Response, body: string): void {
-  response.writeHead(202, createAcceptedHeaders(body.length));
+  response.writeHead(202, createAcceptedHeaders(Buffer.byteLength(body)));
   response.end(body);
 }
 

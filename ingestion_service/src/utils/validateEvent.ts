@@ -5,60 +5,88 @@ import { type FieldError, toFieldErrors } from '@analytics/shared/problem';
 export interface EventValidatorOptions {
   /** How far a timestamp may lie ahead of this service's clock, in milliseconds. */
   maxFutureMs: number;
+  /** The earliest timestamp, in milliseconds since 1970: the start of a UTC day. */
+  minTimestampMs: number;
   /** Milliseconds since 1970. */
   now?: () => number;
 }
 
 type Refused = { ok: false; errors: FieldError[] };
 
-/** Decides whether a body is what a route takes, and says of one that isn't all that is wrong with it. */
-export interface EventValidator {
-  validateEvent(body: unknown): { ok: true; event: EventInput } | Refused;
-  /** Names every event at fault by its index: `events.3.path`. */
-  validateEvents(body: unknown): { ok: true; events: EventInput[] } | Refused;
+/** An event of a batch that is not accepted. */
+export interface RejectedEvent {
+  /** Its place in the batch, from 0. */
+  index: number;
+  /** The fields at fault. The empty name stands for the whole event. */
+  errors: FieldError[];
 }
 
-/** What is said of one event in a batch, at most: a batch of nonsense should not get an answer larger than itself. */
-const MAX_ERRORS_PER_EVENT = 3;
+/** Decides whether a body is what a route takes, and says everything that is wrong with one that is not. */
+export interface EventValidator {
+  validateEvent(body: unknown): { ok: true; event: EventInput } | Refused;
+  /** Separates the valid events of a batch from the others. Refuses a body that is not a batch. */
+  validateEvents(body: unknown): { ok: true; events: EventInput[]; rejected: RejectedEvent[] } | Refused;
+}
 
-export function createEventValidator({ maxFutureMs, now = Date.now }: EventValidatorOptions): EventValidator {
-  function validateEvent(body: unknown): { ok: true; event: EventInput } | Refused {
+/**
+ * Limits the errors of one answer to a few for each event, or to the first one of each where many events are
+ * wrong. The longest error takes 540 bytes, so no answer exceeds 300 KB.
+ */
+const MAX_ERRORS_PER_EVENT = 3;
+const MANY_REJECTED_EVENTS = 100;
+
+export function createEventValidator(options: EventValidatorOptions): EventValidator {
+  const { maxFutureMs, minTimestampMs, now = Date.now } = options;
+
+  function validateEvent(body: unknown, wholeName = 'body'): { ok: true; event: EventInput } | Refused {
     if (isPlainEventInput(body)) {
       return checkTime(body);
     }
     const result = eventInputSchema.safeParse(body);
     return result.success
       ? checkTime(result.data)
-      : { ok: false, errors: toFieldErrors(result.error, 'body') };
+      : { ok: false, errors: toFieldErrors(result.error, wholeName) };
   }
 
   function checkTime(event: EventInput): { ok: true; event: EventInput } | Refused {
-    if (Date.parse(event.timestamp) > now() + maxFutureMs) {
-      const message = `must not lie more than ${maxFutureMs / 3_600_000} hours in the future`;
-      return { ok: false, errors: [{ field: 'timestamp', message }] };
+    const timestampMs = Date.parse(event.timestamp);
+    if (timestampMs > now() + maxFutureMs) {
+      return refuseTime(`must not lie more than ${maxFutureMs / 3_600_000} hours in the future`);
+    }
+    if (timestampMs < minTimestampMs) {
+      return refuseTime(`must not lie before ${new Date(minTimestampMs).toISOString().slice(0, 10)}`);
     }
     return { ok: true, event };
   }
 
-  function validateEvents(body: unknown): { ok: true; events: EventInput[] } | Refused {
+  function validateEvents(body: unknown): ReturnType<EventValidator['validateEvents']> {
     const batch = eventBatchInputSchema.safeParse(body);
     if (!batch.success) {
       return { ok: false, errors: toFieldErrors(batch.error, 'body') };
     }
-    const validations = batch.data.events.map(validateEvent);
-    const errors = validations.flatMap((validation, index) =>
-      validation.ok
-        ? []
-        : validation.errors.slice(0, MAX_ERRORS_PER_EVENT).map((error) => withIndex(error, index)),
-    );
-    return errors.length > 0
-      ? { ok: false, errors }
-      : { ok: true, events: validations.flatMap((validation) => (validation.ok ? [validation.event] : [])) };
+    const events: EventInput[] = [];
+    const rejected: RejectedEvent[] = [];
+    for (const [index, item] of batch.data.events.entries()) {
+      const validation = validateEvent(item, '');
+      if (validation.ok) {
+        events.push(validation.event);
+      } else {
+        rejected.push({ index, errors: validation.errors });
+      }
+    }
+    return { ok: true, events, rejected: rejected.map(limitErrors) };
   }
 
-  return { validateEvent, validateEvents };
+  return { validateEvent: (body) => validateEvent(body), validateEvents };
 }
 
-function withIndex({ field, message }: FieldError, index: number): FieldError {
-  return { field: field === 'body' ? `events.${index}` : `events.${index}.${field}`, message };
+function refuseTime(message: string): Refused {
+  return { ok: false, errors: [{ field: 'timestamp', message }] };
+}
+
+function limitErrors({ index, errors }: RejectedEvent, _: number, rejected: RejectedEvent[]): RejectedEvent {
+  return {
+    index,
+    errors: errors.slice(0, rejected.length > MANY_REJECTED_EVENTS ? 1 : MAX_ERRORS_PER_EVENT),
+  };
 }

@@ -1,7 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { countPropertyUnits, eventPropertiesSchema } from './eventProperties.ts';
+import { toStoredReferrer } from './referrer.ts';
 import { text, whenPresent } from './text.ts';
+import { normalizeTimestamp, TIMESTAMP_RULE } from './timestamp.ts';
 
 /** The most characters of each text, in UTF-16 code units, as JavaScript counts. */
 export const TEXT_LIMITS = {
@@ -10,7 +12,6 @@ export const TEXT_LIMITS = {
   path: 2048,
   user_id: 256,
   event_id: 128,
-  referrer: 2048,
 };
 
 /** The name of a site, in events and in the questions about them. */
@@ -25,20 +26,21 @@ export const eventInputSchema = z.strictObject({
   event_type: text(TEXT_LIMITS.event_type),
   path: text(TEXT_LIMITS.path),
   user_id: text(TEXT_LIMITS.user_id).nullish(),
-  timestamp: z.iso.datetime({
-    offset: true,
-    error: whenPresent(
-      'must be an ISO 8601 date-time with seconds and Z or an offset, such as 2025-11-12T19:30:01Z',
-    ),
+  timestamp: z.string({ error: whenPresent(TIMESTAMP_RULE) }).transform((timestamp, context) => {
+    const normalized = normalizeTimestamp(timestamp);
+    if (normalized === undefined) {
+      context.addIssue({ code: 'custom', message: TIMESTAMP_RULE });
+      return z.NEVER;
+    }
+    return normalized;
   }),
   event_id: text(TEXT_LIMITS.event_id).optional(),
-  referrer: text(TEXT_LIMITS.referrer)
-    .refine((url) => findHost(url) !== undefined, 'must be an absolute URL, such as https://example.com/page')
-    .nullish(),
+  /** Any text. A client does not choose its referrer, so one that is not a URL is dropped and not refused. */
+  referrer: z.string({ error: 'must be a string' }).transform(toStoredReferrer).nullish(),
   properties: eventPropertiesSchema.nullish(),
 });
 
-/** What a client sends. */
+/** What a client sends, once it is validated: `Date` reads its `timestamp`, and its `referrer` can be stored. */
 export type EventInput = z.infer<typeof eventInputSchema>;
 
 /** The most events that one request may bring. */
@@ -61,16 +63,16 @@ export const eventJobSchema = eventInputSchema.omit({ event_id: true }).extend({
   user_id: text(TEXT_LIMITS.user_id).nullable().default(null),
 });
 
-/** What travels through the queue. `timestamp` is the client's text; storing it makes it a Date. */
+/** What travels through the queue. `Date` reads its `timestamp`. */
 export type EventJob = z.infer<typeof eventJobSchema>;
 
 /**
  * Fixes an accepted event's identity. With an `event_id` it follows from site and `event_id`, so every delivery of the same
  * event has the same one; without, it is new.
  */
-export function toEventJob(input: EventInput): EventJob {
+export function toEventJob(input: EventInput, _id = fixEventId(input)): EventJob {
   const event: EventJob = {
-    _id: input.event_id === undefined ? createEventId() : deriveEventId(input.site_id, input.event_id),
+    _id,
     site_id: input.site_id,
     event_type: input.event_type,
     path: input.path,
@@ -86,6 +88,10 @@ export function toEventJob(input: EventInput): EventJob {
   return event;
 }
 
+function fixEventId({ site_id, event_id }: EventInput): string {
+  return event_id === undefined ? createEventId() : deriveEventId(site_id, event_id);
+}
+
 /** How long an event's texts are together, in UTF-16 code units: what its size depends on, wherever it goes. */
 export function countTextUnits(event: EventJob): number {
   const { site_id, event_type, path, user_id, referrer, properties } = event;
@@ -97,11 +103,6 @@ export function countTextUnits(event: EventJob): number {
     (referrer?.length ?? 0) +
     (properties ? countPropertyUnits(properties) : 0)
   );
-}
-
-/** The host of an absolute URL as browsers write it, in lower case and without a port; undefined if there is none. */
-export function findHost(url: string): string | undefined {
-  return (URL.canParse(url) && new URL(url).hostname) || undefined;
 }
 
 /**

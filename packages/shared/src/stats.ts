@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { siteIdSchema, TEXT_LIMITS } from './event.ts';
 import { PROPERTY_KEY, type PropertyValue } from './eventProperties.ts';
+import { MAX_HOST_TEXT_LENGTH, normalizeHost } from './referrer.ts';
 import { text } from './text.ts';
 import { isTimeZone } from './timeZone.ts';
 
@@ -44,12 +45,23 @@ const rangeShape = {
   ),
 };
 
+/** A host in any spelling becomes the one that events are stored with. */
+const host = text(MAX_HOST_TEXT_LENGTH).transform((value, context) => {
+  const normalized = normalizeHost(value);
+  if (normalized === undefined) {
+    const message = 'must be a host without scheme, port and path, such as news.example';
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  }
+  return normalized;
+});
+
 /** Which events: those that pass every filter that is given. */
 const filterShape = {
   path: once(text(TEXT_LIMITS.path).optional()),
   path_prefix: once(text(TEXT_LIMITS.path).optional()),
   event_type: once(text(TEXT_LIMITS.event_type).optional()),
-  referrer_host: once(text(TEXT_LIMITS.referrer).optional()),
+  referrer_host: once(host.optional()),
 };
 
 interface RangeParameters {
