@@ -2,9 +2,16 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import { createEventId } from '@analytics/shared/event';
+import { INGEST_BATCH_JOB, openEventQueue } from '@analytics/shared/eventQueue';
+import { closeRedis, createWorkerRedis } from '@analytics/shared/redis';
+import { mongo } from 'mongoose';
 import { expect, test } from 'vitest';
+import { startService } from './startServices.ts';
 
-const { register: _, ...settings } = useTestStack();
+const stack = useTestStack();
+const { register: _, ...settings } = stack;
 
 async function run(...args: string[]) {
   const env = {
@@ -35,4 +42,51 @@ test.each([
 
   expect('code' in result ? result.code : undefined).toBe(code);
   expect(stdout + stderr).toMatch(text);
+});
+
+test('the worker warns of dead letters once, counts them in /readyz, and logs nothing of what they hold', async () => {
+  const client = new mongo.MongoClient(stack.MONGO_URI);
+  stack.register(() => client.close());
+  const database = client.db();
+  const processor = await startService('processor_service', 'worker', stack);
+  await waitUntil(async () => (await fetch(`${processor.url}/readyz`)).status === 200);
+  await database.collection('events').createIndex({ user_id: 1 }, { unique: true, sparse: true });
+  const redis = createWorkerRedis(stack);
+  stack.register(() => closeRedis(redis));
+  const queue = openEventQueue(redis, { queueName: stack.QUEUE_NAME, queuePrefix: stack.QUEUE_PREFIX });
+  stack.register(() => queue.close());
+  const event = { site_id: 's', event_type: 'secret', path: '/secret', timestamp: '2025-11-12T19:30:01Z' };
+  const refusedId = createEventId();
+  const events = [
+    { ...event, _id: createEventId(), user_id: 'secret' },
+    { ...event, _id: refusedId, user_id: 'secret' },
+    { ...event, secret: 'secret' },
+  ];
+
+  const { id } = await queue.add(INGEST_BATCH_JOB, { events }, { backoff: { type: 'fixed', delay: 20 } });
+  await waitUntil(async () => (await queue.getJobCountByTypes('wait', 'active', 'delayed', 'failed')) === 0);
+  const readHealth = async () => (await fetch(`${processor.url}/readyz`)).text();
+  const health = await waitUntil(readHealth, (text) => text.includes('2 dead letters'));
+
+  expect(
+    health
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+  ).toContainEqual({
+    dependency: 'worker',
+    status: 'up',
+    warnings: ['2 dead letters wait for a person: see npm run dead-letters -- list'],
+  });
+  const warnings = processor.log.filter(({ msg }) => String(msg).includes('kept as dead letters'));
+  expect(warnings).toMatchObject([
+    { job_id: id, dead_letters: 1, ids: [expect.any(String)], causes: ['an item of a job is not an event'] },
+    {
+      job_id: id,
+      dead_letters: 1,
+      ids: [refusedId],
+      causes: ['MongoDB refused an event (error 11000, unique index {"user_id":1})'],
+    },
+  ]);
+  expect(JSON.stringify(processor.log)).not.toContain('secret');
 });

@@ -23,7 +23,7 @@ import { createCollections, listCollections } from './src/config/collections.ts'
 import { parseConfig } from './src/config/config.ts';
 import { connectDatabase, connectIndexBuilder } from './src/config/db.ts';
 import { type IndexBuild, startIndexBuild } from './src/config/indexBuild.ts';
-import { createDeadLetters } from './src/deadLetters.ts';
+import { createDeadLetters, type DeadLetters } from './src/deadLetters.ts';
 import { createEventConsumer } from './src/eventConsumer.ts';
 import { createEventStore } from './src/eventStore.ts';
 import { startFailedJobSweep } from './src/failedJobs.ts';
@@ -92,13 +92,17 @@ const redisWatch = createDependencyWatch({
 shutdown.register('the watch over Redis', () => redisWatch.stop());
 
 let isTakingJobs = false;
+let deadLetters: DeadLetters | undefined;
 let indexBuild: IndexBuild | undefined;
 const app = createApp({
   checks: {
     process: shutdown.check,
     redis: () => ({ ...redisWatch.health, ...describeWarnings(durability) }),
     mongodb: () => ({ ...mongoWatch.health, ...indexBuild?.health }),
-    worker: () => (isTakingJobs ? { status: 'up' } : { status: 'down', reason: 'not taking jobs yet' }),
+    worker: () =>
+      isTakingJobs
+        ? { status: 'up', ...deadLetters?.health }
+        : { status: 'down', reason: 'not taking jobs yet' },
   },
   logger,
 });
@@ -127,7 +131,7 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
   }
   const rollups = createRollups(connection.db, Event.collection.collectionName);
   const store = createEventStore(Event, createEventMarks(rollups.marks));
-  const deadLetters = createDeadLetters(DeadLetter);
+  deadLetters = createDeadLetters(DeadLetter, logger);
   const queueNames = { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX };
   const queue = openEventQueue(redis, queueNames);
   const sweep = startFailedJobSweep({ redis, queue, findMissing: store.findMissing, deadLetters, logger });
@@ -138,7 +142,7 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
     ...queueNames,
     concurrency: config.WORKER_CONCURRENCY,
     processJob: createProcessJob(groupWrites(store), deadLetters),
-    suspectJobs: createSuspectJobs({ queue, deadLetters, logger }),
+    suspectJobs: createSuspectJobs({ queue, deadLetters, concurrency: config.WORKER_CONCURRENCY, logger }),
     onJobFailed: sweep.request,
     logger,
   });

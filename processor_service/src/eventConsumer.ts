@@ -13,11 +13,11 @@ import type { SuspectJobs } from './suspectJobs.ts';
 import { isPassingError } from './writeErrors.ts';
 
 /**
- * A worker that dies leaves its jobs locked for at most this long; a living one renews its locks. With the two looks for
- * forgotten jobs that BullMQ takes before it hands one out again, another worker has them within fifteen seconds.
+ * A dead worker's jobs stay locked this long; live workers renew their locks. Other workers look for jobs without a lock this
+ * often, so they have a dead worker's jobs within eleven seconds.
  */
 const LOCK_DURATION_MS = 10_000;
-const STALLED_INTERVAL_MS = 2500;
+const STALLED_INTERVAL_MS = 1000;
 
 /** How often a job may be left by its worker before it counts as the cause and goes to the dead letters. */
 const MAX_STALLED_COUNT = 3;

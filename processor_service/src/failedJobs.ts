@@ -3,11 +3,11 @@ import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { mongo } from 'mongoose';
 import type { DeadLetter, DeadLetters } from './deadLetters.ts';
 import type { EventStore } from './eventStore.ts';
 import { findOversize } from './jobSize.ts';
 import { type QueuedJob, readJob } from './readJob.ts';
+import { isPassingError } from './writeErrors.ts';
 
 const SWEEP_INTERVAL_MS = 10_000;
 const PAGE_SIZE = 50;
@@ -16,7 +16,7 @@ export interface FailedJobsOptions {
   redis: Redis;
   queue: Queue;
   findMissing: EventStore['findMissing'];
-  deadLetters: DeadLetters;
+  deadLetters: Pick<DeadLetters, 'keep'>;
   logger: Logger;
 }
 
@@ -29,8 +29,10 @@ export interface FailedJobSweep {
 
 /**
  * Moves what is left of jobs that failed for good into the dead letters: those that took their workers down with them too
- * often, or that met a bug at every attempt. Of a job's events, only those that are not stored. What no letter can hold stays
- * where it is.
+ * often, or that met a bug at every attempt. Of a job's events, only those that are not stored. A job that cannot be moved stays
+ * where it is, does not keep others from being moved, and is tried again.
+ *
+ * Every worker sweeps. Two that move the same job write the same letters, as a letter's `_id` follows from the job.
  */
 export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep {
   const { redis, queue, findMissing, deadLetters, logger } = options;
@@ -40,60 +42,73 @@ export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep 
   );
   const stopping = new AbortController();
   let wake: AbortController | undefined;
-  let toldOf = new Set<string>();
+  let toldOf = new Map<string, string>();
 
-  async function sweep(): Promise<void> {
+  /** Resolves with the jobs that cannot be moved, and why. */
+  async function moveAll(): Promise<Map<string, string>> {
     const left = new Map<string, string>();
     for (;;) {
-      const jobIds = await queue.getRanges(['failed'], left.size, left.size + PAGE_SIZE - 1);
-      if (jobIds.length === 0) {
-        break;
+      // Oldest first: what fails meanwhile comes behind what is left.
+      const jobIds = await queue.getRanges(['failed'], left.size, left.size + PAGE_SIZE - 1, true);
+      const unseen = jobIds.filter((jobId) => !left.has(jobId));
+      if (unseen.length === 0) {
+        return left;
       }
-      for (const jobId of jobIds) {
-        const obstacle = (await findObstacle(jobId)) ?? (await moveToDeadLetters(jobId));
+      for (const jobId of unseen) {
+        if (stopping.signal.aborted) {
+          return left;
+        }
+        const obstacle = await moveOrExplain(jobId);
         if (obstacle !== undefined) {
           left.set(jobId, obstacle);
         }
       }
     }
-    tellOfLeft(left);
+  }
+
+  /**
+   * Moves a job, or says why it can't be moved.
+   *
+   * @throws An error that says nothing of this job: the next would meet it as well.
+   */
+  async function moveOrExplain(jobId: string): Promise<string | undefined> {
+    try {
+      return (await findObstacle(jobId)) ?? (await move(jobId));
+    } catch (error) {
+      if (isPassingError(error) || isRedisError(error as Error)) {
+        throw error;
+      }
+      return (error as Error).message;
+    }
   }
 
   async function findObstacle(jobId: string): Promise<string | undefined> {
     return findOversize(await redis.hstrlen(queue.toKey(jobId), 'data'));
   }
 
-  /** Moves a job, or says why it can never be moved. */
-  async function moveToDeadLetters(jobId: string): Promise<string | undefined> {
-    // Read from Redis itself, because BullMQ can't read a job whose data is no JSON.
+  /** Resolves with why the job could not be removed, if it could not. */
+  async function move(jobId: string): Promise<string | undefined> {
+    // Read from Redis itself, because BullMQ can't read a job whose data is no JSON. Without fields, another has moved it.
     const fields = await redis.hgetall(queue.toKey(jobId));
-    const reason = fields['failedReason'] ?? 'The job failed without a reason.';
-    const letters = await toLetters(toQueuedJob(jobId, fields, queue.qualifiedName), reason);
-    try {
+    if (Object.keys(fields).length > 0) {
+      const reason = fields['failedReason'] ?? 'The job failed without a reason.';
+      const letters = await toLetters(toQueuedJob(jobId, fields, queue.qualifiedName), reason);
       await deadLetters.keep(letters, { id: jobId, attempts: Number(fields['ats'] ?? 0) });
-    } catch (error) {
-      // The driver says so of a letter that is larger than a document may be.
-      if (error instanceof mongo.MongoInvalidArgumentError) {
-        return error.message;
+      if (letters.length === 0) {
+        logger.info({ job_id: jobId }, 'all events of a failed job are stored: the job is removed');
       }
-      throw error;
     }
-    await queue.remove(jobId);
-    logger.warn(
-      { job_id: jobId, dead_letters: letters.length, reason },
-      'failed job moved to the dead letters',
-    );
-    return undefined;
+    return (await queue.remove(jobId)) === 1 ? undefined : 'BullMQ does not remove it: it is locked.';
   }
 
   /** Nothing is lost with them: they stay among the queue's failed jobs, where a person can look at them. */
   function tellOfLeft(left: Map<string, string>): void {
     for (const [jobId, obstacle] of left) {
-      if (!toldOf.has(jobId)) {
+      if (toldOf.get(jobId) !== obstacle) {
         logger.error({ job_id: jobId, reason: obstacle }, "failed job can't be moved and stays in the queue");
       }
     }
-    toldOf = new Set(left.keys());
+    toldOf = left;
   }
 
   async function toLetters(job: QueuedJob, reason: string): Promise<DeadLetter[]> {
@@ -105,7 +120,14 @@ export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       wake = new AbortController();
-      await sweep().then(outageLog.recovered, outageLog.failed);
+      try {
+        tellOfLeft(await moveAll());
+        outageLog.recovered();
+      } catch (error) {
+        if (!stopping.signal.aborted) {
+          outageLog.failed(error as Error);
+        }
+      }
       const signal = AbortSignal.any([stopping.signal, wake.signal]);
       await delay(SWEEP_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
     }
@@ -119,6 +141,12 @@ export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep 
       await running;
     },
   };
+}
+
+/** Whether Redis is away or refuses everybody. That a key is of another type than a job's says something of that job only. */
+function isRedisError({ name, message, syscall }: NodeJS.ErrnoException): boolean {
+  const isRefusal = name === 'ReplyError' && !message.startsWith('WRONGTYPE');
+  return isRefusal || syscall !== undefined || message.startsWith('Connection is closed');
 }
 
 function toQueuedJob(id: string, fields: Record<string, string>, queueQualifiedName: string): QueuedJob {

@@ -5,22 +5,24 @@ import type { DeadLetters } from './deadLetters.ts';
 import { type JobResult, type ProcessableJob, toProcessableJob } from './processJob.ts';
 import { readJob } from './readJob.ts';
 
-/** A batch that did harm this often goes on as single events, so that in the end the harmful one fails alone. */
+/** A batch whose workers died this often goes on as single events, so that in the end the harmful one fails alone. */
 const TAKE_APART_AFTER = 2;
 
-/** A suspect that finds another one in the worker's hands waits about this long. */
+/** A suspect that is not admitted waits about this long. */
 const PUT_OFF_MS = 250;
 
 export interface SuspectJobsOptions {
   /** Its jobs have the options of event jobs by default. */
   queue: Pick<Queue, 'addBulk'>;
   deadLetters: Pick<DeadLetters, 'keep'>;
+  /** How many jobs a worker holds, and leaves when it dies. */
+  concurrency: number;
   logger: Pick<Logger, 'warn'>;
 }
 
 export interface SuspectJobs {
   /**
-   * Runs `work` for a job, at once if nothing speaks against the job. A suspect is put off while another one is in hand, and a
+   * Runs `work` for a job, at once if nothing speaks against the job. A suspect is put off while others are in hand, and a
    * batch that is a suspect again and again is taken apart instead.
    *
    * @throws DelayedError if the job was put off, which BullMQ takes for no failure.
@@ -29,12 +31,18 @@ export interface SuspectJobs {
 }
 
 /**
- * Keeps jobs apart that may do harm: those that a worker held when it died, and those that failed. Of the many that a dying
- * worker holds, one may have been the cause. Taken up together again they would all be counted again; as there is one suspect
- * at a time in a worker, the innocent are done at their next turn, and only the guilty one is counted to the end.
+ * Keeps jobs apart that may have killed a worker. Of the many that a dying worker held, one may have been the cause. Taken up
+ * together again they would all be counted again, until BullMQ fails them all.
+ *
+ * So they are tested as in any search by groups: after its first death a job is in hand with a few other suspects, and after
+ * another one with none. The cause takes one group with it and then only itself, so an innocent job is counted twice at most;
+ * and as groups are as large as they are many, all of them are through after about `2 * sqrt(concurrency)` rounds.
  */
-export function createSuspectJobs({ queue, deadLetters, logger }: SuspectJobsOptions): SuspectJobs {
-  let isOneInHand = false;
+export function createSuspectJobs(options: SuspectJobsOptions): SuspectJobs {
+  const { queue, deadLetters, concurrency, logger } = options;
+  const groupSize = Math.ceil(Math.sqrt(concurrency));
+  let inHand = 0;
+  let isOneAlone = false;
 
   async function takeApart(job: ProcessableJob): Promise<JobResult> {
     const { events, unreadable } = readJob(job);
@@ -49,27 +57,30 @@ export function createSuspectJobs({ queue, deadLetters, logger }: SuspectJobsOpt
     );
     logger.warn(
       { job_id: job.id, events: events.length },
-      'batch failed again: its events go on as jobs of their own',
+      'workers died of a batch again: its events go on as jobs of their own',
     );
     return { events: events.length, stored: 0, duplicates: 0, dead_letters: unreadable.length };
   }
 
   return {
     guard: async (job, token, work) => {
-      const failures = job.stalledCounter + job.attemptsMade;
-      if (failures === 0) {
+      const deaths = job.stalledCounter;
+      if (deaths === 0) {
         return work();
       }
-      if (isOneInHand) {
+      const mustBeAlone = deaths > 1;
+      if (isOneAlone || inHand >= (mustBeAlone ? 1 : groupSize)) {
         await job.moveToDelayed(Date.now() + PUT_OFF_MS * (0.5 + Math.random()), token);
         throw new DelayedError();
       }
-      isOneInHand = true;
+      inHand += 1;
+      isOneAlone = mustBeAlone;
       try {
-        const isToTakeApart = job.name === INGEST_BATCH_JOB && failures >= TAKE_APART_AFTER;
+        const isToTakeApart = job.name === INGEST_BATCH_JOB && deaths >= TAKE_APART_AFTER;
         return await (isToTakeApart ? takeApart(toProcessableJob(job)) : work());
       } finally {
-        isOneInHand = false;
+        inHand -= 1;
+        isOneAlone = false;
       }
     },
   };

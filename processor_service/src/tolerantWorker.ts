@@ -1,14 +1,22 @@
-import { type Job, Worker } from 'bullmq';
+import { type Job, RedisConnection, Worker } from 'bullmq';
 import { findOversize } from './jobSize.ts';
 
 /** A queue that refuses to hand out a job, as a full Redis does, is asked again after this pause. */
 const ERROR_PAUSE_MS = 500;
+
+/**
+ * The oldest Redis that this system runs on. BullMQ takes a Redis whose version it did not ask for as one of its own minimum, which
+ * blocks for whole seconds only: every job that is put off for a moment would wait for a second. (Asking has a price: it is done
+ * once, and a worker whose question got no answer, or is not allowed, stays broken.)
+ */
+const MIN_REDIS_VERSION = '6.2.0';
 
 /** BullMQ's worker, but for what it takes badly: data that is no JSON or too much of it, and a Redis that refuses. */
 export class TolerantWorker<Result> extends Worker<unknown, Result> {
   private errorPause: NodeJS.Timeout | undefined;
 
   constructor(...args: ConstructorParameters<typeof Worker<unknown, Result>>) {
+    RedisConnection.minimumVersion = MIN_REDIS_VERSION;
     super(...args);
     this.on('error', () => this.pauseBriefly());
   }

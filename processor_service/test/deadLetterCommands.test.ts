@@ -1,6 +1,7 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { createEventId, type EventJob } from '@analytics/shared/event';
+import { createLogger } from '@analytics/shared/logger';
 import { Types } from 'mongoose';
 import { beforeEach, expect, test } from 'vitest';
 import { createDeadLetterCommands } from '../src/deadLetterCommands.ts';
@@ -10,6 +11,7 @@ import { openQueue, openStore, startConsumer } from './startConsumer.ts';
 
 const stack = useTestStack();
 const queue = openQueue(stack);
+const logger = createLogger({ name: 'dead-letters', level: 'silent', isPretty: false });
 const { Event, DeadLetter, processJob } = await openStore(stack);
 
 let lines: string[];
@@ -40,7 +42,7 @@ beforeEach(async () => {
 });
 
 async function keep(event: EventJob, reason: string, failedAt: string): Promise<void> {
-  await createDeadLetters(DeadLetter, () => new Date(failedAt)).keep([{ event, reason, cause: '' }], {
+  await createDeadLetters(DeadLetter, logger, () => new Date(failedAt)).keep([{ event, reason, cause: '' }], {
     id: '7',
     attempts: 2,
   });
@@ -218,7 +220,7 @@ test('a letter of an earlier version, which holds its event as BSON, is shown an
 
 test('a letter without an _id is replayed under its own if it could be an event, and left if it could not', async () => {
   const { _id, ...input } = createEvent({ site_id: 'raw' });
-  await createDeadLetters(DeadLetter).keep(
+  await createDeadLetters(DeadLetter, logger).keep(
     [
       { _id, raw: JSON.stringify(input), reason: 'mended since', cause: '' },
       { _id: createEventId(), raw: '"nonsense"', reason: 'is no object', cause: '' },

@@ -40,7 +40,7 @@ export async function openStore(stack: TestStack) {
   await createIndexedCollections(connection, [Event, DeadLetter], stack);
   const rollups = openRollups(connection);
   const store = createEventStore(Event, createEventMarks(rollups.marks));
-  const deadLetters = createDeadLetters(DeadLetter);
+  const deadLetters = createDeadLetters(DeadLetter, logger);
   return {
     Event,
     DeadLetter,

@@ -7,7 +7,7 @@ import { closeRedis, createWorkerRedis } from '@analytics/shared/redis';
 import type { Queue } from 'bullmq';
 import { expect, test } from 'vitest';
 import type { ProcessJob } from '../src/processJob.ts';
-import { createSuspectJobs } from '../src/suspectJobs.ts';
+import { createSuspectJobs, type SuspectJobs } from '../src/suspectJobs.ts';
 import { createEvent } from './createEvent.ts';
 import { openQueue, openStore, startConsumer } from './startConsumer.ts';
 
@@ -18,6 +18,8 @@ const redis = createWorkerRedis(stack);
 stack.register(() => closeRedis(redis));
 const logger = createLogger({ name: 'processor_service', level: 'silent', isPretty: false });
 
+const CONCURRENCY = 30;
+
 /** Queues a job that was left by so many workers that died. `stc` is where BullMQ counts that. */
 async function addLeftJob(name: string, data: unknown, stalledCount: number): Promise<void> {
   const job = await queue.add(name, data, { delay: 3_600_000 });
@@ -26,41 +28,105 @@ async function addLeftJob(name: string, data: unknown, stalledCount: number): Pr
 }
 
 function startGuardedConsumer(step: ProcessJob, addBulk: Queue['addBulk'] = queue.addBulk.bind(queue)) {
-  const suspectJobs = createSuspectJobs({ queue: { addBulk }, deadLetters, logger });
-  return startConsumer(stack, step, { concurrency: 20, suspectJobs });
+  const suspectJobs = createSuspectJobs({
+    queue: { addBulk },
+    deadLetters,
+    concurrency: CONCURRENCY,
+    logger,
+  });
+  return startConsumer(stack, step, { concurrency: CONCURRENCY, suspectJobs });
 }
 
 const isQueueEmpty = async () =>
   (await queue.getJobCountByTypes('wait', 'active', 'delayed', 'failed')) === 0;
 
-test('of the jobs that a dead worker left, one at a time is in the hands of the next; others go on beside it', async () => {
-  const left = Array.from({ length: 10 }, () => createEvent());
+/**
+ * Runs jobs that were left `deaths` times, and jobs that never were. Those in hand stay there until `together` of the former
+ * and all of the latter are, and every other suspect was put off. Resolves with how many of each were in hand at most.
+ */
+async function runLeftJobs({ deaths, count, together }: { deaths: number; count: number; together: number }) {
+  const left = Array.from({ length: count }, () => createEvent());
   const others = Array.from({ length: 10 }, () => createEvent());
   const leftIds = new Set(left.map(({ _id }) => _id));
+  const putOff = new Set<unknown>();
   const inHand = { left: 0, others: 0 };
   const most = { left: 0, others: 0 };
+  const suspectJobs = createSuspectJobs({ queue, deadLetters, concurrency: CONCURRENCY, logger });
+  const guard: SuspectJobs['guard'] = (job, ...rest) =>
+    suspectJobs.guard(job, ...rest).catch((error) => {
+      putOff.add(job.id);
+      throw error;
+    });
   for (const event of left) {
-    await addLeftJob(INGEST_EVENT_JOB, event, 1);
+    await addLeftJob(INGEST_EVENT_JOB, event, deaths);
   }
   for (const event of others) {
     await queue.add(INGEST_EVENT_JOB, event);
   }
+  const consumer = startConsumer(
+    stack,
+    async (job) => {
+      const kind = leftIds.has((job.data as EventJob)._id) ? 'left' : 'others';
+      inHand[kind] += 1;
+      most[kind] = Math.max(most[kind], inHand[kind]);
+      await waitUntil(() => most.others === others.length && putOff.size === count - together);
+      const result = await processJob(job);
+      inHand[kind] -= 1;
+      return result;
+    },
+    { concurrency: CONCURRENCY, suspectJobs: { guard } },
+  );
+  await waitUntil(isQueueEmpty);
+  await consumer.close();
+  expect(await Event.countDocuments({ _id: { $in: [...leftIds] } })).toBe(count);
+  return most;
+}
 
+test('of the jobs that a dead worker left, a few are in hand together; others go on beside them', async () => {
+  expect(await runLeftJobs({ deaths: 1, count: 20, together: 6 })).toEqual({ left: 6, others: 10 });
+});
+
+test('of the jobs that two dead workers left, one is in hand at a time; others go on beside it', async () => {
+  expect(await runLeftJobs({ deaths: 2, count: 5, together: 1 })).toEqual({ left: 1, others: 10 });
+});
+
+test('a job that is put off for a moment is not left for a second', async () => {
+  const consumer = startGuardedConsumer(processJob);
+  const waitsMs: number[] = [];
+  for (let round = 0; round < 3; round += 1) {
+    const event = createEvent();
+    const startedMs = performance.now();
+    await queue.add(INGEST_EVENT_JOB, event, { delay: 50 });
+    await waitUntil(() => Event.exists({ _id: event._id }));
+    waitsMs.push(performance.now() - startedMs);
+  }
+  await consumer.close();
+
+  expect(Math.min(...waitsMs)).toBeLessThan(1000);
+});
+
+test('a job that failed is no suspect: it is in hand at once, however many are', async () => {
+  let failures = 0;
   const consumer = startGuardedConsumer(async (job) => {
-    const kind = leftIds.has((job.data as EventJob)._id) ? 'left' : 'others';
-    inHand[kind] += 1;
-    most[kind] = Math.max(most[kind], inHand[kind]);
-    // The others stay until all of them are there.
-    await waitUntil(() => kind === 'left' || most.others === others.length);
-    const result = await processJob(job);
-    inHand[kind] -= 1;
-    return result;
+    failures += job.isLastAttempt ? 0 : 1;
+    await waitUntil(() => failures % 10 === 0);
+    if (!job.isLastAttempt) {
+      throw new Error('a bug');
+    }
+    return processJob(job);
   });
+
+  const backoff = { type: 'fixed', delay: 20 };
+  const jobs = Array.from({ length: 10 }, () => ({
+    name: INGEST_EVENT_JOB,
+    data: createEvent(),
+    opts: { backoff },
+  }));
+  await queue.addBulk(jobs);
   await waitUntil(isQueueEmpty);
   await consumer.close();
 
-  expect(most).toEqual({ left: 1, others: 10 });
-  expect(await Event.countDocuments({ _id: { $in: [...leftIds] } })).toBe(10);
+  expect(failures).toBe(40);
 });
 
 test('a batch that was left twice is taken apart: its events are stored, what is none goes to the dead letters', async () => {
