@@ -30,5 +30,5 @@ test('the Postman collection passes against the running services', { timeout: 60
   const { run } = await runCollection();
 
   expect(run.failures.map(({ source, error }) => `${source?.name}: ${error.message}`)).toEqual([]);
-  expect(run.stats.assertions.total).toBeGreaterThanOrEqual(121);
+  expect(run.stats.assertions.total).toBeGreaterThanOrEqual(123);
 });

@@ -1,14 +1,15 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import type { EventInput } from '@analytics/shared/event';
-import type { SiteStats } from '@analytics/shared/stats';
+import type { Breakdown, SiteStats } from '@analytics/shared/stats';
 import fc from 'fast-check';
+import { Document, mongo, Types } from 'mongoose';
 import { expect, test } from 'vitest';
 import { createClient } from './client.ts';
 import { startServices, waitUntilReady } from './startServices.ts';
 
 const services = await startServices(useTestStack());
 await waitUntilReady(services);
-const { getStats, postAndWait } = createClient(services);
+const { postEvent, getStats, postAndWait } = createClient(services);
 
 const DAYS = ['2025-11-11', '2025-11-12', '2025-11-13'];
 
@@ -72,4 +73,77 @@ test('whatever events are posted, the reports equal a plain count of them', {
     }),
     { numRuns: 40 },
   );
+});
+
+const REFUSED_NAMES = ['_bsontype', '__proto__', 'a.b', '$where'];
+
+/** Names that JavaScript, BSON or Mongoose gives a meaning in objects of its own, and any others. */
+function listPropertyNames(): string[] {
+  const prototypes = [Object, Document, Types.ObjectId, mongo.Double];
+  const owned = prototypes.flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype));
+  const others = [
+    '0',
+    '00',
+    '-',
+    '--',
+    '_',
+    '1e3',
+    'id',
+    '_id',
+    'length',
+    'then',
+    'sum',
+    'type',
+    'k'.repeat(64),
+  ];
+  const any = fc.sample(fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/), 30);
+  const names = new Set([...owned, ...others, ...any].filter((name) => !name.includes('$')));
+  return [...names].filter((name) => !REFUSED_NAMES.includes(name));
+}
+
+/** Does something to each, a few at the same time, as the reporting service answers a few at once. */
+async function forEach<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+  const left = [...items];
+  const workers = Array.from({ length: 4 }, async () => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) {
+      await work(item);
+    }
+  });
+  await Promise.all(workers);
+}
+
+test('a property of whatever name is stored and counted, or refused with 400 that names it', async () => {
+  const site_id = 'property names';
+  const names = listPropertyNames();
+  const event = {
+    site_id,
+    event_type: 'page_view',
+    path: '/',
+    user_id: 'ann',
+    timestamp: '2025-11-12T10:00:00Z',
+  };
+
+  for (const name of REFUSED_NAMES) {
+    expect(await postEvent({ ...event, properties: Object.fromEntries([[name, 1]]) })).toMatchObject({
+      status: 400,
+      body: { errors: [{ field: `properties.${name}` }] },
+    });
+  }
+  const events = Array.from({ length: Math.ceil(names.length / 20) }, (_, index) => ({
+    ...event,
+    properties: Object.fromEntries(
+      names.slice(index * 20, index * 20 + 20).map((name) => [name, `value of ${name}`]),
+    ),
+  }));
+  expect(await postAndWait(events)).toEqual(events.map(() => 202));
+
+  await forEach(names, async (name) => {
+    const query = new URLSearchParams({ site_id, dimension: `property:${name}` });
+    const response = await fetch(`${services.reporting.url}/stats/breakdown?${query}`);
+    const { rows } = (await response.json()) as Breakdown;
+    expect([name, rows?.filter(({ value }) => value !== null)]).toEqual([
+      name,
+      [{ value: `value of ${name}`, views: 1, unique_users: 1, share: 1 / events.length }],
+    ]);
+  });
 });
