@@ -48,10 +48,7 @@ export function createEventController({ validator, enqueueEvents }: EventControl
       }
       await enqueueEvents(events.map((event) => toEventJob(event)));
       const answer = { success: true, accepted: events.length };
-      accept(
-        response,
-        JSON.stringify(isPartial ? { ...answer, rejected: rejected.map(nameWholeEvent) } : answer),
-      );
+      accept(response, JSON.stringify(isPartial ? { ...answer, rejected: listRejected(rejected) } : answer));
     },
   };
 }
@@ -68,8 +65,15 @@ function nameFieldsByIndex({ index, errors }: RejectedEvent): FieldError[] {
   }));
 }
 
-function nameWholeEvent({ index, errors }: RejectedEvent): RejectedEvent {
-  return { index, errors: errors.map(({ field, message }) => ({ field: field || 'event', message })) };
+/** Where many events are rejected, the first error of each is listed, so that no answer exceeds 300 KB. */
+const MANY_REJECTED_EVENTS = 100;
+
+function listRejected(rejected: readonly RejectedEvent[]): RejectedEvent[] {
+  const limit = rejected.length > MANY_REJECTED_EVENTS ? 1 : undefined;
+  return rejected.map(({ index, errors }) => ({
+    index,
+    errors: errors.slice(0, limit).map(({ field, message }) => ({ field: field || 'event', message })),
+  }));
 }
 
 const EVENT_ACCEPTED = '{"success":true}';

@@ -28,12 +28,8 @@ export interface EventValidator {
   validateEvents(body: unknown): { ok: true; events: EventInput[]; rejected: RejectedEvent[] } | Refused;
 }
 
-/**
- * Limits the errors of one answer to a few for each event, or to the first one of each where many events are
- * wrong. The longest error takes 540 bytes, so no answer exceeds 300 KB.
- */
+/** The most errors that are reported for one event of a batch, so that a batch of nonsense gets no answer larger than itself. */
 const MAX_ERRORS_PER_EVENT = 3;
-const MANY_REJECTED_EVENTS = 100;
 
 export function createEventValidator(options: EventValidatorOptions): EventValidator {
   const { maxFutureMs, minTimestampMs, now = Date.now } = options;
@@ -71,10 +67,10 @@ export function createEventValidator(options: EventValidatorOptions): EventValid
       if (validation.ok) {
         events.push(validation.event);
       } else {
-        rejected.push({ index, errors: validation.errors });
+        rejected.push({ index, errors: validation.errors.slice(0, MAX_ERRORS_PER_EVENT) });
       }
     }
-    return { ok: true, events, rejected: rejected.map(limitErrors) };
+    return { ok: true, events, rejected };
   }
 
   return { validateEvent: (body) => validateEvent(body), validateEvents };
@@ -82,11 +78,4 @@ export function createEventValidator(options: EventValidatorOptions): EventValid
 
 function refuseTime(message: string): Refused {
   return { ok: false, errors: [{ field: 'timestamp', message }] };
-}
-
-function limitErrors({ index, errors }: RejectedEvent, _: number, rejected: RejectedEvent[]): RejectedEvent {
-  return {
-    index,
-    errors: errors.slice(0, rejected.length > MANY_REJECTED_EVENTS ? 1 : MAX_ERRORS_PER_EVENT),
-  };
 }

@@ -162,6 +162,26 @@ test.each([
   expect(eventInputSchema.parse({ ...input, referrer }).referrer).toBe(stored);
 });
 
+test.each(Object.keys(eventInputSchema.shape))(
+  '%s cannot fill a body: what comes out of the schema is short',
+  (field) => {
+    const filling = 'x'.repeat(60_000);
+    const values = [
+      filling,
+      `2025-11-12T19:30:01.${'0'.repeat(60_000)}Z`,
+      `https://a.example/${filling}`,
+      `https://${filling}/`,
+      { [filling]: 1 },
+      { key: filling },
+    ];
+
+    for (const value of values) {
+      const { data = '' } = eventInputSchema.safeParse({ ...input, [field]: value });
+      expect(JSON.stringify(data).length).toBeLessThan(1000);
+    }
+  },
+);
+
 function lengths(site: number, type: number, path: number, user: number, event: number) {
   return {
     site_id: 's'.repeat(site),
