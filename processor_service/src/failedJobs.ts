@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
+import { TimeoutError, withTimeout } from '@analytics/shared/withTimeout';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { DeadLetter, DeadLetters } from './deadLetters.ts';
@@ -11,6 +12,7 @@ import { isPassingError } from './writeErrors.ts';
 
 const SWEEP_INTERVAL_MS = 10_000;
 const PAGE_SIZE = 50;
+const CLOSE_DEADLINE_MS = 500;
 
 export interface FailedJobsOptions {
   redis: Redis;
@@ -23,7 +25,7 @@ export interface FailedJobsOptions {
 export interface FailedJobSweep {
   /** Asks for a sweep at once, instead of at the next interval. */
   request(): void;
-  /** Resolves when no sweep is under way any more. */
+  /** Begins no further move, and gives the one under way a moment to finish. */
   close(): Promise<void>;
 }
 
@@ -138,7 +140,12 @@ export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep 
     request: () => wake?.abort(),
     close: async () => {
       stopping.abort();
-      await running;
+      // A move that is cut off is done again by the next sweep, so one that waits for a server that is away is left behind.
+      await withTimeout(running, CLOSE_DEADLINE_MS).catch((error: unknown) => {
+        if (!(error instanceof TimeoutError)) {
+          throw error;
+        }
+      });
     },
   };
 }
