@@ -10,8 +10,8 @@ import { createLogger } from '@analytics/shared/logger';
 import {
   closeMongo,
   createMongoConnection,
+  createMongoProbe,
   describeMongo,
-  pingMongo,
   requireMongoUri,
 } from '@analytics/shared/mongo';
 import { closeRedis, createWorkerRedis, describeRedis, renewRedisConnection } from '@analytics/shared/redis';
@@ -65,9 +65,11 @@ shutdown.handleSignals();
 
 const connection = createMongoConnection();
 shutdown.register('MongoDB', () => closeMongo(connection));
+const mongoProbe = createMongoProbe(connection, config.MONGO_URI);
+shutdown.register('the probe of MongoDB', () => mongoProbe.close());
 const mongoWatch = createDependencyWatch({
   dependency: describeMongo(config.MONGO_URI),
-  probe: () => pingMongo(connection),
+  probe: mongoProbe.ping,
   logger,
 });
 shutdown.register('the watch over MongoDB', () => mongoWatch.stop());

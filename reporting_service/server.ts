@@ -7,16 +7,13 @@ import { createLogger } from '@analytics/shared/logger';
 import {
   closeMongo,
   createMongoConnection,
+  createMongoProbe,
   describeMongo,
-  pingMongo,
   requireMongoUri,
 } from '@analytics/shared/mongo';
-import { closeRedis, createRequestRedis, describeRedis, renewRedisConnection } from '@analytics/shared/redis';
-import { probeRedis } from '@analytics/shared/redisProbe';
 import { createShutdown } from '@analytics/shared/shutdown';
 import { createApp } from './src/app.ts';
-import { type AnswerReport, answerAnew, createReportCache } from './src/cache/reportCache.ts';
-import { createReportStore } from './src/cache/reportStore.ts';
+import { createReportCache } from './src/cache/reportCache.ts';
 import { parseConfig } from './src/config/config.ts';
 import { connectDatabase } from './src/config/db.ts';
 import { createEventReader } from './src/eventReader.ts';
@@ -47,9 +44,11 @@ shutdown.handleSignals();
 
 const connection = createMongoConnection();
 shutdown.register('MongoDB', () => closeMongo(connection));
+const mongoProbe = createMongoProbe(connection, config.MONGO_URI);
+shutdown.register('the probe of MongoDB', () => mongoProbe.close());
 const mongoWatch = createDependencyWatch({
   dependency: describeMongo(config.MONGO_URI),
-  probe: () => pingMongo(connection),
+  probe: mongoProbe.ping,
   logger,
 });
 shutdown.register('the watch over MongoDB', () => mongoWatch.stop());
@@ -58,13 +57,17 @@ const reader = createEventReader(createEventModel(connection), {
   maxConcurrent: config.STATS_MAX_CONCURRENT,
   mongoWatch,
   logger,
+  now: Date.now,
 });
-const reports = createReports(reader, { topPathsLimit: config.STATS_TOP_PATHS, now: Date.now });
-const answerReport = config.STATS_CACHE_TTL_SECONDS > 0 ? openReportCache() : answerAnew;
 
 const app = createApp({
-  reports,
-  answerReport,
+  reports: createReports({ topPathsLimit: config.STATS_TOP_PATHS }),
+  answerReport: createReportCache({
+    reader,
+    ttlMs: config.STATS_CACHE_TTL_SECONDS * 1000,
+    maxBytes: config.STATS_CACHE_MAX_BYTES,
+    now: Date.now,
+  }),
   now: Date.now,
   checks: { process: shutdown.check, mongodb: () => mongoWatch.health },
   logger,
@@ -77,23 +80,3 @@ logger.info({ host: config.HOST ?? 'all interfaces', port }, 'listening');
 const connecting = new AbortController();
 shutdown.register('the connecting to MongoDB', () => connecting.abort());
 await connectDatabase(connection, config, connecting.signal);
-
-/** Redis is no check of readiness: without it reports are made anew. */
-function openReportCache(): AnswerReport {
-  const redis = createRequestRedis(config);
-  shutdown.register('Redis', () => closeRedis(redis));
-  const redisWatch = createDependencyWatch({
-    dependency: describeRedis(config),
-    probe: () => probeRedis(redis, 'analytics:report'),
-    onStillDown: () => renewRedisConnection(redis),
-    logger,
-  });
-  shutdown.register('the watch over Redis', () => redisWatch.stop());
-  const ttlMs = config.STATS_CACHE_TTL_SECONDS * 1000;
-  return createReportCache({
-    store: createReportStore({ redis, redisWatch, ttlMs, logger }),
-    ttlMs,
-    hasLateEvents: (site_id, span) => reader.hasLateEvents(site_id, span, Date.now()),
-    now: Date.now,
-  });
-}

@@ -95,14 +95,13 @@ export function startNaiveReporting(bench: Bench, scope: Scope, mongoUri: string
 export function startReporting(
   bench: Bench,
   scope: Scope,
-  redis: BenchRedis,
   mongoUri: string,
   settings: Record<string, string> = {},
 ): Promise<Contender> {
   return startProgram(bench, scope, {
     name: 'the reporting service',
     script: 'reporting_service/dist/server.js',
-    env: { REDIS_PORT: String(redis.port), MONGO_URI: mongoUri, ...SERVICE_ENV, ...settings },
+    env: { MONGO_URI: mongoUri, ...SERVICE_ENV, ...settings },
     isReady: (_lines, url) => answersReady(url),
   });
 }

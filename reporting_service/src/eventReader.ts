@@ -5,82 +5,155 @@ import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
 import { createUnavailableError, ProblemError } from '@analytics/shared/problem';
 import { openRollupCollections, type RollupCollections } from '@analytics/shared/rollup/rollupCollections';
+import { TimeoutError } from '@analytics/shared/withTimeout';
 import { mongo, type PipelineStage } from 'mongoose';
-import { hasLateEvents } from './rollup/lateEvents.ts';
-import type { Span } from './timeRange.ts';
+import { createReportMemory, type ReportMemory } from './reportMemory.ts';
+import { createTurns, TooManyWaitingError, type Turns } from './turns.ts';
+
+/** As many as the HTTP server has connections, so that only a client that does not wait for its answers meets this limit. */
+const MAX_WAITING = 10_000;
+
+/** One site may have this share of all turns. */
+const MAX_SHARE_OF_SITE = 3 / 4;
+
+/** Looks at marks are short. They have turns of their own, so that no kept answer waits behind reports. */
+const MAX_CHECKS = 4;
 
 export interface EventReaderOptions {
   /** How long a report may wait and take, in milliseconds: MongoDB works on each of its questions for what is left of that. */
   timeoutMs: number;
-  /** How many reports may be worked on at once. As many more may wait; past that they are refused. */
+  /** How many reports may be worked on at once. The others wait. */
   maxConcurrent: number;
   /** Knows whether MongoDB answers. */
   mongoWatch: Pick<DependencyWatch, 'isUp' | 'whileUp'>;
   logger: Logger;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  memory?: ReportMemory;
 }
 
 /** What a report is made from. */
 export interface ReportSource {
-  /** Asks the events themselves. */
+  /** When the reading began, in milliseconds since 1970: what was stored before is in the report. */
+  asOfMs: number;
+  /** Aborts when nobody waits for the report any more, or its time is over. */
+  signal: AbortSignal;
+  /** Asks the events themselves. The result must be small. */
   aggregate<Result>(pipeline: PipelineStage[]): Promise<Result[]>;
   /** Asks with a pipeline that keeps sets of users in memory. Undefined if one outgrows it: then another must do without. */
   tryAggregate<Result>(pipeline: PipelineStage[]): Promise<Result[] | undefined>;
+  /** Asks for what may be too much to hold, `batchSize` documents at a time. */
+  stream<Result extends object>(pipeline: PipelineStage[], batchSize: number): AsyncIterable<Result>;
   /** What the processor has counted. */
   rollups: RollupCollections;
+  memory: ReportMemory;
+  logger: Logger;
+}
+
+/** Who wants something read. */
+export interface Reading {
+  /** Whose turn it takes. */
+  site_id: string;
+  /** Aborts when nobody waits for it any more. */
+  signal: AbortSignal;
 }
 
 export interface EventReader {
   /**
-   * Does the reading of one report, when its turn comes.
+   * Does the reading of one report, when its turn comes. Gives the turn back when the work has stopped.
    *
-   * @throws ProblemError 503 if MongoDB could not answer in time, or too many reports are asked for at once.
+   * @throws ProblemError 503 if the report could not be made in time, or MongoDB is away.
    */
-  read<Report>(makeReport: (source: ReportSource) => Promise<Report>): Promise<Report>;
-  /**
-   * Whether an hour that is over has events which are not rolled up. Undefined is all time.
-   *
-   * @throws ProblemError 503 if MongoDB does not answer.
-   */
-  hasLateEvents(site_id: string, span: Span | undefined, nowMs: number): Promise<boolean>;
+  read<Report>(reading: Reading, makeReport: (source: ReportSource) => Promise<Report>): Promise<Report>;
+  /** Does a short piece of reading, which has no need to wait for a report's turn. Otherwise like `read`. */
+  check<Answer>(reading: Reading, makeAnswer: (source: ReportSource) => Promise<Answer>): Promise<Answer>;
 }
 
 /** Opens the reading end of the stored events. */
 export function createEventReader(Event: EventModel, options: EventReaderOptions): EventReader {
-  const { timeoutMs, maxConcurrent, mongoWatch, logger } = options;
+  const { timeoutMs, maxConcurrent, mongoWatch, logger, now, memory = createReportMemory() } = options;
   const outageLog = createOutageLog({ began: 'a report failed', ended: 'reports work again' }, logger);
-  const waiting: (() => void)[] = [];
-  let running = 0;
+  const reportTurns = createSiteTurns(maxConcurrent);
+  const checkTurns = createSiteTurns(MAX_CHECKS);
 
-  async function takeTurn(): Promise<void> {
-    if (running < maxConcurrent) {
-      running += 1;
-      return;
+  /** Aborts what it reads when the caller leaves, when its time is over, and when the reading has failed in one of its parts. */
+  async function readInTurn<Report>(
+    turns: Turns,
+    { site_id, signal }: Reading,
+    makeReport: (source: ReportSource) => Promise<Report>,
+  ): Promise<Report> {
+    const deadlineMs = performance.now() + timeoutMs;
+    const stopping = new AbortController();
+    const leave = () => stopping.abort(signal.reason);
+    const timer = setTimeout(() => stopping.abort(createTimeoutError(timeoutMs)), timeoutMs);
+    signal.addEventListener('abort', leave, { once: true });
+    let work: Promise<unknown> = Promise.resolve();
+    let passTurn = () => {};
+    try {
+      signal.throwIfAborted();
+      passTurn = await turns.take(site_id, stopping.signal);
+      return await untilAborted(
+        stopping.signal,
+        mongoWatch.whileUp(async () => {
+          const report = makeReport(openSource(deadlineMs, stopping.signal));
+          work = report;
+          return report;
+        }),
+      );
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', leave);
+      stopping.abort();
+      void work.catch(() => {}).finally(passTurn);
     }
-    if (waiting.length >= maxConcurrent) {
-      throw createUnavailableError('Too many reports are asked for at once. Try again.');
-    }
-    await new Promise<void>((resolve) => waiting.push(resolve));
   }
 
-  function passTurn(): void {
-    const next = waiting.shift();
-    if (next) {
-      next();
-    } else {
-      running -= 1;
+  async function read<Report>(...args: Parameters<typeof readInTurn<Report>>): Promise<Report> {
+    const [, { signal }] = args;
+    try {
+      const report = await readInTurn(...args);
+      outageLog.recovered();
+      return report;
+    } catch (error) {
+      throw toProblem(error, signal);
     }
   }
 
-  function openSource(deadlineMs: number): ReportSource {
+  function toProblem(error: unknown, signal: AbortSignal): unknown {
+    // A report that nobody waits for has not failed.
+    if (error instanceof ProblemError || signal.aborted) {
+      return error;
+    }
+    if (error instanceof TooManyWaitingError) {
+      return createUnavailableError('Too many reports are asked for at once. Try again.');
+    }
+    // That MongoDB is away is the watch's to log; what else can go wrong is this report's.
+    if (mongoWatch.isUp) {
+      outageLog.failed(error as Error);
+    }
+    return createUnavailableError('The events could not be read in time. Try again.', error);
+  }
+
+  function openSource(deadlineMs: number, signal: AbortSignal): ReportSource {
     const { db } = Event.db;
     if (db === undefined) {
       throw new mongo.MongoNotConnectedError('The connection to MongoDB was not opened yet.');
     }
+    const events = db.collection(Event.collection.collectionName);
     // To MongoDB, 0 would mean without a limit.
     const findTimeLeft = () => Math.max(Math.ceil(deadlineMs - performance.now()), 1);
+    const stream = <Result extends object>(pipeline: PipelineStage[], batchSize?: number) =>
+      events.aggregate<Result>(pipeline, {
+        maxTimeMS: findTimeLeft(),
+        allowDiskUse: true,
+        signal,
+        ...(batchSize !== undefined && { batchSize }),
+      });
     const aggregate = <Result>(pipeline: PipelineStage[]) =>
-      Event.aggregate<Result>(pipeline).option({ maxTimeMS: findTimeLeft() }).allowDiskUse(true).exec();
+      stream<Result & object>(pipeline).toArray() as Promise<Result[]>;
     return {
+      asOfMs: now(),
+      signal,
       aggregate,
       tryAggregate: <Result>(pipeline: PipelineStage[]) =>
         aggregate<Result>(pipeline).catch((error: unknown) => {
@@ -89,45 +162,43 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
           }
           throw error;
         }),
+      stream,
       rollups: openRollupCollections(db, {
         get maxTimeMS() {
           return findTimeLeft();
         },
+        signal,
       }),
+      memory,
+      logger,
     };
   }
 
   return {
-    hasLateEvents: (site_id, span, nowMs) =>
-      mongoWatch
-        .whileUp(async () =>
-          hasLateEvents(openSource(performance.now() + timeoutMs).rollups, site_id, span, nowMs),
-        )
-        .catch((error: Error) => {
-          throw createUnavailableError('The events could not be read in time. Try again.', error);
-        }),
-    read: async (makeReport) => {
-      const deadlineMs = performance.now() + timeoutMs;
-      await takeTurn();
-      try {
-        if (performance.now() >= deadlineMs) {
-          throw createUnavailableError('The report had to wait for others for too long. Try again.');
-        }
-        const report = await mongoWatch.whileUp(async () => makeReport(openSource(deadlineMs)));
-        outageLog.recovered();
-        return report;
-      } catch (error) {
-        if (error instanceof ProblemError) {
-          throw error;
-        }
-        // That MongoDB is away is the watch's to log; what else can go wrong is this report's.
-        if (mongoWatch.isUp) {
-          outageLog.failed(error as Error);
-        }
-        throw createUnavailableError('The events could not be read in time. Try again.', error);
-      } finally {
-        passTurn();
-      }
-    },
+    read: (reading, makeReport) => read(reportTurns, reading, makeReport),
+    check: (reading, makeAnswer) => read(checkTurns, reading, makeAnswer),
   };
+}
+
+function createSiteTurns(maxRunning: number): Turns {
+  const maxRunningOfOwner = Math.max(Math.floor(maxRunning * MAX_SHARE_OF_SITE), 1);
+  return createTurns({ maxRunning, maxRunningOfOwner, maxWaiting: MAX_WAITING });
+}
+
+function createTimeoutError(timeoutMs: number): TimeoutError {
+  return new TimeoutError(`not answered within ${timeoutMs} ms, waiting for its turn included`);
+}
+
+/** Resolves as `work` does, unless the signal aborts before; then `work` may still take a moment to stop. */
+async function untilAborted<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
+  let stop = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
 }

@@ -78,25 +78,6 @@ test('a report that takes MongoDB too long is answered with 503', async () => {
   ]);
 });
 
-test('reports past those that may run and wait at once are refused with 503; the others are answered', async () => {
-  const mongo = await startOwnMongo(['--setParameter', 'enableTestCommands=1']);
-  shared.register(() => mongo.remove());
-  const stack = { ...shared, MONGO_URI: `mongodb://127.0.0.1:${mongo.port}/analytics` };
-  const { app, admin } = await startApp(stack, { STATS_MAX_CONCURRENT: '2' });
-  await admin.command({
-    configureFailPoint: 'failCommand',
-    mode: 'alwaysOn',
-    data: { failCommands: ['aggregate'], blockConnection: true, blockTimeMS: 500 },
-  });
-  const get = async () => (await request(app).get('/stats?site_id=a')).status;
-
-  const statuses = await Promise.all(Array.from({ length: 6 }, get));
-  await admin.command({ configureFailPoint: 'failCommand', mode: 'off' });
-
-  expect(statuses.sort()).toEqual([200, 200, 200, 200, 503, 503]);
-  expect(await get()).toBe(200);
-});
-
 test('all questions of a report together have the time of one report', async () => {
   const mongo = await startOwnMongo(['--setParameter', 'enableTestCommands=1']);
   shared.register(() => mongo.remove());

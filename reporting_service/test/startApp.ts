@@ -4,16 +4,13 @@ import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import type { EventProperties } from '@analytics/shared/eventProperties';
 import { createLogger } from '@analytics/shared/logger';
-import { createMongoConnection, pingMongo } from '@analytics/shared/mongo';
-import { createRequestRedis } from '@analytics/shared/redis';
-import { probeRedis } from '@analytics/shared/redisProbe';
+import { createMongoConnection, createMongoProbe } from '@analytics/shared/mongo';
 import { Types } from 'mongoose';
 import { createApp } from '../src/app.ts';
-import { type AnswerReport, answerAnew, createReportCache } from '../src/cache/reportCache.ts';
-import { createReportStore } from '../src/cache/reportStore.ts';
-import { type Config, parseConfig } from '../src/config/config.ts';
+import { createReportCache } from '../src/cache/reportCache.ts';
+import { parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
-import { createEventReader } from '../src/eventReader.ts';
+import { createEventReader, type EventReaderOptions } from '../src/eventReader.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
 import { createReports } from '../src/reports/reports.ts';
 
@@ -35,25 +32,17 @@ export async function startApp(
   stack: TestStack,
   settings: Record<string, string> = {},
   now: () => number = Date.now,
+  options: Partial<EventReaderOptions> = {},
 ) {
-  const { REDIS_HOST, MONGO_URI } = stack;
-  const REDIS_PORT = String(stack.REDIS_PORT);
-  const config = parseConfig({
-    MONGO_URI,
-    REDIS_HOST,
-    REDIS_PORT,
-    STATS_CACHE_TTL_SECONDS: '0',
-    ...settings,
-  });
+  const { MONGO_URI } = stack;
+  const config = parseConfig({ MONGO_URI, STATS_CACHE_TTL_SECONDS: '0', ...settings });
   const connection = createMongoConnection();
   stack.register(() => connection.close());
   const Event = createEventModel(connection);
   await connectDatabase(connection, config, new AbortController().signal);
-  const mongoWatch = createDependencyWatch({
-    dependency: 'MongoDB',
-    probe: () => pingMongo(connection),
-    logger,
-  });
+  const mongoProbe = createMongoProbe(connection, MONGO_URI);
+  stack.register(() => mongoProbe.close());
+  const mongoWatch = createDependencyWatch({ dependency: 'MongoDB', probe: mongoProbe.ping, logger });
   stack.register(() => mongoWatch.stop());
   await waitUntil(() => mongoWatch.isUp);
   const reader = createEventReader(Event, {
@@ -61,33 +50,21 @@ export async function startApp(
     maxConcurrent: config.STATS_MAX_CONCURRENT,
     mongoWatch,
     logger,
+    now,
+    ...options,
   });
-  const reports = createReports(reader, { topPathsLimit: config.STATS_TOP_PATHS, now });
   const app = createApp({
-    reports,
-    answerReport: config.STATS_CACHE_TTL_SECONDS > 0 ? await openCache(config) : answerAnew,
+    reports: createReports({ topPathsLimit: config.STATS_TOP_PATHS }),
+    answerReport: createReportCache({
+      reader,
+      ttlMs: config.STATS_CACHE_TTL_SECONDS * 1000,
+      maxBytes: config.STATS_CACHE_MAX_BYTES,
+      now,
+    }),
     now,
     checks: { mongodb: () => mongoWatch.health },
     logger,
   });
-
-  async function openCache(config: Config): Promise<AnswerReport> {
-    const redis = createRequestRedis(config);
-    stack.register(() => redis.disconnect());
-    const redisWatch = createDependencyWatch({
-      dependency: 'Redis',
-      probe: () => probeRedis(redis, 'analytics:report'),
-      logger,
-    });
-    stack.register(() => redisWatch.stop());
-    const ttlMs = config.STATS_CACHE_TTL_SECONDS * 1000;
-    return createReportCache({
-      store: createReportStore({ redis, redisWatch, ttlMs, logger }),
-      ttlMs,
-      hasLateEvents: (site_id, span) => reader.hasLateEvents(site_id, span, now()),
-      now,
-    });
-  }
 
   async function storeEvents(events: TestEvent[]): Promise<void> {
     const now = new Date();

@@ -85,15 +85,10 @@ export async function measureDay(
 }
 
 /** Both answer the same question in turns; whether they answer alike is looked at, too. */
-function measureAnswers(
-  bench: Bench,
-  { redis, ours, naive }: ReportStores,
-  rounds: number,
-  requests: number,
-) {
+function measureAnswers(bench: Bench, { ours, naive }: ReportStores, rounds: number, requests: number) {
   return bench.scopes.run(async (scope) => {
     const settings = { STATS_CACHE_TTL_SECONDS: '0' };
-    const service = await startReporting(bench, scope, redis, ours.uri, settings);
+    const service = await startReporting(bench, scope, ours.uri, settings);
     const naiveService = await startNaiveReporting(bench, scope, naive.uri);
     requireSameStats(
       JSON.parse(await getText(service.url + QUERY)),
@@ -115,11 +110,11 @@ function measureAnswers(
 /** The same answer again and again, from 64 connections. */
 async function measureCached(
   bench: Bench,
-  { redis, ours }: ReportStores,
+  { ours }: ReportStores,
   { rounds, warmUpSeconds, seconds }: PartSettings,
 ) {
   const report = await bench.scopes.run(async (scope) =>
-    getText((await startReporting(bench, scope, redis, ours.uri)).url + QUERY),
+    getText((await startReporting(bench, scope, ours.uri)).url + QUERY),
   );
   const load = { path: QUERY, warmUpSeconds, seconds };
   return measureInTurns(bench, 'stats', rounds, {
@@ -131,7 +126,7 @@ async function measureCached(
     ours: createHttpVariant(bench, {
       ...load,
       name: 'this, cached, 64 connections',
-      start: (scope) => startReporting(bench, scope, redis, ours.uri),
+      start: (scope) => startReporting(bench, scope, ours.uri),
     }),
   });
 }

@@ -5,7 +5,7 @@ import type { Bench } from '../bench.ts';
 import { startNaiveWorker, startWorker } from '../contenders.ts';
 import { runProgram } from '../program.ts';
 import type { Scope } from '../scopes.ts';
-import { type BenchRedis, startMongo, startRedis } from '../stack.ts';
+import { startMongo, startRedis } from '../stack.ts';
 import { insertSiteEvents, type SiteEvents } from './siteEvents.ts';
 
 /** In gigabytes: all that is measured stays in memory, for both. */
@@ -13,7 +13,6 @@ const CACHE_GB = 6;
 
 /** One database of this system and one of the naive one, on the same MongoDB. */
 export interface ReportStores {
-  redis: BenchRedis;
   ours: Store;
   naive: Store;
 }
@@ -35,7 +34,7 @@ export async function openReportStores(bench: Bench, scope: Scope): Promise<Repo
     uri: uri.replace(/[^/]+$/, name),
     db: client.db(name),
   });
-  const stores = { redis, ours: openStore('ours'), naive: openStore('naive') };
+  const stores = { ours: openStore('ours'), naive: openStore('naive') };
   await bench.scopes.run(async (ofWorker) => {
     await startWorker(bench, ofWorker, redis, stores.ours.uri);
     await startNaiveWorker(bench, ofWorker, redis, stores.naive.uri);

@@ -37,7 +37,7 @@ export async function measureToday(
   const naiveQuery = '/stats?site_id=today';
   return bench.scopes.run(async (scope) => {
     const settings = { STATS_CACHE_TTL_SECONDS: '0' };
-    const service = await startReporting(bench, scope, stores.redis, stores.ours.uri, settings);
+    const service = await startReporting(bench, scope, stores.ours.uri, settings);
     const naiveService = await startNaiveReporting(bench, scope, stores.naive.uri);
     requireSameStats(
       JSON.parse(await getText(service.url + query)),

@@ -54,7 +54,7 @@ export async function measureYear(
   }
   return bench.scopes.run(async (scope) => {
     const settings = { STATS_CACHE_TTL_SECONDS: '0', STATS_TIMEOUT_SECONDS: '300' };
-    const service = await startReporting(bench, scope, stores.redis, stores.ours.uri, settings);
+    const service = await startReporting(bench, scope, stores.ours.uri, settings);
     const naiveService = await startNaiveReporting(bench, scope, stores.naive.uri);
     const stats = await getText(service.url + toPath('/stats?', 'year', yearDays));
     requireSameStats(JSON.parse(stats), JSON.parse(await getText(`${naiveService.url}/stats?site_id=year`)));

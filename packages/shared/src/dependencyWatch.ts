@@ -1,10 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { DependencyHealth } from './health.ts';
 import type { Logger } from './logger.ts';
 import { createOutageLog } from './outageLog.ts';
-import { withTimeout } from './withTimeout.ts';
+import { TimeoutError } from './withTimeout.ts';
 
 const STILL_DOWN_MS = 3000;
+
+/** In how many parts the time of a probe is waited for. */
+const SLICES = 10;
 
 export interface DependencyWatchOptions {
   /** The dependency as the log calls it. */
@@ -16,7 +19,7 @@ export interface DependencyWatchOptions {
   onStillDown?: () => void;
   /** The pause between two probes, in milliseconds. */
   intervalMs?: number;
-  /** A dependency that has not answered by then is away, in milliseconds. */
+  /** A dependency that has not answered by then is away, in milliseconds in which this process could have read the answer. */
   timeoutMs?: number;
 }
 
@@ -48,7 +51,7 @@ export function createDependencyWatch(options: DependencyWatchOptions): Dependen
   async function watch(): Promise<void> {
     while (!stopping.signal.aborted) {
       try {
-        await withTimeout(probe(), timeoutMs);
+        await answerWithin(probe(), timeoutMs);
         failure = undefined;
         downSinceMs = undefined;
         outageLog.recovered();
@@ -92,4 +95,28 @@ export function createDependencyWatch(options: DependencyWatchOptions): Dependen
       }),
     stop: () => stopping.abort(),
   };
+}
+
+/**
+ * Resolves or rejects as `answer` does, if it does so in time. An answer that lies in the socket while this process is busy
+ * is no silence: the time passes in slices, each of which lets the event loop read once more.
+ *
+ * @throws TimeoutError
+ */
+async function answerWithin(answer: Promise<unknown>, timeoutMs: number): Promise<void> {
+  const done = new AbortController();
+  const { signal } = done;
+  const silence = async () => {
+    for (let slice = 0; slice < SLICES; slice += 1) {
+      await delay(timeoutMs / SLICES, undefined, { signal });
+    }
+    // A timer fires before the sockets are read, and an immediate after.
+    await nextTurn(undefined, { signal });
+    throw new TimeoutError(`no answer within ${timeoutMs} ms`);
+  };
+  try {
+    await Promise.race([answer, silence()]);
+  } finally {
+    done.abort();
+  }
 }

@@ -22,7 +22,7 @@ export function createHealthRouter(checks: Record<string, HealthCheck>): Router 
   router
     .route('/livez')
     .get((_request, response) => {
-      response.type('application/json').send('{"status":"up"}\n');
+      response.set('Cache-Control', 'no-store').type('application/json').send('{"status":"up"}\n');
     })
     .all(createMethodNotAllowedHandler('GET, HEAD'));
   router
@@ -32,6 +32,7 @@ export function createHealthRouter(checks: Record<string, HealthCheck>): Router 
       const isReady = lines.every(({ status }) => status === 'up');
       response
         .status(isReady ? 200 : 503)
+        .set('Cache-Control', 'no-store')
         .type('application/x-ndjson')
         .send(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
     })

@@ -21,6 +21,12 @@ interface Opening {
 
 const openings = new WeakMap<Connection, Opening>();
 
+/** When a probe gives up a connection that hangs. A watch judges long before; on a busy machine a connection may take a while. */
+const PROBE_TIMEOUT_MS = 3000;
+
+/** Enough for all pings that hang until the first of them is given up, so that the next one never waits behind them. */
+const PROBE_CONNECTIONS = 5;
+
 /** Makes a connection that is not open yet, so that models can be registered on it. */
 export function createMongoConnection(): Connection {
   const connection = mongoose.createConnection();
@@ -91,20 +97,43 @@ async function requireUsable({ db }: Connection): Promise<void> {
   await db?.listCollections({}, { nameOnly: true, authorizedCollections: true }).toArray();
 }
 
-/** Asks MongoDB for a sign of life. Before it could be used once it rejects with why, as soon as that is known. */
-export async function pingMongo(connection: Connection): Promise<void> {
-  const opening = openings.get(connection);
-  if (opening && !opening.error) {
-    await once(opening.tries, 'outcome');
-  }
-  if (opening?.error) {
-    throw opening.error;
-  }
-  await connection.db?.admin().ping();
+export interface MongoProbe {
+  /** Asks MongoDB for a sign of life. Before `connection` could be used once it rejects with why, as soon as that is known. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Makes a probe for the server of a connection. It has a client of its own: in the pool of the connection it would wait
+ * behind the work, and a busy service would take MongoDB for dead.
+ */
+export function createMongoProbe(connection: Connection, uri: string): MongoProbe {
+  const client = new mongoose.mongo.MongoClient(uri, {
+    minPoolSize: 0,
+    maxPoolSize: PROBE_CONNECTIONS,
+    serverSelectionTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
+    connectTimeoutMS: PROBE_TIMEOUT_MS,
+    socketTimeoutMS: PROBE_TIMEOUT_MS,
+    heartbeatFrequencyMS: HEARTBEAT_INTERVAL_MS,
+    readPreference: 'primary',
+  });
+  return {
+    ping: async () => {
+      const opening = openings.get(connection);
+      if (opening && !opening.error) {
+        await once(opening.tries, 'outcome');
+      }
+      if (opening?.error) {
+        throw opening.error;
+      }
+      await client.db('admin').command({ ping: 1 });
+    },
+    close: () => closeMongo(client),
+  };
 }
 
 /** Closes a connection. A server that hangs is not waited for: it would have to answer the goodbye. */
-export async function closeMongo(connection: Connection): Promise<void> {
+export async function closeMongo(connection: { close: (force: boolean) => Promise<void> }): Promise<void> {
   try {
     await withTimeout(connection.close(true), CLOSE_TIMEOUT_MS);
   } catch (error) {

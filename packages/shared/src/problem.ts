@@ -117,7 +117,11 @@ function sendProblem(response: Response, problem: Problem): void {
   if (hasLongRest(response.req)) {
     response.set('Connection', 'close');
   }
-  response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+  response
+    .status(problem.status)
+    .set('Cache-Control', 'no-store')
+    .type('application/problem+json')
+    .send(JSON.stringify(problem));
 }
 
 function hasLongRest({ complete, headers }: IncomingMessage): boolean {

@@ -1,5 +1,10 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
-import { connectMongo, createMongoConnection, describeMongo, pingMongo } from '@analytics/shared/mongo';
+import {
+  connectMongo,
+  createMongoConnection,
+  createMongoProbe,
+  describeMongo,
+} from '@analytics/shared/mongo';
 import { expect, test } from 'vitest';
 
 const stack = useTestStack();
@@ -16,13 +21,15 @@ test.each([
 test('the trying ends with the signal, and until then a ping says why there is no connection', async () => {
   const connection = createMongoConnection();
   const stopping = new AbortController();
+  const uri = 'mongodb://127.0.0.1:1/x';
+  const { ping } = createMongoProbe(connection, uri);
 
-  const connecting = connectMongo(connection, 'mongodb://127.0.0.1:1/x', stopping.signal, {
+  const connecting = connectMongo(connection, uri, stopping.signal, {
     serverSelectionTimeoutMS: 50,
   });
   const pinged = new Promise((_resolve, reject) => {
     const timer = setInterval(() => {
-      pingMongo(connection).catch((error) => {
+      ping().catch((error) => {
         clearInterval(timer);
         reject(error);
       });

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
+import type { EventReader, ReportSource } from '../eventReader.ts';
+import { hasLateEvents } from '../rollup/lateEvents.ts';
 import type { Span } from '../timeRange.ts';
-import type { ReportStore } from './reportStore.ts';
-import { createSingleFlight } from './singleFlight.ts';
-
-/** Longer answers are not kept, in UTF-16 code units: the queue's Redis has better use for its memory. */
-const MAX_KEPT_LENGTH = 256 * 1024;
+import { createKeptAnswers } from './keptAnswers.ts';
+import { createLatestCheck } from './latestCheck.ts';
+import { type Making, type SharedReport, shareReport } from './sharedReports.ts';
 
 /** An answer's body, and its age if it was kept. */
 export interface ReportBody {
-  body: string;
+  body: Buffer;
   ageSeconds?: number;
 }
 
@@ -32,55 +32,114 @@ export function createReportRequest(
   return { key, site_id: query.site_id, span };
 }
 
-export type AnswerReport = (request: ReportRequest, makeReport: () => Promise<object>) => Promise<ReportBody>;
+export type MakeReport = (source: ReportSource) => Promise<object>;
+
+/**
+ * Answers a request.
+ *
+ * @throws ProblemError 503 if MongoDB could not answer in time.
+ * @throws the signal's reason once it aborts; the work stops when nobody else waits for it.
+ */
+export type AnswerReport = (
+  request: ReportRequest,
+  makeReport: MakeReport,
+  signal: AbortSignal,
+) => Promise<ReportBody>;
 
 export interface ReportCacheOptions {
-  store: ReportStore;
-  /** The greatest age of an answer. A mark of a late event must outlive it (docs/decisions/0010). */
+  reader: EventReader;
+  /** The greatest age of an answer; 0 keeps none. A mark of a late event must outlive it (docs/decisions/0010). */
   ttlMs: number;
-  /** Whether events are coming late to an hour that is over. */
-  hasLateEvents: (site_id: string, span: Span | undefined) => Promise<boolean>;
+  /** What the kept answers may take, in bytes. */
+  maxBytes: number;
   /** Milliseconds since 1970. */
   now: () => number;
 }
 
-/** Answers without keeping anything. */
-export const answerAnew: AnswerReport = async (_request, makeReport) => ({
-  body: JSON.stringify(await makeReport()),
-});
-
 /**
- * Answers with what was answered a moment ago, and makes each report once for all who ask at the same time. Only of the present may
- * an answer be old: while events come late to an hour that is over, what it is part of is not kept, and not taken from what was.
+ * Answers with what was answered a moment ago, and makes each report once for all who ask at the same time. An answer that was
+ * begun before a request came may be given to it only if it is not older than `ttlMs`, and only of the present may it be
+ * old: while events come late to an hour that is over, every request gets an answer that was begun after it came.
  */
-export function createReportCache({ store, ttlMs, hasLateEvents, now }: ReportCacheOptions): AnswerReport {
-  const fly = createSingleFlight<ReportBody>();
+export function createReportCache({ reader, ttlMs, maxBytes, now }: ReportCacheOptions): AnswerReport {
+  const kept = createKeptAnswers(maxBytes);
+  /** The latest report of each key that is being made. */
+  const underWay = new Map<string, SharedReport<ReportBody>>();
+  const checkLatest = createLatestCheck<boolean>();
 
-  async function isSettled({ site_id, span }: ReportRequest): Promise<boolean> {
-    return span === null || !(await hasLateEvents(site_id, span));
+  const isFresh = (asOfMs: number | undefined): asOfMs is number =>
+    asOfMs !== undefined && now() >= asOfMs && now() - asOfMs < ttlMs;
+
+  const isSettled = async ({ site_id, span }: ReportRequest, source: ReportSource) =>
+    span === null || !(await hasLateEvents(source.rollups, site_id, span, now()));
+
+  /** Whether an answer that was begun before now may be given. */
+  async function mayBeOld(request: ReportRequest): Promise<boolean> {
+    const { key, site_id, span } = request;
+    const check = () => reader.check({ site_id, signal: NEVER }, (source) => isSettled(request, source));
+    return span === null || checkLatest(key, check);
   }
 
-  async function findKept(request: ReportRequest): Promise<ReportBody | undefined> {
-    const kept = await store.find(request.key);
-    const ageMs = kept ? now() - kept.asOfMs : Number.POSITIVE_INFINITY;
-    return kept && ageMs >= 0 && ageMs < ttlMs && (await isSettled(request))
-      ? { body: kept.body, ageSeconds: Math.floor(ageMs / 1000) }
-      : undefined;
+  async function make(
+    request: ReportRequest,
+    makeReport: MakeReport,
+    { signal, begin }: Making,
+  ): Promise<ReportBody> {
+    return reader.read({ site_id: request.site_id, signal }, async (source) => {
+      const { asOfMs } = source;
+      begin(asOfMs);
+      // Asked before the reading: a mark that is made later outlives the answer.
+      const canBeKept = ttlMs > 0 && (await isSettled(request, source));
+      const report = await makeReport(source);
+      if (canBeKept) {
+        kept.keep(request.key, { asOfMs, body: encode(markAsKept(report)) });
+      }
+      return { body: encode(report) };
+    });
   }
 
-  async function make(request: ReportRequest, makeReport: () => Promise<object>): Promise<ReportBody> {
-    const asOfMs = now();
-    const canBeKept = await isSettled(request);
-    const report = await makeReport();
-    const body = JSON.stringify(report);
-    if (canBeKept && body.length <= MAX_KEPT_LENGTH) {
-      await store.keep(request.key, { asOfMs, body: JSON.stringify(markAsKept(report)) });
+  function begin(request: ReportRequest, makeReport: MakeReport): SharedReport<ReportBody> {
+    const { key } = request;
+    const shared: SharedReport<ReportBody> = shareReport(
+      (making) => make(request, makeReport, making),
+      () => {
+        if (underWay.get(key) === shared) {
+          underWay.delete(key);
+        }
+      },
+    );
+    underWay.set(key, shared);
+    return shared;
+  }
+
+  return async (request, makeReport, signal) => {
+    const { key } = request;
+    const answer = kept.find(key);
+    const begun = underWay.get(key);
+    if ((isFresh(answer?.asOfMs) || isFresh(begun?.asOfMs)) && (await mayBeOld(request))) {
+      if (answer && isFresh(answer.asOfMs)) {
+        return { body: answer.body, ageSeconds: Math.floor((now() - answer.asOfMs) / 1000) };
+      }
+      if (begun && isFresh(begun.asOfMs)) {
+        return begun.join(signal);
+      }
     }
-    return { body };
-  }
+    // What has not begun yet will hold all that is stored by now.
+    const next = underWay.get(key);
+    const shared = next && next.asOfMs === undefined ? next : begin(request, makeReport);
+    return shared.join(signal);
+  };
+}
 
-  return (request, makeReport) =>
-    fly(request.key, async () => (await findKept(request)) ?? make(request, makeReport));
+/** A check is short, and several requests may wait for it: it goes on when the first of them leaves. */
+const NEVER = new AbortController().signal;
+
+/** A buffer of its own: a part of a pool would keep all of the pool. */
+function encode(report: object): Buffer {
+  const text = JSON.stringify(report);
+  const body = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
+  body.write(text);
+  return body;
 }
 
 function markAsKept(report: object): object {

@@ -6,18 +6,17 @@ import {
   serverSettings,
   wholeNumberSetting,
 } from '@analytics/shared/config';
-import { redisSettings } from '@analytics/shared/redisSettings';
 import { z } from 'zod';
 
 const schema = z.object({
   ...serverSettings(4000, 'REPORTING_PORT'),
   ...mongoSettings,
-  ...redisSettings,
   STATS_TOP_PATHS: wholeNumberSetting({ min: 1, max: 1000, default: 10 }),
   STATS_TIMEOUT_SECONDS: wholeNumberSetting({ min: 1, max: 600, default: 30 }),
   STATS_MAX_CONCURRENT: wholeNumberSetting({ min: 1, max: 1000, default: 8 }),
   // A mark of a late event rests for a minute at least; an answer must not be kept for longer.
   STATS_CACHE_TTL_SECONDS: wholeNumberSetting({ min: 0, max: 30, default: 5 }),
+  STATS_CACHE_MAX_BYTES: wholeNumberSetting({ min: 0, max: 1_073_741_824, default: 33_554_432 }),
   LOG_LEVEL: logLevelSetting,
 });
 

@@ -15,6 +15,7 @@ import {
   type ReportRequest,
 } from '../cache/reportCache.ts';
 import { createSecondMemory } from '../cache/secondMemory.ts';
+import type { ReportSource } from '../eventReader.ts';
 import { findComparisonSpan, findReportSpan } from '../reports/reportSpan.ts';
 import type { Reports } from '../reports/reports.ts';
 import type { Span } from '../timeRange.ts';
@@ -35,7 +36,7 @@ export function createStatsController({ reports, answerReport, now }: StatsContr
     schema: Schema,
     findSpan: (query: z.output<Schema>, nowMs: number) => Span | undefined | null,
   ): RequestHandler {
-    const read = reports[route] as (query: z.output<Schema>) => Promise<object>;
+    const read = reports[route] as (query: z.output<Schema>, source: ReportSource) => Promise<object>;
     const understand = createSecondMemory<Question<z.output<Schema>>>(now);
 
     return async function getReport(request, response) {
@@ -43,7 +44,9 @@ export function createStatsController({ reports, answerReport, now }: StatsContr
         const query = parseQuery(schema, request.query);
         return { query, asked: createReportRequest(route, query, findSpan(query, nowMs)) };
       });
-      send(response, await answerReport(asked, () => read(query)));
+      const leaving = new AbortController();
+      response.once('close', () => leaving.abort(createGoneError()));
+      send(response, await answerReport(asked, (source) => read(query, source), leaving.signal));
     };
   }
 
@@ -72,11 +75,17 @@ function parseQuery<Schema extends z.ZodType>(schema: Schema, parameters: unknow
   return parsed.data;
 }
 
+/** Nobody reads it: the connection is closed. */
+function createGoneError(): ProblemError {
+  return new ProblemError(499, 'The client has closed the connection.');
+}
+
 /** Writes the answer without Express's `json`, which would look for a charset and an ETag each time. */
 function send(response: Response, { body, ageSeconds }: ReportBody): void {
   response.writeHead(200, {
     'Content-Type': 'application/json; charset=utf-8',
-    'Content-Length': Buffer.byteLength(body),
+    'Content-Length': body.byteLength,
+    'Cache-Control': 'no-store',
     ...(ageSeconds !== undefined && { Age: ageSeconds }),
   });
   response.end(body);

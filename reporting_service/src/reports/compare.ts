@@ -1,58 +1,50 @@
-import { ProblemError } from '@analytics/shared/problem';
 import type { CompareQuery, Comparison, Totals } from '@analytics/shared/stats';
-import type { EventReader } from '../eventReader.ts';
+import type { ReportSource } from '../eventReader.ts';
 import { countSteps, type StepsAnswer } from '../rollup/countSteps.ts';
 import { withSnapshot } from '../rollup/withSnapshot.ts';
-import { findPreviousSpan, formatLocal, resolveRange, type Span, toSpan } from '../timeRange.ts';
+import { findPreviousSpan, formatLocal, type Span, toSpan } from '../timeRange.ts';
 import { createMeta } from './reportMeta.ts';
+import { resolveBoundedRange } from './reportSpan.ts';
 
-export type ReadComparison = (query: CompareQuery) => Promise<Comparison>;
+export type ReadComparison = (query: CompareQuery, source: ReportSource) => Promise<Comparison>;
 
 /**
  * Makes the report behind `GET /stats/compare`. A range that has not ended is compared with the part of the previous one that
  * corresponds to what has passed of it: half a day beside a whole one would look like a loss.
  */
-export function createComparison({ read }: EventReader, now: () => number): ReadComparison {
-  return async function readComparison(query) {
-    const { site_id, to_previous, path, path_prefix, event_type, referrer_host } = query;
-    const asOfMs = now();
-    const range = resolveRange(query, asOfMs);
-    const { tz, days } = range;
-    if (days === undefined) {
-      throw createUnboundedError();
-    }
-    const filters = { path, path_prefix, event_type, referrer_host };
-    const previousSpan = findPreviousSpan({ tz, days }, to_previous, asOfMs);
-    const steps = [toSpan({ tz, days }) as Span, previousSpan];
-    const answers = await read((source) =>
-      Promise.all(
-        steps.map((step) =>
-          withSnapshot(source, site_id, step, (snapshot) =>
-            countSteps(source, snapshot, { site_id, filters, steps: [step] }),
-          ),
-        ),
+export const readComparison: ReadComparison = async (query, source) => {
+  const { site_id, to_previous, path, path_prefix, event_type, referrer_host } = query;
+  const { asOfMs } = source;
+  const { tz, days } = resolveBoundedRange(query, asOfMs);
+  const filters = { path, path_prefix, event_type, referrer_host };
+  const previousSpan = findPreviousSpan({ tz, days }, to_previous, asOfMs);
+  const steps = [toSpan({ tz, days }) as Span, previousSpan];
+  const answers = await Promise.all(
+    steps.map((step) =>
+      withSnapshot(source, site_id, step, (snapshot) =>
+        countSteps(source, snapshot, { site_id, filters, steps: [step] }),
       ),
-    );
-    const [current, previous] = [toTotals(answers[0]), toTotals(answers[1])];
-    const sources = new Set(answers.map(({ source }) => source));
-    const [only = 'mixed'] = sources;
-    return {
-      meta: {
-        ...createMeta(site_id, range, asOfMs, sources.size > 1 ? 'mixed' : only),
-        previous: {
-          from: formatLocal(previousSpan.startMs, tz),
-          to: formatLocal(previousSpan.endMs, tz),
-        },
+    ),
+  );
+  const [current, previous] = [toTotals(answers[0]), toTotals(answers[1])];
+  const sources = new Set(answers.map(({ source }) => source));
+  const [only = 'mixed'] = sources;
+  return {
+    meta: {
+      ...createMeta(site_id, { tz, days }, asOfMs, sources.size > 1 ? 'mixed' : only),
+      previous: {
+        from: formatLocal(previousSpan.startMs, tz),
+        to: formatLocal(previousSpan.endMs, tz),
       },
-      current,
-      previous,
-      change: {
-        total_views: findChange(current.total_views, previous.total_views),
-        unique_users: findChange(current.unique_users, previous.unique_users),
-      },
-    };
+    },
+    current,
+    previous,
+    change: {
+      total_views: findChange(current.total_views, previous.total_views),
+      unique_users: findChange(current.unique_users, previous.unique_users),
+    },
   };
-}
+};
 
 function toTotals(answer: StepsAnswer | undefined): Totals {
   const [counts] = answer?.counts ?? [];
@@ -61,11 +53,4 @@ function toTotals(answer: StepsAnswer | undefined): Totals {
 
 function findChange(current: number, previous: number): number | null {
   return previous === 0 ? null : (current - previous) / previous;
-}
-
-function createUnboundedError(): ProblemError {
-  const message = 'is required: date, from and to, or a period other than all; nothing lies before all time';
-  return new ProblemError(400, `The query can't be answered: period ${message}.`, {
-    errors: [{ field: 'period', message }],
-  });
 }

@@ -1,11 +1,10 @@
-import type { EventReader } from '../eventReader.ts';
-import { createBreakdown, type ReadBreakdown } from './breakdown.ts';
-import { createComparison, type ReadComparison } from './compare.ts';
-import { createRealtime, type ReadRealtime } from './realtime.ts';
+import { type ReadBreakdown, readBreakdown } from './breakdown.ts';
+import { type ReadComparison, readComparison } from './compare.ts';
+import { type ReadRealtime, readRealtime } from './realtime.ts';
 import { createSiteStats, type ReadSiteStats, type SiteStatsOptions } from './siteStats.ts';
-import { createTimeseries, type ReadTimeseries } from './timeseries.ts';
+import { type ReadTimeseries, readTimeseries } from './timeseries.ts';
 
-/** Every report that there is. */
+/** Every report that there is. Each is of the moment at which the reading of its source began. */
 export interface Reports {
   readSiteStats: ReadSiteStats;
   readTimeseries: ReadTimeseries;
@@ -14,13 +13,12 @@ export interface Reports {
   readRealtime: ReadRealtime;
 }
 
-export function createReports(reader: EventReader, options: SiteStatsOptions): Reports {
-  const { now } = options;
+export function createReports(options: SiteStatsOptions): Reports {
   return {
-    readSiteStats: createSiteStats(reader, options),
-    readTimeseries: createTimeseries(reader, now),
-    readBreakdown: createBreakdown(reader, now),
-    readComparison: createComparison(reader, now),
-    readRealtime: createRealtime(reader, now),
+    readSiteStats: createSiteStats(options),
+    readTimeseries,
+    readBreakdown,
+    readComparison,
+    readRealtime,
   };
 }

@@ -5,7 +5,7 @@ import {
   readUserCount,
   type UserCount,
 } from '../aggregations/uniqueUsersPipeline.ts';
-import type { EventReader, ReportSource } from '../eventReader.ts';
+import type { ReportSource } from '../eventReader.ts';
 import { countSteps } from '../rollup/countSteps.ts';
 import { countValues } from '../rollup/countValues.ts';
 import { cover } from '../rollup/coverage.ts';
@@ -17,21 +17,19 @@ import { findSpan } from './findSpan.ts';
 export interface SiteStatsOptions {
   /** How many paths it names. */
   topPathsLimit: number;
-  /** Milliseconds since 1970. */
-  now: () => number;
 }
 
-export type ReadSiteStats = (query: StatsQuery) => Promise<SiteStats & Partial<SiteStatsRange>>;
+export type ReadSiteStats = (
+  query: StatsQuery,
+  source: ReportSource,
+) => Promise<SiteStats & Partial<SiteStatsRange>>;
 
 /** Makes the report behind `GET /stats`. */
-export function createSiteStats(
-  { read }: EventReader,
-  { topPathsLimit, now }: SiteStatsOptions,
-): ReadSiteStats {
-  return async function readSiteStats(query) {
+export function createSiteStats({ topPathsLimit }: SiteStatsOptions): ReadSiteStats {
+  return async function readSiteStats(query, source) {
     const { site_id, date, from, to: _, period, tz, ...filters } = query;
-    const range = resolveRange(query, now());
-    const counts = await read((source) => countSiteStats(source, { site_id, range, filters, topPathsLimit }));
+    const range = resolveRange(query, source.asOfMs);
+    const counts = await countSiteStats(source, { site_id, range, filters, topPathsLimit });
     return {
       site_id,
       date: date ?? null,

@@ -1,6 +1,6 @@
 import type { Interval, Timeseries, TimeseriesQuery } from '@analytics/shared/stats';
 import { Temporal } from 'temporal-polyfill';
-import type { EventReader, ReportSource } from '../eventReader.ts';
+import type { ReportSource } from '../eventReader.ts';
 import { countSteps } from '../rollup/countSteps.ts';
 import { withSnapshot } from '../rollup/withSnapshot.ts';
 import { chooseIntervals } from '../seriesIntervals.ts';
@@ -8,39 +8,35 @@ import { type DayRange, findDayStart, formatLocal, resolveRange, type TimeRange 
 import { findSpanOfAll } from './findSpan.ts';
 import { createMeta } from './reportMeta.ts';
 
-export type ReadTimeseries = (query: TimeseriesQuery) => Promise<Timeseries>;
+export type ReadTimeseries = (query: TimeseriesQuery, source: ReportSource) => Promise<Timeseries>;
 
 /** Makes the report behind `GET /stats/timeseries`. Its last interval is the one that contains the present, or lies before it. */
-export function createTimeseries({ read }: EventReader, now: () => number): ReadTimeseries {
-  return async function readTimeseries(query) {
-    const { site_id, path, path_prefix, event_type, referrer_host } = query;
-    const filters = { path, path_prefix, event_type, referrer_host };
-    const asOfMs = now();
-    const range = resolveRange(query, asOfMs);
-    const { tz } = range;
-    const candidates = listCandidates(query.interval, range);
-    return read(async (source) => {
-      const days = range.days ?? (await findDaysOfAll(source, site_id, tz, asOfMs));
-      const { interval, spans } = days
-        ? chooseIntervals(days, tz, candidates)
-        : { interval: candidates[0], spans: [] };
-      const steps = spans.filter(({ startMs }) => startMs <= asOfMs);
-      const span = { startMs: steps[0]?.startMs ?? 0, endMs: steps.at(-1)?.endMs ?? 0 };
-      const answer = await withSnapshot(source, site_id, span, (snapshot) =>
-        countSteps(source, snapshot, { site_id, filters, steps }),
-      );
-      return {
-        meta: createMeta(site_id, range, asOfMs, answer.source),
-        interval,
-        series: steps.map(({ labelMs, endMs }, index) => ({
-          start: formatLocal(labelMs, tz),
-          ...(answer.counts[index] ?? { views: 0, unique_users: 0 }),
-          ...(endMs > asOfMs && { is_current: true as const }),
-        })),
-      };
-    });
+export const readTimeseries: ReadTimeseries = async (query, source) => {
+  const { site_id, path, path_prefix, event_type, referrer_host } = query;
+  const filters = { path, path_prefix, event_type, referrer_host };
+  const { asOfMs } = source;
+  const range = resolveRange(query, asOfMs);
+  const { tz } = range;
+  const candidates = listCandidates(query.interval, range);
+  const days = range.days ?? (await findDaysOfAll(source, site_id, tz, asOfMs));
+  const { interval, spans } = days
+    ? chooseIntervals(days, tz, candidates)
+    : { interval: candidates[0], spans: [] };
+  const steps = spans.filter(({ startMs }) => startMs <= asOfMs);
+  const span = { startMs: steps[0]?.startMs ?? 0, endMs: steps.at(-1)?.endMs ?? 0 };
+  const answer = await withSnapshot(source, site_id, span, (snapshot) =>
+    countSteps(source, snapshot, { site_id, filters, steps }),
+  );
+  return {
+    meta: createMeta(site_id, range, asOfMs, answer.source),
+    interval,
+    series: steps.map(({ labelMs, endMs }, index) => ({
+      start: formatLocal(labelMs, tz),
+      ...(answer.counts[index] ?? { views: 0, unique_users: 0 }),
+      ...(endMs > asOfMs && { is_current: true as const }),
+    })),
   };
-}
+};
 
 /** Which intervals may answer a query, the preferred first: all time has no usual length, and a range is seen by days. */
 function listCandidates(asked: Interval | undefined, { days }: TimeRange): [Interval, ...Interval[]] {

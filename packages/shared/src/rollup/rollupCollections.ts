@@ -134,6 +134,8 @@ export interface RollupCollections {
 export interface ReadOptions {
   /** How long MongoDB may work on it, in milliseconds. Absent: as long as it takes. */
   maxTimeMS?: number;
+  /** Ends the question when it aborts. */
+  signal?: AbortSignal;
 }
 
 /** The names of the collections. */
