@@ -17,6 +17,8 @@ export interface ServiceProcess {
   process: ChildProcess;
   /** Its log so far, one object a line. */
   log: Record<string, unknown>[];
+  /** The lines that it wrote past its log, to standard error. */
+  errorLines: string[];
   /** Ends it by SIGTERM and resolves with its exit code. */
   stop(): Promise<number | null>;
 }
@@ -61,7 +63,7 @@ export async function startService(
   const child = spawn(process.execPath, [join(rootFolder, name, `dist/${entry}.js`)], {
     // A test that asks twice wants to know what is true, not what was a moment ago.
     env: { PATH: process.env['PATH'], PORT: '0', STATS_CACHE_TTL_SECONDS: '0', ...toText(settings), ...more },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   const exited = once(child, 'exit') as Promise<[number | null]>;
   const stop = async () => {
@@ -71,6 +73,11 @@ export async function startService(
   };
   stack.register(stop);
 
+  const errorLines: string[] = [];
+  createInterface(child.stderr).on('line', (line) => {
+    errorLines.push(line);
+    process.stderr.write(`${line}\n`);
+  });
   const log: Record<string, unknown>[] = [];
   const listening = new Promise<number>((resolve, reject) => {
     createInterface(child.stdout).on('line', (line) => {
@@ -83,7 +90,7 @@ export async function startService(
     child.once('exit', (code) => reject(new Error(`${name} ended with exit code ${code}`)));
   });
   const port = await withTimeout(listening, LISTEN_TIMEOUT_MS);
-  return { url: `http://127.0.0.1:${port}`, process: child, log, stop };
+  return { url: `http://127.0.0.1:${port}`, process: child, log, errorLines, stop };
 }
 
 function toText(settings: Record<string, string | number>): Record<string, string> {

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { Redis, type RedisOptions } from 'ioredis';
-import { noteConnectionError } from './redisProbe.ts';
+import { noteRedisErrors } from './redisErrors.ts';
 import { findRedisAddress, type RedisSettings } from './redisSettings.ts';
 
 const CONNECT_TIMEOUT_MS = 2000;
@@ -116,8 +116,8 @@ function createRedis(settings: RedisSettings, options: ConnectionOptions): Redis
         ? REFUSED_RECONNECT_DELAY_MS
         : Math.min(50 * 2 ** attempt, MAX_RECONNECT_DELAY_MS),
   });
+  noteRedisErrors(redis);
   redis.on('error', (error: Error & { command?: { name: string } }) => {
-    noteConnectionError(redis, error);
     // ioredis would go on in database 0, where another installation may have its queue.
     if (error.command?.name === 'select') {
       refusedAtMs = performance.now();

@@ -1,13 +1,6 @@
 import { once } from 'node:events';
 import type { Redis } from 'ioredis';
-
-/** Why each connection was last lost or refused. Whoever watches the dependency logs it. */
-const lastErrors = new WeakMap<Redis, Error>();
-
-/** Keeps why a connection failed, for the next probe. */
-export function noteConnectionError(redis: Redis, error: Error): void {
-  lastErrors.set(redis, error);
-}
+import { explainRedisError, findRedisError, forgetRedisError, noteRedisError } from './redisErrors.ts';
 
 /**
  * Asks Redis for what the queue needs of it: a server that takes writes. Deletes two keys that do not exist, which Redis refuses
@@ -22,20 +15,34 @@ export function noteConnectionError(redis: Redis, error: Error): void {
 export async function probeRedis(redis: Redis, keyPrefix: string): Promise<void> {
   try {
     if (redis.status !== 'ready') {
-      const known = lastErrors.get(redis);
+      const known = findRedisError(redis);
       if (known) {
         throw known;
       }
-      await once(redis, 'ready');
+      await untilReady(redis);
     }
     await giveUpOnError(redis, redis.del(`${keyPrefix}:probe:1`, `${keyPrefix}:probe:2`));
-    lastErrors.delete(redis);
+    forgetRedisError(redis);
   } catch (error) {
     if (isReply(error)) {
-      noteConnectionError(redis, error);
+      noteRedisError(redis, error);
     }
     // What ioredis says of a command without a connection is less than what is known of the connection.
-    throw explainRedisError(isReply(error) ? error : (lastErrors.get(redis) ?? (error as Error)));
+    throw explainRedisError(isReply(error) ? error : (findRedisError(redis) ?? (error as Error)));
+  }
+}
+
+/** Waits for the connection under way. Rejects if it fails. */
+async function untilReady(redis: Redis): Promise<void> {
+  const waiting = new AbortController();
+  const { signal } = waiting;
+  const closed = once(redis, 'close', { signal }).then(() =>
+    Promise.reject(new Error('Connection is closed.')),
+  );
+  try {
+    await Promise.race([once(redis, 'ready', { signal }), closed]);
+  } finally {
+    waiting.abort();
   }
 }
 
@@ -55,55 +62,4 @@ async function giveUpOnError(redis: Redis, reply: Promise<unknown>): Promise<voi
 
 function isReply(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError';
-}
-
-const ONE_PRIMARY = 'Set REDIS_HOST and REDIS_PORT, or REDIS_URL, to a primary that is no part of a cluster';
-
-/** What Redis, TLS or ioredis say, and what it means to the person who set the service up. */
-const EXPLANATIONS: readonly (readonly [pattern: RegExp, explanation: string])[] = [
-  [
-    /^(-?READONLY|MASTERDOWN) /,
-    'it is a read-only replica. Set REDIS_HOST and REDIS_PORT, or REDIS_URL, to the primary; after a failover this passes by itself.',
-  ],
-  [
-    /^(MOVED|ASK|CLUSTERDOWN|CROSSSLOT|TRYAGAIN) /,
-    `it is a node of a Redis Cluster, which is not supported. ${ONE_PRIMARY}.`,
-  ],
-  [
-    /unknown command/,
-    `it does not know the command DEL, so it is a Redis Sentinel or no Redis; neither is supported. ${ONE_PRIMARY}.`,
-  ],
-  [
-    /^NOPERM /,
-    "its user may not run DEL on the queue's keys. Allow all commands that BullMQ uses: ACL SETUSER <user> ~<QUEUE_PREFIX>:* +@all -@admin -@dangerous +info +config|get.",
-  ],
-  [
-    /^NOAUTH /,
-    'it asks for a password. Set REDIS_PASSWORD, or REDIS_URL=redis://<user>:<password>@<host>:<port> for a user of its ACL.',
-  ],
-  [
-    /^WRONGPASS /,
-    'it does not accept the user name or the password. Check REDIS_PASSWORD, or the user and the password in REDIS_URL.',
-  ],
-  [/DB index is out of range/, 'it has no database of the number at the end of REDIS_URL.'],
-  [
-    /SELECT is not allowed in cluster mode/,
-    `it is a node of a Redis Cluster, which is not supported. ${ONE_PRIMARY}.`,
-  ],
-  [
-    /self-signed certificate|unable to (verify the first|get (local )?issuer) certificate/,
-    'its certificate comes from an authority that is not known here. Name the file with its certificate in NODE_EXTRA_CA_CERTS.',
-  ],
-  [/wrong version number|packet length too long/, 'it does not speak TLS. Write redis:// in REDIS_URL.'],
-  [
-    /^Protocol error, got "\\u0015"/,
-    'it speaks TLS. Set REDIS_URL=rediss://<user>:<password>@<host>:<port>.',
-  ],
-  [/max retries per request|Stream isn't writeable|^Connection is closed/, 'the connection was lost.'],
-];
-
-/** Says what an error of a Redis connection means and what to do about it, where that is known; else returns it as it is. */
-export function explainRedisError(error: Error): Error {
-  const [, explanation] = EXPLANATIONS.find(([pattern]) => pattern.test(error.message)) ?? [];
-  return explanation === undefined ? error : new Error(explanation, { cause: error });
 }

@@ -1,6 +1,7 @@
 import { findFreePort } from '@analytics/local-stack/freePort';
 import { startOwnRedis } from '@analytics/local-stack/testing/ownServers';
 import { startSentinel } from '@analytics/local-stack/testing/startSentinel';
+import { startTlsServer } from '@analytics/local-stack/testing/startTlsServer';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { createRequestRedis, createWorkerRedis } from '@analytics/shared/redis';
@@ -28,6 +29,9 @@ function open(create: typeof createRequestRedis, url: string): Redis {
   stack.register(() => redis.disconnect());
   return redis;
 }
+
+const tls = await startTlsServer(server.port);
+stack.register(() => tls.close());
 
 const addressOf = (user: string, database = '') => `redis://${user}@127.0.0.1:${server.port}${database}`;
 
@@ -59,6 +63,34 @@ test.each(refused)('%j is told what to do about its user', async (user, verdict)
   for (const [, create] of connections) {
     expect(await readVerdict(open(create, addressOf(user)))).toMatch(verdict);
   }
+});
+
+const tlsFailures: [name: string, url: string, verdict: RegExp][] = [
+  [
+    'a certificate of an unknown authority',
+    `rediss://localhost:${tls.port}`,
+    /its certificate comes from an authority that is not known here\. Name the file/,
+  ],
+  [
+    'TLS at the other end only',
+    `redis://localhost:${tls.port}`,
+    /it closes the connection before it answers\. If it speaks TLS, set REDIS_URL=rediss:/,
+  ],
+  [
+    'TLS at this end only',
+    `rediss://localhost:${server.port}`,
+    /it does not answer in TLS\. If it can be reached and speaks none, write redis:/,
+  ],
+];
+
+test.each(tlsFailures)('%s is named, and what to do about it', async (_name, url, verdict) => {
+  const [, create] = connections[0] as (typeof connections)[number];
+  const redis = open(create, url);
+
+  await waitUntil(
+    () => probeRedis(redis, 'bull:queue').catch(String),
+    (answer) => verdict.test(String(answer)),
+  );
 });
 
 test.each(connections)('the %s connection uses the database of the URL', async (_name, create) => {

@@ -1,0 +1,97 @@
+import type { Redis } from 'ioredis';
+
+/** Why each connection was last lost or refused. Whoever watches the dependency logs it. */
+const lastErrors = new WeakMap<Redis, Error>();
+
+/** Why the connection was last lost or refused, since it last worked. */
+export function findRedisError(redis: Redis): Error | undefined {
+  return lastErrors.get(redis);
+}
+
+/** Notes why Redis can't be used, until `forgetRedisError`. */
+export function noteRedisError(redis: Redis, error: Error): void {
+  lastErrors.set(redis, error);
+}
+
+export function forgetRedisError(redis: Redis): void {
+  lastErrors.delete(redis);
+}
+
+/** Notes every failure of a connection: what ioredis says, and an end before the first answer, of which it says nothing. */
+export function noteRedisErrors(redis: Redis): void {
+  let isAnswered = false;
+  let attemptError: NodeJS.ErrnoException | undefined;
+  redis.on('connecting', () => {
+    isAnswered = false;
+    attemptError = undefined;
+  });
+  redis.on('connect', () => {
+    redis.once('close', () => {
+      if (!isAnswered && (attemptError === undefined || attemptError.code === 'ECONNRESET')) {
+        noteRedisError(redis, new Error(CLOSED_EARLY, { cause: attemptError }));
+      }
+    });
+  });
+  redis.on('ready', () => {
+    isAnswered = true;
+  });
+  redis.on('error', (error: NodeJS.ErrnoException) => {
+    attemptError = error;
+    const isTlsTimeout = error.code === 'ETIMEDOUT' && redis.options.tls;
+    noteRedisError(redis, isTlsTimeout ? new Error(NO_TLS, { cause: error }) : error);
+  });
+}
+
+const CLOSED_EARLY =
+  'it closes the connection before it answers. If it speaks TLS, set REDIS_URL=rediss://<user>:<password>@<host>:<port>.';
+
+/** A Redis that speaks no TLS may wait for the rest of what it takes for a command. */
+const NO_TLS =
+  'it does not answer in TLS. If it can be reached and speaks none, write redis:// in REDIS_URL.';
+
+const ONE_PRIMARY = 'Set REDIS_HOST and REDIS_PORT, or REDIS_URL, to a primary that is no part of a cluster';
+
+/** What Redis, TLS or ioredis say, and what it means to the person who set the service up. */
+const EXPLANATIONS: readonly (readonly [pattern: RegExp, explanation: string])[] = [
+  [
+    /^(-?READONLY|MASTERDOWN) /,
+    'it is a read-only replica. Set REDIS_HOST and REDIS_PORT, or REDIS_URL, to the primary; after a failover this passes by itself.',
+  ],
+  [
+    /^(MOVED|ASK|CLUSTERDOWN|CROSSSLOT|TRYAGAIN) /,
+    `it is a node of a Redis Cluster, which is not supported. ${ONE_PRIMARY}.`,
+  ],
+  [
+    /unknown command/,
+    `it does not know the command DEL, so it is a Redis Sentinel or no Redis; neither is supported. ${ONE_PRIMARY}.`,
+  ],
+  [
+    /^NOPERM /,
+    "its user may not run DEL on the queue's keys. Allow all commands that BullMQ uses: ACL SETUSER <user> ~<QUEUE_PREFIX>:* +@all -@admin -@dangerous +info +config|get.",
+  ],
+  [
+    /^NOAUTH /,
+    'it asks for a password. Set REDIS_PASSWORD, or REDIS_URL=redis://<user>:<password>@<host>:<port> for a user of its ACL.',
+  ],
+  [
+    /^WRONGPASS /,
+    'it does not accept the user name or the password. Check REDIS_PASSWORD, or the user and the password in REDIS_URL.',
+  ],
+  [/DB index is out of range/, 'it has no database of the number at the end of REDIS_URL.'],
+  [
+    /SELECT is not allowed in cluster mode/,
+    `it is a node of a Redis Cluster, which is not supported. ${ONE_PRIMARY}.`,
+  ],
+  [
+    /self-signed certificate|unable to (verify the first|get (local )?issuer) certificate/,
+    'its certificate comes from an authority that is not known here. Name the file with its certificate in NODE_EXTRA_CA_CERTS.',
+  ],
+  [/wrong version number|packet length too long/, NO_TLS],
+  [/max retries per request|Stream isn't writeable|^Connection is closed/, 'the connection was lost.'],
+];
+
+/** Says what an error of a Redis connection means and what to do about it, where that is known; else returns it as it is. */
+export function explainRedisError(error: Error): Error {
+  const [, explanation] = EXPLANATIONS.find(([pattern]) => pattern.test(error.message)) ?? [];
+  return explanation === undefined ? error : new Error(explanation, { cause: error });
+}
