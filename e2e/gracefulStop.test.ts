@@ -45,14 +45,11 @@ function startLoad({ url }: ServiceProcess, options: RequestOptions, body = '') 
 test('no request on an open connection is lost when a service is stopped under load', {
   timeout: 60_000,
 }, async () => {
-  const ingestion = ['ingestion_service', 'server', POST_EVENT, EVENT] as const;
   const services = [
-    ingestion,
-    ingestion,
-    ingestion,
-    ['reporting_service', 'server', { path: '/stats?site_id=s' }, ''] as const,
-    ['processor_service', 'worker', { path: '/readyz' }, ''] as const,
-  ];
+    ['ingestion_service', 'server', POST_EVENT, EVENT],
+    ['reporting_service', 'server', { path: '/stats?site_id=s' }, ''],
+    ['processor_service', 'worker', { path: '/readyz' }, ''],
+  ] as const;
 
   const outcomes = await Promise.all(
     services.map(async ([name, entry, options, body]) => {

@@ -39,6 +39,8 @@ export async function startServices(stack: TestStack, more: Record<string, strin
     startService('processor_service', 'worker', stack, more),
     startService('reporting_service', 'server', stack, more),
   ]);
+  // A service that stops waits for quiet connections: all three at once.
+  stack.register(() => Promise.all([ingestion.stop(), processor.stop(), reporting.stop()]));
   return { ingestion, processor, reporting };
 }
 

@@ -4,22 +4,30 @@ import { Server as NetServer, type Socket } from 'node:net';
 import { type Connections, endConnectionAfter, getConnections } from './connections.ts';
 import { closeLingering, isLingering } from './lingeringClose.ts';
 
-const IDLE_CHECK_INTERVAL_MS = 50;
-/** A connection without a request is closed when it has been quiet for this long. */
-const QUIET_MS = 300;
+/**
+ * A connection without a request is closed when it was quiet in this many checks in a row, which take a second. Checks are
+ * counted and not time: where the CPU is short, a request may have arrived and wait to be read.
+ */
+const QUIET_CHECKS = 20;
+const QUIET_CHECK_INTERVAL_MS = 50;
 const GRACE_MS = 5000;
 
 export interface CloseOptions {
   /** How long requests under way have to finish. */
   graceMs?: number;
+  /** How many checks a connection must be quiet for. */
+  quietChecks?: number;
 }
 
 /**
  * Takes no new connection and answers requests on the open ones, each with `Connection: close`. A connection without a
- * request is closed once it was quiet for a moment, because a client may be sending one: it would be reset. What is not done
+ * request is closed once it was quiet for a second, because its client may be about to send one and would see a reset. What is not done
  * five seconds later, such as a request whose body still trickles in, is cut off.
  */
-export async function closeServer(server: Server, { graceMs = GRACE_MS }: CloseOptions = {}): Promise<void> {
+export async function closeServer(
+  server: Server,
+  { graceMs = GRACE_MS, quietChecks = QUIET_CHECKS }: CloseOptions = {},
+): Promise<void> {
   if (!server.listening) {
     return;
   }
@@ -27,7 +35,7 @@ export async function closeServer(server: Server, { graceMs = GRACE_MS }: CloseO
   // The method of `http.Server` would also destroy every connection that has no request at this very moment.
   NetServer.prototype.close.call(server);
   const connections = getConnections(server);
-  const quietCheck = connections && closeQuietConnections(connections);
+  const quietCheck = connections && closeQuietConnections(connections, quietChecks);
   const cutOff = setTimeout(() => destroyAll(connections?.sockets() ?? []), graceMs);
   await closed;
   clearInterval(quietCheck);
@@ -40,7 +48,7 @@ function destroyAll(sockets: Iterable<Socket>): void {
   }
 }
 
-function closeQuietConnections(connections: Connections): NodeJS.Timeout {
+function closeQuietConnections(connections: Connections, quietChecks: number): NodeJS.Timeout {
   connections.isClosing = true;
   for (const socket of connections.sockets()) {
     const response = connections.findPending(socket);
@@ -48,7 +56,7 @@ function closeQuietConnections(connections: Connections): NodeJS.Timeout {
       endConnectionAfter(response);
     }
   }
-  const quiet = new Map<Socket, { bytesRead: number; sinceMs: number }>();
+  const quiet = new Map<Socket, { bytesRead: number; checks: number }>();
   const check = () => {
     for (const socket of connections.sockets()) {
       if (isLingering(socket) || connections.findPending(socket) !== undefined) {
@@ -57,13 +65,16 @@ function closeQuietConnections(connections: Connections): NodeJS.Timeout {
       }
       const seen = quiet.get(socket);
       if (seen === undefined) {
-        quiet.set(socket, { bytesRead: socket.bytesRead, sinceMs: performance.now() });
-      } else if (seen.bytesRead === socket.bytesRead && performance.now() - seen.sinceMs >= QUIET_MS) {
-        // A connection whose bytes have changed is in the middle of a request's headers: it has until the end of the grace.
-        closeLingering(socket);
+        quiet.set(socket, { bytesRead: socket.bytesRead, checks: 1 });
+      } else if (seen.bytesRead === socket.bytesRead) {
+        seen.checks += 1;
+        if (seen.checks > quietChecks) {
+          closeLingering(socket);
+        }
       }
+      // A connection whose bytes have changed is in the middle of a request's headers: it has until the end of the grace.
     }
   };
   check();
-  return setInterval(check, IDLE_CHECK_INTERVAL_MS);
+  return setInterval(check, QUIET_CHECK_INTERVAL_MS);
 }
