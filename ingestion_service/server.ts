@@ -59,8 +59,10 @@ shutdown.register('the watch over Redis', () => redisWatch.stop());
 const queueNames = { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX };
 const backpressure = createBackpressure({
   redis,
+  redisWatch,
   ...queueNames,
   maxWaitingEvents: config.QUEUE_MAX_WAITING_EVENTS,
+  maxQueueBytes: config.QUEUE_MAX_BYTES || undefined,
   maxMemoryPercent: config.REDIS_MAX_MEMORY_PERCENT,
   logger,
 });

@@ -25,6 +25,7 @@ const schema = z.object({
   ...queueSettings,
   ...durabilitySettings,
   QUEUE_MAX_WAITING_EVENTS: wholeNumberSetting({ min: 1, max: 1_000_000_000, default: 1_000_000 }),
+  QUEUE_MAX_BYTES: wholeNumberSetting({ min: 0, max: 999_999_999_999_999, default: 0 }),
   REDIS_MAX_MEMORY_PERCENT: wholeNumberSetting({ min: 1, max: 100, default: 80 }),
   EVENT_MIN_DATE: minDateSetting,
   EVENT_MAX_FUTURE_HOURS: wholeNumberSetting({ min: 0, max: 8760, default: 24 }),

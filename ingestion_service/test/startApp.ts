@@ -5,17 +5,14 @@ import { closeRedis, createRequestRedis } from '@analytics/shared/redis';
 import { probeRedis } from '@analytics/shared/redisProbe';
 import { Queue } from 'bullmq';
 import { createApp } from '../src/app.ts';
-import { createBackpressure } from '../src/queue/backpressure.ts';
+import { type BackpressureOptions, createBackpressure } from '../src/queue/backpressure.ts';
 import { createEventProducer } from '../src/queue/eventProducer.ts';
 import { createEventValidator } from '../src/utils/validateEvent.ts';
 
 export const NOW = Date.parse('2025-11-12T19:30:01Z');
 
 /** Builds the service on the file's own queue, as `server.ts` does, with a clock that stands still. */
-export async function startApp(
-  stack: TestStack,
-  limits: { maxWaitingEvents?: number; maxMemoryPercent?: number } = {},
-) {
+export async function startApp(stack: TestStack, limits: Partial<BackpressureOptions> = {}) {
   const logger = createLogger({ name: 'ingestion_service', level: 'silent', isPretty: false });
   const redis = createRequestRedis(stack);
   stack.register(() => closeRedis(redis));
@@ -28,6 +25,7 @@ export async function startApp(
   const queueNames = { queueName: stack.QUEUE_NAME, queuePrefix: stack.QUEUE_PREFIX };
   const backpressure = createBackpressure({
     redis,
+    redisWatch,
     ...queueNames,
     maxWaitingEvents: 1_000_000,
     maxMemoryPercent: 80,
@@ -40,6 +38,7 @@ export async function startApp(
   const queue = new Queue(stack.QUEUE_NAME, {
     connection: { host: stack.REDIS_HOST, port: stack.REDIS_PORT },
     prefix: stack.QUEUE_PREFIX,
+    skipVersionCheck: true,
   });
   stack.register(() => queue.close());
   await queue.waitUntilReady();
@@ -53,5 +52,5 @@ export async function startApp(
     checks: { redis: () => redisWatch.health },
     logger,
   });
-  return { app, queue };
+  return { app, queue, enqueueEvents: producer.enqueueEvents };
 }

@@ -1,16 +1,21 @@
-/**
- * The most that a job's data may be long, in characters or bytes. The longest job of our producer has less than 4 MiB;
- * reading much more than this could take all of a worker's memory.
- */
-const MAX_JOB_LENGTH = 16 * 1024 * 1024;
+import { MAX_JOB_BYTES } from '@analytics/shared/eventQueue';
 
-/** Why a job's data is not read, if it is that long. */
-export function findOversize(length: number): string | undefined {
-  return length > MAX_JOB_LENGTH
-    ? `The job's data is ${toMebibytes(length)} MiB long; more than ${toMebibytes(MAX_JOB_LENGTH)} MiB is not read.`
+/** A UTF-16 code unit takes at most this many bytes of UTF-8. */
+const MAX_UNIT_BYTES = 3;
+
+/** Why a job's data is not read, if it has that many bytes. */
+export function findOversize(bytes: number): string | undefined {
+  return bytes > MAX_JOB_BYTES
+    ? `The job's data is ${toMebibytes(bytes)} MiB long; more than ${toMebibytes(MAX_JOB_BYTES)} MiB is not read.`
     : undefined;
 }
 
-function toMebibytes(length: number): string {
-  return (length / 1024 / 1024).toFixed(1);
+/** The same of data that is there as text. Counts its bytes only where its length leaves a doubt. */
+export function findOversizeText(data: string): string | undefined {
+  return data.length * MAX_UNIT_BYTES > MAX_JOB_BYTES ? findOversize(Buffer.byteLength(data)) : undefined;
+}
+
+/** Writes a number of bytes in mebibytes. */
+export function toMebibytes(bytes: number): string {
+  return (bytes / 1024 / 1024).toFixed(1);
 }

@@ -1,5 +1,12 @@
 import { chunk } from '@analytics/shared/chunk';
-import { eventJobOptions, INGEST_BATCH_JOB, MAX_JOB_EVENTS } from '@analytics/shared/eventQueue';
+import { eventJobOptions } from '@analytics/shared/eventQueue';
+import {
+  createEventJob,
+  type EventsJson,
+  JobRoom,
+  MAX_ENTRY_BYTES,
+  serializeEvents,
+} from '@analytics/shared/packJobs';
 import type { Queue } from 'bullmq';
 import type { mongo } from 'mongoose';
 import { readLetterItem } from './letterItem.ts';
@@ -14,6 +21,9 @@ export interface ReplayResult {
   skipped: number;
 }
 
+/** How many letters one question to MongoDB names. */
+const PAGE_SIZE = 500;
+
 export interface ReplayOptions {
   letters: mongo.Collection<DeadLetterRecord>;
   /** Exactly these are replayed. */
@@ -23,8 +33,9 @@ export interface ReplayOptions {
 }
 
 /**
- * Puts dead letters back into the queue and removes them once Redis has acknowledged that. An event keeps its `_id`, so a
- * replay that is cut off and repeated stores nothing twice; one that fails again comes back as a letter.
+ * Puts dead letters back into the queue, in jobs as large as the ingestion service makes them, and removes the letters of a job
+ * once Redis has acknowledged it. An event keeps its `_id`, so a replay that is cut off and repeated stores nothing twice; one
+ * that fails again comes back as a letter.
  */
 export async function replayDeadLetters({
   letters,
@@ -33,25 +44,37 @@ export async function replayDeadLetters({
   onProgress,
 }: ReplayOptions): Promise<ReplayResult> {
   const result = { replayed: 0, skipped: 0 };
-  for (const page of chunk(selected, MAX_JOB_EVENTS)) {
-    const replayed: LetterVersion[] = [];
-    const items: object[] = [];
-    for (const letter of await findVersions(letters, page)) {
-      const item = readLetterItem(letter);
-      if (item === undefined) {
-        result.skipped += 1;
-      } else {
-        replayed.push(letter);
-        items.push(item);
-      }
+  let job: (EventsJson & LetterVersion)[] = [];
+  let room = new JobRoom();
+
+  async function queueJob(): Promise<void> {
+    if (job.length > 0) {
+      const { name, data } = createEventJob(job);
+      await queue.add(name, data, eventJobOptions);
+      await deleteLetters(letters, job);
     }
-    if (items.length > 0) {
-      await queue.add(INGEST_BATCH_JOB, { events: items }, eventJobOptions);
-      await deleteLetters(letters, replayed);
-    }
-    result.replayed += replayed.length;
+    result.replayed += job.length;
     onProgress(result);
+    job = [];
+    room = new JobRoom();
   }
+
+  for (const page of chunk(selected, PAGE_SIZE)) {
+    for await (const letter of findVersions(letters, page)) {
+      const item = readLetterItem(letter);
+      const entry = item && serializeEvents([item]);
+      if (!entry || entry.bytes > MAX_ENTRY_BYTES) {
+        result.skipped += 1;
+        continue;
+      }
+      if (!room.take(entry)) {
+        await queueJob();
+        room.take(entry);
+      }
+      job.push({ ...entry, _id: letter._id, last_failed_at: letter.last_failed_at });
+    }
+  }
+  await queueJob();
   return result;
 }
 
@@ -67,11 +90,14 @@ export async function deleteLetters(
   return deletedCount;
 }
 
-async function findVersions(
+async function* findVersions(
   letters: mongo.Collection<DeadLetterRecord>,
   versions: readonly LetterVersion[],
-): Promise<DeadLetterRecord[]> {
+): AsyncGenerator<DeadLetterRecord> {
   const failedAt = new Map(versions.map(({ _id, last_failed_at }) => [String(_id), Number(last_failed_at)]));
-  const found = await letters.find({ _id: { $in: versions.map(({ _id }) => _id) } }).toArray();
-  return found.filter(({ _id, last_failed_at }) => failedAt.get(String(_id)) === Number(last_failed_at));
+  for await (const letter of letters.find({ _id: { $in: versions.map(({ _id }) => _id) } })) {
+    if (failedAt.get(String(letter._id)) === Number(letter.last_failed_at)) {
+      yield letter;
+    }
+  }
 }

@@ -1,5 +1,5 @@
 import { type Job, RedisConnection, Worker } from 'bullmq';
-import { findOversize } from './jobSize.ts';
+import { findOversizeText } from './jobSize.ts';
 
 /** A queue that refuses to hand out a job, as a full Redis does, is asked again after this pause. */
 const ERROR_PAUSE_MS = 500;
@@ -31,7 +31,7 @@ export class TolerantWorker<Result> extends Worker<unknown, Result> {
     json: Parameters<Worker['createJob']>[0],
     jobId: string,
   ): Job<unknown, Result> {
-    const deferredFailure = json.deferredFailure ?? findOversize(json.data.length);
+    const deferredFailure = json.deferredFailure ?? findOversizeText(json.data);
     if (deferredFailure !== undefined) {
       return super.createJob({ ...json, data: 'null', deferredFailure }, jobId);
     }

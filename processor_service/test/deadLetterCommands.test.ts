@@ -158,6 +158,40 @@ test('a site id cannot give orders to the terminal', async () => {
   expect(lines[0]).toContain('  \\u001b[2J\\u009b1m  ');
 });
 
+test('replay makes jobs that can be read of letters that are too large for one, and removes a letter after its job is queued', async () => {
+  // Quotes take twice as many bytes in JSON.
+  const properties = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`p${i}`, '"'.repeat(1024)]));
+  const events = Array.from({ length: 450 }, () => createEvent({ properties }));
+  await createDeadLetters(DeadLetter, logger).keep(
+    events.map((event) => ({ event, reason: 'r', cause: '' })),
+    { id: '7', attempts: 1 },
+  );
+
+  await commands.replay({});
+
+  const jobs = await queue.getJobs(['waiting']);
+  const sizes = jobs.map(({ data }) => Buffer.byteLength(JSON.stringify(data)));
+  expect(jobs.flatMap(({ data }) => data.events).length).toBe(450);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(512 * 1024);
+  expect(lines).toEqual(['450 dead letters put back into the queue.']);
+  expect(await DeadLetter.countDocuments()).toBe(0);
+});
+
+test('replay keeps the letters of a job that Redis did not take', async () => {
+  await keepThree();
+  const failingQueue = { add: () => Promise.reject(new Error('Redis went away')) };
+  const replaying = createDeadLetterCommands({
+    letters: DeadLetter.collection as never,
+    openQueue: async () => failingQueue as never,
+    say: (line) => lines.push(line),
+    showProgress: () => {},
+    confirm: async () => true,
+  }).replay({});
+
+  await expect(replaying).rejects.toThrow('Redis went away');
+  expect(await DeadLetter.countDocuments()).toBe(3);
+});
+
 test('what is not confirmed changes nothing', async () => {
   await keepThree();
   isConfirmed = false;
@@ -214,7 +248,7 @@ test('a letter of an earlier version, which holds its event as BSON, is shown an
 
   expect(JSON.parse(lines[0] ?? '')).toMatchObject(letter);
   const [job] = await queue.getJobs(['waiting']);
-  expect(job?.data).toEqual({ events: [event] });
+  expect([job?.name, job?.data]).toEqual(['ingest-event', event]);
   expect(await DeadLetter.countDocuments()).toBe(0);
 });
 
@@ -231,7 +265,7 @@ test('a letter without an _id is replayed under its own if it could be an event,
   await commands.replay({});
 
   const [job] = await queue.getJobs(['waiting']);
-  expect(job?.data).toEqual({ events: [{ ...input, _id }] });
+  expect([job?.name, job?.data]).toEqual(['ingest-event', { ...input, _id }]);
   expect(lines).toEqual([
     '1 dead letter put back into the queue; 1 dead letter left, for they hold nothing that could be an event.',
   ]);

@@ -7,7 +7,7 @@ import { UnrecoverableError } from 'bullmq';
 import { expect, test } from 'vitest';
 import { startFailedJobSweep } from '../src/failedJobs.ts';
 import { createEvent } from './createEvent.ts';
-import { openQueue, openStore, startConsumer } from './startConsumer.ts';
+import { openForeignQueue, openQueue, openStore, startConsumer } from './startConsumer.ts';
 
 const stack = useTestStack();
 const queue = openQueue(stack);
@@ -66,30 +66,38 @@ test('a job that took its worker down too often goes to the dead letters, and th
   await waitUntil(async () => (await queue.getFailedCount()) === 0);
 });
 
-test('a job too large to be read fails unread and stays in the queue; those behind it are moved', async () => {
-  const event = createEvent();
-  const large = await queue.add(INGEST_EVENT_JOB, 'x'.repeat(20 * 1024 * 1024));
-  const seen: unknown[] = [];
-  const consumer = startConsumer(
-    stack,
-    (job) => {
-      seen.push(job.data);
-      return Promise.reject(new UnrecoverableError('a bug'));
-    },
-    { onJobFailed: sweep.request },
-  );
-  await waitUntil(async () => (await large.getState()) === 'failed');
+const MEBI = 1024 * 1024;
 
-  await queue.add(INGEST_EVENT_JOB, event);
-  await waitUntil(async () => (await DeadLetter.countDocuments({ _id: event._id })) === 1);
-  // The job goes once its letter is there.
-  await waitUntil(async () => (await queue.getFailedCount()) === 1);
-  await consumer.close();
+test.each([
+  ['twenty million letters', 'x'.repeat(20 * MEBI - 2)],
+  ['fewer letters of two bytes each', 'ü'.repeat(10 * MEBI - 1)],
+])(
+  'a job too large to be read (%s) fails unread and stays in the queue; those behind it are moved',
+  async (_name, data) => {
+    const event = createEvent();
+    const large = await openForeignQueue(stack).add(INGEST_EVENT_JOB, data);
+    const seen: unknown[] = [];
+    const consumer = startConsumer(
+      stack,
+      (job) => {
+        seen.push(job.data);
+        return Promise.reject(new UnrecoverableError('a bug'));
+      },
+      { onJobFailed: sweep.request },
+    );
+    await waitUntil(async () => (await large.getState()) === 'failed');
 
-  expect(seen).toEqual([event]);
-  expect(await redis.hmget(queue.toKey(large.id ?? ''), 'failedReason')).toEqual([
-    "The job's data is 20.0 MiB long; more than 16.0 MiB is not read.",
-  ]);
-  expect(await redis.hstrlen(queue.toKey(large.id ?? ''), 'data')).toBe(20 * 1024 * 1024 + 2);
-  await large.remove();
-});
+    await queue.add(INGEST_EVENT_JOB, event);
+    await waitUntil(async () => (await DeadLetter.countDocuments({ _id: event._id })) === 1);
+    // The job goes once its letter is there.
+    await waitUntil(async () => (await queue.getFailedCount()) === 1);
+    await consumer.close();
+
+    expect(seen).toEqual([event]);
+    expect(await redis.hmget(queue.toKey(large.id ?? ''), 'failedReason')).toEqual([
+      "The job's data is 20.0 MiB long; more than 16.0 MiB is not read.",
+    ]);
+    expect(await redis.hstrlen(queue.toKey(large.id ?? ''), 'data')).toBe(20 * MEBI);
+    await large.remove();
+  },
+);

@@ -3,7 +3,7 @@ import { openEventQueue } from '@analytics/shared/eventQueue';
 import { createLogger } from '@analytics/shared/logger';
 import { createMongoConnection } from '@analytics/shared/mongo';
 import { closeRedis, createWorkerRedis } from '@analytics/shared/redis';
-import type { Queue } from 'bullmq';
+import { Queue } from 'bullmq';
 import { parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
 import { createDeadLetters } from '../src/deadLetters.ts';
@@ -25,6 +25,15 @@ export function openQueue(stack: TestStack): Queue {
   const redis = createWorkerRedis(stack);
   stack.register(() => closeRedis(redis));
   const queue = openEventQueue(redis, { queueName: stack.QUEUE_NAME, queuePrefix: stack.QUEUE_PREFIX });
+  stack.register(() => queue.close());
+  return queue;
+}
+
+/** Opens the file's queue as a program of another maker would: with BullMQ alone. */
+export function openForeignQueue(stack: TestStack): Queue {
+  const redis = createWorkerRedis(stack);
+  stack.register(() => closeRedis(redis));
+  const queue = new Queue(stack.QUEUE_NAME, { connection: redis, prefix: stack.QUEUE_PREFIX });
   stack.register(() => queue.close());
   return queue;
 }

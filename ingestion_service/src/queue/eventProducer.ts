@@ -1,24 +1,22 @@
 import type { DependencyWatch } from '@analytics/shared/dependencyWatch';
 import type { EventJob } from '@analytics/shared/event';
-import {
-  type EventQueueNames,
-  INGEST_BATCH_JOB,
-  INGEST_EVENT_JOB,
-  openEventQueue,
-} from '@analytics/shared/eventQueue';
+import { type EventQueueNames, openEventQueue } from '@analytics/shared/eventQueue';
 import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
-import { createUnavailableError } from '@analytics/shared/problem';
+import {
+  createEventJob,
+  type EventsJson,
+  MAX_ENTRY_BYTES,
+  packJobs,
+  serializeEvents,
+} from '@analytics/shared/packJobs';
+import { createUnavailableError, ProblemError } from '@analytics/shared/problem';
 import type { Redis } from 'ioredis';
 import type { Backpressure } from './backpressure.ts';
-import { fillJobs, type RequestEvents, sumTextUnits } from './fillJobs.ts';
 
-/**
- * More events than this, or longer texts in UTF-16 code units, waiting in this process for a write to Redis are refused, so that
- * its memory stays bounded.
- */
+/** The most events, and bytes of their JSON, that may wait in this process for a write to Redis, so that its memory stays bounded. */
 const MAX_LINE_EVENTS = 10_000;
-const MAX_LINE_UNITS = 32 * 1024 * 1024;
+const MAX_LINE_BYTES = 32 * 1024 * 1024;
 
 /** The one that Redis works on, and the one that it finds next. */
 const MAX_WRITES_UNDER_WAY = 2;
@@ -43,7 +41,7 @@ export interface EventProducer {
    * Resolves once Redis has acknowledged the job that carries the events: all of them in one job, or none.
    *
    * @throws ProblemError 503 if it did not. The events may have been queued all the same, so a retry should carry the same
-   * `event_id`s.
+   * `event_id`s. ProblemError 413 if the events are more than a job can hold.
    */
   enqueueEvents(events: readonly EventJob[]): Promise<void>;
   /** Resolves when nothing waits any more, then closes the queue; the connection is left to whoever opened it. */
@@ -51,7 +49,7 @@ export interface EventProducer {
 }
 
 /** Events of one request, and how to answer it. */
-interface LineEntry extends RequestEvents {
+interface LineEntry extends EventsJson {
   resolve: () => void;
   reject: (error: Error) => void;
 }
@@ -70,7 +68,7 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
   );
   let line: LineEntry[] = [];
   let lineEvents = 0;
-  let lineUnits = 0;
+  let lineBytes = 0;
   const writes = new Set<Promise<void>>();
   let requestsUnderWay = 0;
   /** How many requests were here at once lately, waiting in line or under way. */
@@ -79,15 +77,20 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
 
   function enqueueEvents(events: readonly EventJob[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      const units = sumTextUnits(events);
-      const refusal = findRefusal(events.length, units);
+      const refusal = findRefusal();
       if (refusal !== undefined) {
         reject(createUnavailableError(refusal));
         return;
       }
-      line.push({ events, units, resolve, reject });
-      lineEvents += events.length;
-      lineUnits += units;
+      const { count, json, bytes } = serializeEvents(events);
+      const obstacle = findObstacle(count, bytes);
+      if (obstacle) {
+        reject(obstacle);
+        return;
+      }
+      line.push({ count, json, bytes, resolve, reject });
+      lineEvents += count;
+      lineBytes += bytes;
       peakRequests = Math.max(peakRequests, line.length + requestsUnderWay);
       if (isLineLong()) {
         writeLine();
@@ -97,14 +100,22 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
     });
   }
 
-  function findRefusal(count: number, units: number): string | undefined {
-    if (!redisWatch.isUp) {
-      return 'The event queue is not reachable. Try again.';
+  /** Why no event is taken at the moment. */
+  function findRefusal(): string | undefined {
+    return redisWatch.isUp ? backpressure.findRefusal() : 'The event queue is not reachable. Try again.';
+  }
+
+  /** Why these events are not taken. */
+  function findObstacle(count: number, bytes: number): ProblemError | undefined {
+    if (bytes > MAX_ENTRY_BYTES) {
+      return new ProblemError(
+        413,
+        `The events take ${bytes} bytes in the queue, and one request may take ${MAX_ENTRY_BYTES}. Send fewer at once.`,
+      );
     }
-    if (lineEvents + count > MAX_LINE_EVENTS || lineUnits + units > MAX_LINE_UNITS) {
-      return 'Too many events are waiting here. Try again.';
-    }
-    return backpressure.findRefusal();
+    return lineEvents + count > MAX_LINE_EVENTS || lineBytes + bytes > MAX_LINE_BYTES
+      ? createUnavailableError('Too many events are waiting here. Try again.')
+      : undefined;
   }
 
   /**
@@ -138,10 +149,10 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
     const entries = line;
     line = [];
     lineEvents = 0;
-    lineUnits = 0;
+    lineBytes = 0;
     requestsUnderWay += entries.length;
     peakRequests *= PEAK_DECAY;
-    const write = Promise.all(fillJobs(entries).map(commit)).then((answers) => {
+    const write = Promise.all(packJobs(entries).map(commit)).then((answers) => {
       writes.delete(write);
       requestsUnderWay -= entries.length;
       // Redis gets the next write to work on before the answers of this one are written.
@@ -155,7 +166,7 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
 
   /** Resolves with what answers the entries, once Redis has acknowledged their job or has not. */
   async function commit(entries: LineEntry[]): Promise<() => void> {
-    const error = await addJob(entries.flatMap(({ events }) => events));
+    const error = await addJob(entries);
     return () => {
       for (const entry of entries) {
         if (error) {
@@ -167,21 +178,16 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
     };
   }
 
-  async function addJob(events: EventJob[]): Promise<Error | undefined> {
+  async function addJob(entries: readonly EventsJson[]): Promise<Error | undefined> {
+    const { name, data } = createEventJob(entries);
+    const count = entries.reduce((sum, entry) => sum + entry.count, 0);
     try {
-      if (events.length === 1) {
-        await queue.add(INGEST_EVENT_JOB, events[0]);
-      } else {
-        await queue.add(INGEST_BATCH_JOB, { events });
-      }
+      const { id } = await queue.add(name, data);
+      backpressure.noteJob(String(id), count, data.bytes);
     } catch (error) {
-      if (error instanceof TypeError || error instanceof RangeError) {
-        return error;
-      }
       outageLog.failed(error as Error);
       return createUnavailableError('The event queue did not confirm in time. Try again.', error);
     }
-    backpressure.noteJob(events.length);
     outageLog.recovered();
     return undefined;
   }

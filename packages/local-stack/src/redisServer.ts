@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { startOnPort } from './freePort.ts';
 import { type RunningServer, startServerProcess } from './serverProcess.ts';
 
@@ -33,7 +34,7 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Run
       args: [
         ...['--bind', '127.0.0.1', '--port', String(port), '--dir', dataFolder],
         ...['--appendonly', 'yes', '--appendfsync', appendfsync, '--save', ''],
-        ...['--maxmemory-policy', 'noeviction'],
+        ...['--maxmemory', String(findMaxMemoryBytes()), '--maxmemory-policy', 'noeviction'],
         ...args,
       ],
       port,
@@ -44,4 +45,9 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Run
       readyTimeoutMs: 60_000,
     }),
   );
+}
+
+/** Half of the memory that this process may use: MongoDB and the services run beside Redis. */
+function findMaxMemoryBytes(): number {
+  return Math.floor(Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY) / 2);
 }

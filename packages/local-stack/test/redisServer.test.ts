@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { startRedisServer } from '@analytics/local-stack/redisServer';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
@@ -39,6 +40,14 @@ test('writes every change to disk, takes no snapshots and never evicts; further 
     Promise.all(names.map(async (name) => ((await redis.config('GET', name)) as string[])[1])),
   );
   expect(settings).toEqual(['yes', 'always', '', 'noeviction', '52428800', '127.0.0.1']);
+});
+
+test('has a maxmemory of half of the machine at most, so that events are refused before the memory ends', async () => {
+  const { port } = await startOwnRedis({ port: 0, dataFolder: await makeTemporaryFolder() });
+  const [, maxMemory] = (await useRedis(port, (redis) => redis.config('GET', 'maxmemory'))) as string[];
+
+  expect(Number(maxMemory)).toBeGreaterThan(0);
+  expect(Number(maxMemory)).toBeLessThanOrEqual(totalmem() / 2);
 });
 
 test('says that a named port is taken', async () => {

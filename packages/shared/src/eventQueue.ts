@@ -1,4 +1,4 @@
-import { type JobsOptions, Queue } from 'bullmq';
+import { Job, type JobJson, type JobProgress, type JobsOptions, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { EventJob } from './event.ts';
 
@@ -20,6 +20,13 @@ export interface EventBatch {
 export const MAX_JOB_EVENTS = 500;
 
 /**
+ * The most bytes of JSON in one job's data. The consumer does not parse more, because that could take all of a worker's memory,
+ * and a queue of `openEventQueue` does not add more. Our own jobs are filled far less (`packJobs`); the rest is room for foreign
+ * producers.
+ */
+export const MAX_JOB_BYTES = 16 * 1024 * 1024;
+
+/**
  * How every event job is queued. The attempts are for what nobody foresaw: MongoDB's absence costs none. A completed job goes
  * at once, because what it did is in the log and in MongoDB, and a kept one would hold its events in Redis. A failed one stays
  * until it is in `dead_letters`, because what was accepted must not be lost.
@@ -38,9 +45,12 @@ export interface EventQueueNames {
   queuePrefix: string;
 }
 
-/** Opens the queue for whoever adds jobs or looks after them. The connection is left to whoever opened that. */
+/**
+ * Opens the queue for adding jobs or looking after them. Whoever opened the connection closes it. Job data may be a
+ * `SerializedData`. `add` rejects with a RangeError if a job's data exceeds `MAX_JOB_BYTES`.
+ */
 export function openEventQueue(redis: Redis, { queueName, queuePrefix }: EventQueueNames): Queue {
-  const queue = new Queue(queueName, {
+  const queue = new EventQueue(queueName, {
     connection: redis,
     prefix: queuePrefix,
     // BullMQ asks for the version once, and a queue whose question got no answer would stay broken for good.
@@ -50,4 +60,55 @@ export function openEventQueue(redis: Redis, { queueName, queuePrefix }: EventQu
   // Without a listener the process would end. What happens to the connection is its watch's to log.
   queue.on('error', () => {});
   return queue;
+}
+
+/** A job's data that is JSON already, so that it is neither serialized nor measured a second time. */
+export class SerializedData {
+  readonly json: string;
+  /** The length of `json` in UTF-8. */
+  readonly bytes: number;
+
+  constructor(json: string, bytes: number) {
+    this.json = json;
+    this.bytes = bytes;
+  }
+
+  /** Makes it cheap to let BullMQ serialize everything else of the job. */
+  toJSON(): null {
+    return null;
+  }
+}
+
+/** BullMQ's own way to replace its `Job` class: `Queue.add` serializes a job by `asJSON` and hands that to its script. */
+class EventQueue extends Queue {
+  protected override get Job(): typeof Job {
+    return EventQueueJob;
+  }
+}
+
+class EventQueueJob<Data, Result, Name extends string, Progress extends JobProgress> extends Job<
+  Data,
+  Result,
+  Name,
+  Progress
+> {
+  override asJSON(): JobJson {
+    const json = super.asJSON();
+    const { data } = this;
+    if (data instanceof SerializedData) {
+      requireReadable(data.bytes);
+      return { ...json, data: data.json };
+    }
+    requireReadable(Buffer.byteLength(json.data));
+    return json;
+  }
+}
+
+/** @throws RangeError if the consumer would not read a job with data of this length. */
+function requireReadable(bytes: number): void {
+  if (bytes > MAX_JOB_BYTES) {
+    throw new RangeError(
+      `A job with ${bytes} bytes of data can't be queued: at most ${MAX_JOB_BYTES} are read.`,
+    );
+  }
 }

@@ -1,0 +1,134 @@
+import type { DependencyWatch } from '@analytics/shared/dependencyWatch';
+import type { Logger } from '@analytics/shared/logger';
+import { createOutageLog, type OutageWords } from '@analytics/shared/outageLog';
+import type { Redis } from 'ioredis';
+import { createOwnJobs, type QueuedLoad } from './ownJobs.ts';
+import { type RedisMemory, readRedisMemory } from './redisMemory.ts';
+
+/** How full the queue and its Redis are. What Redis does not tell is absent. */
+export interface QueueSample {
+  /** The jobs of the queue that no worker has finished. */
+  jobs?: number;
+  /** What this process queued and no worker has finished; only where the queue's jobs can't be counted. */
+  own?: QueuedLoad;
+  memory?: RedisMemory;
+}
+
+export interface QueueSamplerOptions {
+  redis: Redis;
+  redisWatch: Pick<DependencyWatch, 'isUp'>;
+  queueName: string;
+  queuePrefix: string;
+  maxMemoryPercent: number;
+  logger: Pick<Logger, 'warn' | 'info'>;
+}
+
+export interface QueueSampler {
+  /** Asks Redis. Resolves with nothing if it does not answer at all. */
+  take(): Promise<QueueSample | undefined>;
+  /** Learns of a job that this process has queued. */
+  noteJob(jobId: string, load: QueuedLoad): void;
+}
+
+/**
+ * BullMQ's lists and sets of jobs that still have to be stored. `paused` is where older versions of BullMQ put the jobs of a
+ * paused queue. `failed` is absent: it drains into the dead letters by itself, and its memory counts as memory.
+ */
+const LISTS = ['wait', 'paused', 'active'];
+const SORTED_SETS = ['prioritized', 'delayed'];
+
+/** A failure that lasts for so many samples is logged; a shorter one is a connection that just broke, which its watch logs. */
+const LOGGED_FAILURES = 3;
+
+/**
+ * Reads how full the queue is, with as much as the Redis user is allowed: the memory of Redis by INFO, the jobs by LLEN and
+ * ZCARD. Where jobs can't be counted, it follows the jobs of this process one by one. Logs what can't be read.
+ */
+export function createQueueSampler(options: QueueSamplerOptions): QueueSampler {
+  const { redis, redisWatch, queueName, queuePrefix, maxMemoryPercent, logger } = options;
+  const toKey = (name: string) => `${queuePrefix}:${queueName}:${name}`;
+  const ownJobs = createOwnJobs(redis, toKey);
+  const memoryLog = createReadLog(MEMORY_WORDS);
+  const jobsLog = createReadLog(JOBS_WORDS);
+  let areJobsCounted = true;
+  let wasWarned = false;
+
+  /** Logs what can't be read although Redis is up, once an outage. */
+  function createReadLog(words: OutageWords) {
+    const outageLog = createOutageLog(words, logger);
+    let failures = 0;
+    return (error: Error | undefined) => {
+      failures = error ? failures + 1 : 0;
+      if (!error) {
+        outageLog.recovered();
+      } else if (failures >= LOGGED_FAILURES && redisWatch.isUp) {
+        outageLog.failed(error);
+      }
+    };
+  }
+
+  async function countJobs(): Promise<number> {
+    const counts = await Promise.all([
+      ...LISTS.map((name) => redis.llen(toKey(name))),
+      ...SORTED_SETS.map((name) => redis.zcard(toKey(name))),
+    ]);
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  async function readMemory(): Promise<RedisMemory> {
+    const memory = readRedisMemory(await redis.info('memory'));
+    if (!memory.hasMaxMemory && !wasWarned) {
+      const limit = (memory.maxBytes * maxMemoryPercent) / 100;
+      logger.warn(
+        `This Redis has no maxmemory. New events are refused once it uses ${toMebibytes(limit)} MiB ` +
+          `(${maxMemoryPercent} % of half of its machine's memory). Set maxmemory to what it may really use.`,
+      );
+    }
+    wasWarned = !memory.hasMaxMemory;
+    return memory;
+  }
+
+  async function take(): Promise<QueueSample | undefined> {
+    const [jobs, memory] = await Promise.allSettled([countJobs(), readMemory()]);
+    memoryLog(findError(memory));
+    jobsLog(findError(jobs));
+    const sample: QueueSample = memory.status === 'fulfilled' ? { memory: memory.value } : {};
+    areJobsCounted = jobs.status === 'fulfilled';
+    if (jobs.status === 'fulfilled') {
+      return { ...sample, jobs: jobs.value };
+    }
+    const own = await ownJobs.count().catch(() => undefined);
+    return own ? { ...sample, own } : undefined;
+  }
+
+  return {
+    take,
+    noteJob: (jobId, load) => {
+      if (!areJobsCounted) {
+        ownJobs.note(jobId, load);
+      }
+    },
+  };
+}
+
+const MEMORY_WORDS: OutageWords = {
+  began:
+    'The memory of Redis can not be read, so new events are refused by the bytes that wait in the queue (QUEUE_MAX_BYTES). ' +
+    'Allow the Redis user INFO',
+  ended: 'the memory of Redis can be read again',
+};
+
+const JOBS_WORDS: OutageWords = {
+  began:
+    'The jobs in the queue can not be counted, so only those of this process count against the limits. ' +
+    'Allow the Redis user LLEN and ZCARD',
+  ended: 'the jobs in the queue can be counted again',
+};
+
+function findError(result: PromiseSettledResult<unknown>): Error | undefined {
+  return result.status === 'rejected' ? (result.reason as Error) : undefined;
+}
+
+function toMebibytes(bytes: number): number {
+  return Math.round(bytes / 1024 ** 2);
+}
