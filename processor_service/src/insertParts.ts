@@ -59,7 +59,8 @@ export function splitBySize(
     totalBytes += boundBytes(record);
   }
   if (totalBytes <= maxBytes) {
-    return [records];
+    // MongoDB refuses an insert without documents.
+    return records.length > 0 ? [records] : [];
   }
   const parts: InsertRecord[][] = [];
   let roomBytes = 0;

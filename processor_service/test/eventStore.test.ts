@@ -74,6 +74,10 @@ test('a referrer is stored with its host, properties as they are, and nothing of
   expect(Object.keys(stored[3] ?? {})).toEqual(plainFields);
 });
 
+test('no events are stored without a write', async () => {
+  expect(await store.storeEvents([])).toEqual([]);
+});
+
 test('the outcome of each event of a write is told in their order', async () => {
   const [good, refused, duplicate, other] = [
     createEvent(),
