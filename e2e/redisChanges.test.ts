@@ -18,7 +18,11 @@ const proxy = await startTcpProxy(first.port);
 stack.register(() => proxy.close());
 const [admin, secondAdmin] = [new Redis(first.port), new Redis(second.port)];
 stack.register(() => Promise.all([admin.quit(), secondAdmin.quit()]));
-const services = await startServices({ ...stack, REDIS_PORT: proxy.port });
+// As in a pod of a Kubernetes namespace that has a service `redis` and a service `ingestion`.
+const services = await startServices(stack, {
+  REDIS_PORT: `tcp://127.0.0.1:${proxy.port}`,
+  INGESTION_PORT: 'tcp://10.96.0.13:80',
+});
 await waitUntilReady(services);
 const { postEvent, getStats } = createClient(services);
 
@@ -45,6 +49,15 @@ async function expectEventsAgain(site_id: string): Promise<void> {
   await waitUntil(async () => (await getStats(site_id)).total_views === 1);
   await waitUntilReady(services);
 }
+
+test('of the addresses that Kubernetes puts into the environment, that of Redis is used and that of the service is not', () => {
+  // The services are ready, so they have found their Redis.
+  expect(services.ingestion.log[0]).toMatchObject({
+    level: 40,
+    msg: expect.stringMatching(/^INGESTION_PORT is the address of a Kubernetes service and not a port/),
+  });
+  expect(new URL(services.ingestion.url).port).not.toBe('80');
+});
 
 test('while Redis is a replica /readyz says so and events are refused; a primary again takes them, and jobs go on', async () => {
   // A replica of a server that is not there keeps its data.
@@ -79,4 +92,15 @@ test('when the address leads to a new primary and the old one lives on as its re
   const addresses = (await secondAdmin.client('LIST')) as string;
   const blocked = addresses.split('\n').filter((line) => /cmd=bzpopmin/.test(line));
   expect(blocked.length).toBeGreaterThan(0);
+});
+
+test('services stop at once while Redis is a replica', async () => {
+  await secondAdmin.replicaof('127.0.0.1', await findFreePort());
+  await waitUntil(async () => (await readRedisHealth(services.processor)).status === 503);
+  const startedMs = performance.now();
+
+  const codes = await Promise.all(Object.values(services).map(({ stop }) => stop()));
+
+  expect(codes).toEqual([0, 0, 0]);
+  expect(performance.now() - startedMs).toBeLessThan(5000);
 });
