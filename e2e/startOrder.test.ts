@@ -31,6 +31,9 @@ test('services that start before Redis and MongoDB say what they wait for, and w
     (answer) => answer?.total_views === 1,
   );
 
+  expect(services.reporting.log.find(({ msg }) => msg === 'listening')).toMatchObject({
+    time_zones: process.versions['tz'],
+  });
   expect(refused.status).toBe(503);
   expect(stats).toMatchObject({ date: null, total_views: 1 });
 });

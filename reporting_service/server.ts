@@ -75,7 +75,9 @@ const app = createApp({
 const server = createHttpServer(app);
 shutdown.register('the HTTP server', () => closeServer(server));
 const port = await listen(server, config.PORT, config.HOST);
-logger.info({ host: config.HOST ?? 'all interfaces', port }, 'listening');
+// Reports by local days are as right as these tables, which belong to Node.
+const time_zones = process.versions['tz'];
+logger.info({ host: config.HOST ?? 'all interfaces', port, time_zones }, 'listening');
 
 const connecting = new AbortController();
 shutdown.register('the connecting to MongoDB', () => connecting.abort());
