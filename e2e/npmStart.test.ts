@@ -78,6 +78,9 @@ test('npm start serves what its screen says, keeps the data and ends cleanly wit
     () => runFromScreen(first.readOutput(), "curl 'http"),
     (answer) => answer.includes('"total_views":1'),
   );
+  // Another address of this machine, where it has more than one; no service answers there.
+  const elsewhere = Object.values(ports).map((port) => fetch(`http://127.0.0.2:${port}/livez`));
+  const reached = (await Promise.allSettled(elsewhere)).map(({ status }) => status);
   pressCtrlC(first.child);
   const stoppedAt = Date.now();
   const [firstCode] = await first.exited;
@@ -90,6 +93,7 @@ test('npm start serves what its screen says, keeps the data and ends cleanly wit
   const [secondCode] = await second.exited;
 
   expect(posted).toBe('{"success":true}');
+  expect(reached).toEqual(['rejected', 'rejected', 'rejected']);
   expect(JSON.parse(stats)).toEqual({
     site_id: 'my-site',
     date: '2025-11-12',

@@ -10,6 +10,9 @@ Uses what REDIS_HOST and REDIS_PORT, or REDIS_URL, and MONGO_URI name (environme
 listens on 127.0.0.1:6379 and 127.0.0.1:27017, else starts its own there, with data in .data. Fetches a program that is
 not installed.`);
 
+// What the servers write holds events: it is for this user alone.
+process.umask(0o077);
+
 await runInForeground(async ({ signal, own }) => {
   const stack = await startStack({ signal });
   stack.servers.forEach(own);

@@ -1,6 +1,7 @@
 import { readEnvironment } from '@analytics/shared/config';
 import { runInForeground } from '../src/foreground.ts';
 import { readHelpOption } from '../src/helpOption.ts';
+import { findShownHost } from '../src/host.ts';
 import { findRootFolder } from '../src/rootFolder.ts';
 import { describeSystem } from '../src/screen.ts';
 import { readServicePorts, requireFreeServicePorts, startServices } from '../src/services.ts';
@@ -10,7 +11,11 @@ import { createProgress, say } from '../src/terminal.ts';
 readHelpOption(`npm start: the whole system, until Ctrl-C.
 
 Redis and MongoDB as "npm run stack" has them, then the three services from their builds. Ports come from
-INGESTION_PORT (3000), REPORTING_PORT (4000) and PROCESSOR_PORT (5001), in the environment or .env.`);
+INGESTION_PORT (3000), REPORTING_PORT (4000) and PROCESSOR_PORT (5001), in the environment or .env. Only this machine
+reaches them, unless HOST is set there.`);
+
+// What the servers write holds events: it is for this user alone.
+process.umask(0o077);
 
 await runInForeground(async ({ signal, own }) => {
   const rootFolder = findRootFolder();
@@ -23,7 +28,9 @@ await runInForeground(async ({ signal, own }) => {
   const progress = createProgress();
   const stack = await startStack({ rootFolder, settings, progress, signal });
   stack.servers.forEach(own);
-  const services = await startServices({ rootFolder, stack, ports, progress, signal });
+  // Nobody is asked who they are, so that it takes a decision to let others in.
+  const host = settings['HOST'] ?? '127.0.0.1';
+  const services = await startServices({ rootFolder, stack, ports, host, progress, signal });
   services.forEach(own);
-  say(describeSystem(stack, ports));
+  say(describeSystem(stack, ports, await findShownHost(host)));
 });

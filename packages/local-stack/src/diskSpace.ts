@@ -2,6 +2,9 @@ import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+/** A new MongoDB takes some 300 MB before the first event. */
+export const SERVER_DISK_BYTES = 500e6;
+
 /**
  * Makes sure that `neededBytes` are free where `folder` is, or will be once it is made.
  *

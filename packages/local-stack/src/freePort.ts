@@ -56,13 +56,19 @@ export async function requireFreePort(port: number, settingName: string): Promis
   // Some systems allow one listener on all addresses beside another on 127.0.0.1: ask for both.
   const problem = (await tryToListen(port, '127.0.0.1')) ?? (await tryToListen(port));
   if (problem === 'EADDRINUSE') {
-    throw new Error(
-      `Port ${port} is in use by another program: stop that, or set ${settingName} to a free port.`,
-    );
+    throw createPortTakenError(port, settingName);
   }
   if (problem !== undefined) {
     throw new Error(`Port ${port} can't be used (${problem}): set ${settingName} to another port.`);
   }
+}
+
+/** Says that another program has a port, and which setting changes it. */
+export function createPortTakenError(port: number, settingName: string, cause?: unknown): Error {
+  return new Error(
+    `Port ${port} is in use by another program: stop that, or set ${settingName} to a free port.`,
+    { cause },
+  );
 }
 
 async function tryToListen(port: number, host?: string): Promise<string | undefined> {

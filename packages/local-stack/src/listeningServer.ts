@@ -1,25 +1,26 @@
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 /** How long a server may take to say what it is. */
 const ANSWER_TIMEOUT_MS = 2000;
 
-/** `locked`: a Redis that asks for a password. */
-export type RedisListener = 'nothing' | 'redis' | 'locked' | 'other';
-export type MongoListener = 'nothing' | 'mongodb' | 'other';
+/** `tls`: a server that speaks TLS, whatever is behind it. */
+export type RedisListener = 'nothing' | 'redis' | 'tls' | 'other';
+export type MongoListener = 'nothing' | 'mongodb' | 'tls' | 'other';
 
-/** Asks whoever listens on 127.0.0.1 whether it is a Redis. */
+/** Asks the server that listens on 127.0.0.1 whether it is a Redis. One that asks for a password is, too. */
 export async function identifyRedis(port: number): Promise<RedisListener> {
   const answer = (await ask(port, Buffer.from('PING\r\n')))?.toString('latin1');
   if (answer === undefined) {
     return 'nothing';
   }
-  if (answer.startsWith('-NOAUTH')) {
-    return 'locked';
+  if (/^(\+PONG|-LOADING|-NOAUTH|-NOPERM|-MISCONF|-MASTERDOWN)/.test(answer)) {
+    return 'redis';
   }
-  return /^(\+PONG|-LOADING)/.test(answer) ? 'redis' : 'other';
+  return (await speaksTls(port)) ? 'tls' : 'other';
 }
 
-/** Asks whoever listens on 127.0.0.1 whether it is a MongoDB. */
+/** Asks the server that listens on 127.0.0.1 whether it is a MongoDB. */
 export async function identifyMongo(port: number): Promise<MongoListener> {
   const answer = await ask(port, HELLO_MESSAGE);
   if (answer === undefined) {
@@ -28,7 +29,10 @@ export async function identifyMongo(port: number): Promise<MongoListener> {
   // Bytes 8 to 15 of a reply: the number of the request that it is for, and the kind of message.
   const isReply =
     answer.length >= 16 && answer.readInt32LE(8) === HELLO_REQUEST_ID && answer.readInt32LE(12) === OP_MSG;
-  return isReply ? 'mongodb' : 'other';
+  if (isReply) {
+    return 'mongodb';
+  }
+  return (await speaksTls(port)) ? 'tls' : 'other';
 }
 
 const OP_MSG = 2013;
@@ -48,7 +52,7 @@ function createHelloMessage(): Buffer {
   return message;
 }
 
-/** The first bytes of the answer; none if nothing comes in time; `undefined` if nobody listens. */
+/** The first bytes of the answer; none if nothing comes in time or the connection is cut; `undefined` if nothing listens. */
 async function ask(port: number, request: Buffer): Promise<Buffer | undefined> {
   const socket = connect({ port, host: '127.0.0.1', timeout: ANSWER_TIMEOUT_MS });
   try {
@@ -57,9 +61,31 @@ async function ask(port: number, request: Buffer): Promise<Buffer | undefined> {
       socket.once('data', resolve);
       socket.once('timeout', () => resolve(Buffer.alloc(0)));
       socket.once('close', () => resolve(Buffer.alloc(0)));
-      socket.once('error', (error: NodeJS.ErrnoException) =>
-        error.code === 'ECONNREFUSED' ? resolve(undefined) : reject(error),
-      );
+      socket.once('error', (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ECONNREFUSED') {
+          resolve(undefined);
+        } else if (error.code === 'ECONNRESET' || error.code === 'EPIPE') {
+          resolve(Buffer.alloc(0));
+        } else {
+          reject(error);
+        }
+      });
+    });
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function speaksTls(port: number): Promise<boolean> {
+  // Only the kind of server is in question: nothing is sent to it, whoever it is.
+  const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
+  socket.setTimeout(ANSWER_TIMEOUT_MS);
+  try {
+    return await new Promise((resolve) => {
+      socket.once('secureConnect', () => resolve(true));
+      for (const event of ['error', 'close', 'timeout']) {
+        socket.once(event, () => resolve(false));
+      }
     });
   } finally {
     socket.destroy();

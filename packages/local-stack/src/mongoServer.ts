@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { prepareFolder } from './dataFolder.ts';
 import { startOnPort } from './freePort.ts';
 import { type RunningServer, startServerProcess } from './serverProcess.ts';
 
@@ -7,7 +7,7 @@ export interface MongoServerOptions {
   program: string;
   /** 0 means any free port. */
   port: number;
-  /** Made if it is missing. */
+  /** Made for the user alone if it is missing. */
   dataFolder: string;
   logFile?: string | undefined;
   /** Further arguments. */
@@ -22,7 +22,7 @@ export interface MongoServerOptions {
  */
 export async function startMongoServer(options: MongoServerOptions): Promise<RunningServer> {
   const { program, dataFolder, logFile, args = [], signal } = options;
-  await mkdir(dataFolder, { recursive: true });
+  await prepareFolder(dataFolder);
   return startOnPort(options.port, (port) =>
     startServerProcess({
       name: 'MongoDB',

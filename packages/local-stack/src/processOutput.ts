@@ -34,8 +34,8 @@ export function collectOutput(
 }
 
 function openLog(file: string): WriteStream {
-  mkdirSync(dirname(file), { recursive: true });
-  const log = createWriteStream(file, { flags: 'a' });
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const log = createWriteStream(file, { flags: 'a', mode: 0o600 });
   log.on('error', (error) => process.emitWarning(`Nothing more is written to ${file}: ${error.message}`));
   return log;
 }

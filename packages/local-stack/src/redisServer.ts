@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { totalmem } from 'node:os';
+import { prepareFolder } from './dataFolder.ts';
 import { startOnPort } from './freePort.ts';
 import { type RunningServer, startServerProcess } from './serverProcess.ts';
 
@@ -8,7 +8,7 @@ export interface RedisServerOptions {
   program: string;
   /** 0 means any free port. */
   port: number;
-  /** Made if it is missing. */
+  /** Made for the user alone if it is missing. */
   dataFolder: string;
   /** `always` puts every acknowledged write on disk; `everysec` (the default) may lose the last second or two. */
   appendfsync?: 'always' | 'everysec';
@@ -26,7 +26,7 @@ export interface RedisServerOptions {
  */
 export async function startRedisServer(options: RedisServerOptions): Promise<RunningServer> {
   const { program, dataFolder, appendfsync = 'everysec', logFile, args = [], signal } = options;
-  await mkdir(dataFolder, { recursive: true });
+  await prepareFolder(dataFolder);
   return startOnPort(options.port, (port) =>
     startServerProcess({
       name: 'Redis',

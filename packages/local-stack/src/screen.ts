@@ -8,10 +8,10 @@ export function describeStack({ redis, mongo, logFolder }: Stack): string {
   return [...lines, `  Logs     ${fromHere(logFolder)}`].join('\n');
 }
 
-/** What a person needs to know once everything is up. */
-export function describeSystem(stack: Stack, ports: ServicePorts): string {
-  const ingestion = `http://localhost:${ports.INGESTION_PORT}`;
-  const reporting = `http://localhost:${ports.REPORTING_PORT}`;
+/** What a person needs to know once everything is up. `host` is where the services are reachable. */
+export function describeSystem(stack: Stack, ports: ServicePorts, host: string): string {
+  const ingestion = `http://${host}:${ports.INGESTION_PORT}`;
+  const reporting = `http://${host}:${ports.REPORTING_PORT}`;
   const event = {
     site_id: 'my-site',
     event_type: 'page_view',
@@ -24,7 +24,7 @@ Everything is up.
 
   Ingestion  ${ingestion}
   Reporting  ${reporting}
-  Processor  http://localhost:${ports.PROCESSOR_PORT}/readyz
+  Processor  http://${host}:${ports.PROCESSOR_PORT}/readyz
 
 Post an event:
   curl -X POST ${ingestion}/event -H 'Content-Type: application/json' \\

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { type Environment, portSetting, SettingsError } from '@analytics/shared/config';
-import { requireFreePort } from './freePort.ts';
-import { readServiceWarning } from './logLine.ts';
-import { type RunningServer, startServerProcess } from './serverProcess.ts';
+import { createPortTakenError, requireFreePort } from './freePort.ts';
+import { formatHost, toReachableHost } from './host.ts';
+import { isListeningLine, readServiceWarning } from './logLine.ts';
+import { isPortTakenError, type RunningServer, startServerProcess } from './serverProcess.ts';
 import type { Stack } from './stack.ts';
 import { complain, type Progress } from './terminal.ts';
 
@@ -48,29 +49,42 @@ export interface ServicesOptions {
   rootFolder: string;
   stack: Stack;
   ports: ServicePorts;
+  /** The address that they listen on. */
+  host: string;
   progress: Progress;
   signal: AbortSignal;
 }
 
 /**
  * Starts the three services from their builds and resolves when each says that it is ready, in the order in which they
- * were started. Warnings and errors of their logs are shown on the terminal.
+ * were started. Warnings and errors of their logs are shown on the terminal; what several services say while they start, once.
  *
- * @throws ServerStartError in one sentence about the first that does not come up; the others are stopped by then.
+ * @throws Error in one sentence about the first that does not come up; the others are stopped by then.
  */
 export async function startServices(options: ServicesOptions): Promise<RunningServer[]> {
+  const { progress } = options;
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
-  options.progress.show('Starting the services');
+  const shownWarnings = new Set<string>();
+  let isStarting = true;
+  const showWarning = (name: string, warning: string) => {
+    if (!(isStarting && shownWarnings.has(warning))) {
+      shownWarnings.add(warning);
+      progress.clear();
+      complain(`${name}: ${warning}`);
+    }
+  };
+  progress.show('Starting the services');
   const results = await Promise.allSettled(
     SERVICES.map((service) =>
-      startService(service, { ...options, signal }).catch((error) => {
+      startService(service, { ...options, signal, showWarning }).catch((error) => {
         failed.abort(error);
         throw error;
       }),
     ),
   );
-  options.progress.clear();
+  isStarting = false;
+  progress.clear();
   const started = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   if (started.length < SERVICES.length) {
     await Promise.all(started.map((server) => server.stop()));
@@ -79,46 +93,58 @@ export async function startServices(options: ServicesOptions): Promise<RunningSe
   return started;
 }
 
-function startService(
+interface ServiceOptions extends ServicesOptions {
+  showWarning: (name: string, warning: string) => void;
+}
+
+async function startService(
   { name, script, setting }: (typeof SERVICES)[number],
-  { rootFolder, stack, ports, progress, signal }: ServicesOptions,
+  { rootFolder, stack, ports, host, signal, showWarning }: ServiceOptions,
 ): Promise<RunningServer> {
   const { PORT: _, ...inherited } = process.env;
   const settings = Object.entries(ports).map(([key, port]) => [key, String(port)]);
   const port = ports[setting];
-  return startServerProcess({
-    name,
-    program: process.execPath,
-    args: [script],
-    cwd: join(rootFolder, name),
-    env: {
-      ...inherited,
-      ...stack.redis.connection,
-      ...stack.mongo.connection,
-      ...Object.fromEntries(settings),
-    },
-    port,
-    logFile: join(stack.logFolder, `${name}.log`),
-    onLine: (line) => {
-      const warning = readServiceWarning(line);
-      if (warning !== undefined) {
-        progress.clear();
-        complain(`${name}: ${warning}`);
-      }
-    },
-    isReady: () => isReady(port),
-    readyTimeoutMs: READY_TIMEOUT_MS,
-    signal,
-  });
+  let isListening = false;
+  try {
+    return await startServerProcess({
+      name,
+      program: process.execPath,
+      args: [script],
+      cwd: join(rootFolder, name),
+      env: {
+        ...inherited,
+        ...stack.redis.connection,
+        ...stack.mongo.connection,
+        ...Object.fromEntries(settings),
+        HOST: host,
+      },
+      port,
+      logFile: join(stack.logFolder, `${name}.log`),
+      onLine: (line) => {
+        isListening ||= isListeningLine(line);
+        const warning = readServiceWarning(line);
+        if (warning !== undefined) {
+          showWarning(name, warning);
+        }
+      },
+      // Its own words first: the answer on the port could come from another program that holds it.
+      isReady: () => isListening && isReady(host, port),
+      readyTimeoutMs: READY_TIMEOUT_MS,
+      signal,
+    });
+  } catch (error) {
+    throw isPortTakenError(error) ? createPortTakenError(port, setting, error) : error;
+  }
 }
 
-async function isReady(port: number): Promise<boolean> {
+async function isReady(host: string, port: number): Promise<boolean> {
   try {
-    const response = await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(2000) });
+    const url = `http://${formatHost(toReachableHost(host))}:${port}/readyz`;
+    const response = await fetch(url, { signal: AbortSignal.timeout(2000) });
     await response.body?.cancel();
     return response.status === 200;
   } catch {
-    // Not listening yet.
+    // It is too busy to answer, or about to end.
     return false;
   }
 }

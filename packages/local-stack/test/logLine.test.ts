@@ -5,6 +5,7 @@ test.each([
   ['{"level":30,"msg":"listening"}', undefined],
   ['{"level":40,"msg":"Redis is away"}', 'Redis is away'],
   ['{"level":50,"msg":"could not store","err":{"message":"timed out"}}', 'could not store: timed out'],
+  ['{"level":60,"msg":"the end of it"}', undefined],
   ['{ not JSON', undefined],
   ['plain text with an error', undefined],
 ])('shows of a service only what is a warning or worse: %s', (line, expected) => {
@@ -19,6 +20,25 @@ test.each([
     'mongod',
     ['{"s":"E","msg":"Failed","attr":{"error":"Address in use"}}', '{"s":"I","msg":"Shutting down"}'],
     'Failed: Address in use',
+  ],
+  [
+    'a mongod that aborts',
+    [
+      '{"s":"F","c":"NETWORK","id":31339,"msg":"Error listening","attr":{"error":"Address already in use"}}',
+      '{"s":"F","c":"ASSERT","id":23089,"msg":"Fatal assertion","attr":{"msgid":31339}}',
+      '{"s":"F","c":"CONTROL","id":6384300,"msg":"Writing fatal message","attr":{"message":"Got signal: 6 (Aborted)."}}',
+    ],
+    'Error listening: Address already in use',
+  ],
+  [
+    'a mongod whose storage fails',
+    ['{"s":"F","c":"STORAGE","id":28595,"msg":"Terminating.","attr":{"reason":"13: Permission denied"}}'],
+    'Terminating: 13: Permission denied',
+  ],
+  [
+    'a service that repeats itself',
+    ['{"level":60,"msg":"No port.","err":{"message":"No port.: listen EADDRINUSE"}}'],
+    'No port.',
   ],
   [
     'Redis',

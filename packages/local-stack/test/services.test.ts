@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import { findFreePort } from '@analytics/local-stack/freePort';
 import {
@@ -9,18 +11,19 @@ import {
 } from '@analytics/local-stack/services';
 import type { Stack } from '@analytics/local-stack/stack';
 import { createProgress } from '@analytics/local-stack/terminal';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { makeTemporaryFolder } from './temporaryFolder.ts';
 
 const ECHO = (setting: string) => `
   const http = require('node:http');
-  const { ${setting}: port, PORT, REDIS_HOST, MONGO_URI } = process.env;
-  console.log(JSON.stringify({ level: 30, msg: 'starting', PORT, REDIS_HOST, MONGO_URI }));
+  const { ${setting}: port, HOST, PORT, REDIS_HOST, MONGO_URI } = process.env;
+  console.log(JSON.stringify({ level: 30, msg: 'starting', HOST, PORT, REDIS_HOST, MONGO_URI }));
+  console.log(JSON.stringify({ level: 40, msg: 'a warning of all' }));
   let asked = 0;
   http.createServer((request, response) => {
     asked += 1;
     response.writeHead(request.url === '/readyz' && asked > 2 ? 200 : 503).end();
-  }).listen(port);`;
+  }).listen(port, HOST, () => console.log(JSON.stringify({ level: 30, msg: 'listening', port: Number(port) })));`;
 
 /** A repository whose services are small servers that are ready when they are asked for the third time. */
 async function createRepository(overrides: Record<string, string> = {}) {
@@ -47,11 +50,14 @@ async function createRepository(overrides: Record<string, string> = {}) {
     logFolder: join(rootFolder, 'logs'),
     stop: async () => {},
   };
-  return { rootFolder, ports, stack, progress: createProgress(), signal: new AbortController().signal };
+  const progress = createProgress();
+  return { rootFolder, ports, host: '127.0.0.1', stack, progress, signal: new AbortController().signal };
 }
 
-test('starts each service with its port and the way to Redis and MongoDB, and waits until all are ready', async () => {
+test('starts each service with its address and the way to Redis and MongoDB, and waits until all are ready', async () => {
   const repository = await createRepository();
+  const complaints = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  onTestFinished(() => complaints.mockRestore());
   const services = await startServices(repository);
   onTestFinished(async () => {
     await Promise.all(services.map((service) => service.stop()));
@@ -61,18 +67,33 @@ test('starts each service with its port and the way to Redis and MongoDB, and wa
     'processor_service',
     'ingestion_service',
   ]);
+  expect(complaints.mock.calls.filter(([text]) => String(text).includes('a warning of all'))).toHaveLength(1);
   for (const { name, port } of services) {
     const response = await fetch(`http://127.0.0.1:${port}/readyz`);
     expect(response.status).toBe(200);
     await response.body?.cancel();
     const log = await readFile(join(repository.stack.logFolder, `${name}.log`), 'utf8');
-    expect(JSON.parse(log)).toEqual({
+    expect(JSON.parse(log.split('\n')[0] ?? '')).toEqual({
       level: 30,
       msg: 'starting',
+      HOST: '127.0.0.1',
       REDIS_HOST: 'redis.example',
       MONGO_URI: 'mongodb://mongo.example',
     });
   }
+});
+
+test('does not take the answer of another program on a port for that of a service, and names the port', async () => {
+  const repository = await createRepository();
+  const other = createServer((_request, response) => response.end()).listen(
+    repository.ports.INGESTION_PORT,
+    '127.0.0.1',
+  );
+  await once(other, 'listening');
+  onTestFinished(() => void other.close());
+  await expect(startServices(repository)).rejects.toThrow(
+    `Port ${repository.ports.INGESTION_PORT} is in use by another program: stop that, or set INGESTION_PORT to a free port.`,
+  );
 });
 
 test('names the service that does not come up, with its reason, and stops the others', async () => {

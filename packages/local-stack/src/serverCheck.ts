@@ -1,0 +1,94 @@
+import { type Environment, parseSettings, queueSettings } from '@analytics/shared/config';
+import {
+  closeMongo,
+  connectMongo,
+  createMongoConnection,
+  createMongoProbe,
+  requireMongoUri,
+} from '@analytics/shared/mongo';
+import { closeRedis, createRequestRedis } from '@analytics/shared/redis';
+import { probeRedis } from '@analytics/shared/redisProbe';
+import { redisSettings } from '@analytics/shared/redisSettings';
+import { retryUntilDone } from '@analytics/shared/retryUntilDone';
+import { withTimeout } from '@analytics/shared/withTimeout';
+import { z } from 'zod';
+
+/** How long a server that was not started here may take until it can be used, in milliseconds. */
+export const CHECK_TIMEOUT_MS = 5000;
+
+export interface CheckOptions {
+  timeoutMs: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** A Redis that answers so is reading its data, which may take minutes; the services wait for it. */
+const LOADING = /^LOADING /;
+
+/**
+ * Asks the Redis of the settings what the services ask of it.
+ *
+ * @throws Error that says why it can't be used and what to do, without a password.
+ */
+export async function requireUsableRedis(settings: Environment, options: CheckOptions): Promise<void> {
+  const config = parseSettings(z.object({ ...redisSettings, ...queueSettings }), settings);
+  const redis = createRequestRedis(config);
+  try {
+    await tryInTime(() => probeRedis(redis, `${config.QUEUE_PREFIX}:${config.QUEUE_NAME}`), options);
+  } catch (error) {
+    if (!LOADING.test((error as Error).message)) {
+      throw error;
+    }
+  } finally {
+    await closeRedis(redis);
+  }
+}
+
+/**
+ * Connects to a MongoDB as the services do.
+ *
+ * @throws Error that says why it can't be used and what to do, without a password.
+ */
+export async function requireUsableMongo(uri: string, options: CheckOptions): Promise<void> {
+  requireMongoUri(uri);
+  const connection = createMongoConnection();
+  const probe = createMongoProbe(connection, uri);
+  const stopping = new AbortController();
+  let failure: unknown;
+  const connecting = connectMongo(connection, uri, stopping.signal, {}).catch((error) => {
+    failure = error;
+  });
+  try {
+    await Promise.race([connecting, tryInTime(() => probe.ping(), options)]);
+    if (failure) {
+      throw failure;
+    }
+  } finally {
+    stopping.abort();
+    await probe.close();
+    await closeMongo(connection);
+  }
+}
+
+/** A sentence about a server that failed its check, and what else can be done. */
+export function createUnusableError(server: string, error: unknown, otherwise: string): Error {
+  // An AggregateError of refused connections has an empty message of its own.
+  const [first] = error instanceof AggregateError ? error.errors : [];
+  const reason = (error as Error).message || String(first?.message ?? error);
+  const end = reason.endsWith('.') ? '' : '.';
+  return new Error(`${server} cannot be used: ${reason}${end} ${otherwise}`, { cause: error });
+}
+
+/** Repeats an operation that fails until its time is over; throws its last error then. */
+async function tryInTime(
+  operation: () => Promise<void>,
+  { timeoutMs, signal: ending }: CheckOptions,
+): Promise<void> {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const signal = ending ? AbortSignal.any([ending, timeout]) : timeout;
+  await retryUntilDone(() => withTimeout(operation(), timeoutMs), {
+    isPassing: () => true,
+    onFailure: () => {},
+    signal,
+    maxDelayMs: 200,
+  });
+}

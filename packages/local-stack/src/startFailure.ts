@@ -1,0 +1,29 @@
+import { ServerStartError } from './serverProcess.ts';
+
+export interface StartFailureContext {
+  name: string;
+  port: number;
+  dataFolder: string;
+  logFile: string;
+}
+
+/** Says of a server that did not come up what to do about it: one sentence of the cause, and where to look. */
+export function explainStartFailure(error: unknown, context: StartFailureContext): unknown {
+  if (!(error instanceof ServerStartError)) {
+    return error;
+  }
+  const { name, port, dataFolder, logFile } = context;
+  if (error.isPortTaken) {
+    return new Error(
+      `Port ${port} was taken by another program while ${name} was starting, such as another npm start: stop that, or start again to use its ${name}.`,
+      { cause: error },
+    );
+  }
+  if (error.message.includes('DBPathInUse')) {
+    return new Error(
+      `${dataFolder} is used by another ${name}, such as that of another npm start: stop that, or set DATA_FOLDER in .env to another folder.`,
+      { cause: error },
+    );
+  }
+  return new Error(`${error.message} (data in ${dataFolder}, log in ${logFile})`, { cause: error });
+}
