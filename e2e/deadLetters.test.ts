@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { startOwnRedis } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { createEventId } from '@analytics/shared/event';
@@ -13,10 +14,11 @@ import { startService } from './startServices.ts';
 const stack = useTestStack();
 const { register: _, ...settings } = stack;
 
-async function run(...args: string[]) {
+async function run(args: string[], more: Record<string, string> = {}) {
   const env = {
     ...process.env,
     ...Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, String(value)])),
+    ...more,
   };
   return promisify(execFile)('npm', ['run', '--silent', 'dead-letters', '--', ...args], {
     cwd: join(import.meta.dirname, '..'),
@@ -25,8 +27,26 @@ async function run(...args: string[]) {
 }
 
 test('npm run dead-letters speaks to the Redis and the MongoDB of the settings', async () => {
-  expect(await run('list')).toMatchObject({ stdout: '0 dead letters in all.\n' });
-  expect(await run('replay', '--yes')).toMatchObject({ stdout: 'No dead letter matches.\n' });
+  expect(await run(['list'])).toMatchObject({ stdout: '0 dead letters in all.\n' });
+  expect(await run(['replay', '--yes'])).toMatchObject({ stdout: 'No dead letter matches.\n' });
+});
+
+test('npm run dead-letters says why the Redis of the settings can not be used', async () => {
+  const replica = await startOwnRedis(['--replicaof', '127.0.0.1', '1']);
+  stack.register(() => replica.remove());
+  const client = new mongo.MongoClient(`${stack.MONGO_URI}-replica`);
+  stack.register(() => client.close());
+  await client.db().collection('dead_letters').insertOne({ event: '{}', reason: 'a test' });
+
+  const answer = await run(['replay', '--yes'], {
+    REDIS_PORT: String(replica.port),
+    MONGO_URI: `${stack.MONGO_URI}-replica`,
+  });
+
+  expect(answer).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^Redis at 127\.0\.0\.1:\d+ can't be used: it is a read-only replica\./),
+  });
 });
 
 test.each([
@@ -38,7 +58,7 @@ test.each([
   [['list', '--limit', '0'], 1, /--limit 0 is not a whole number/],
   [['list', '--sites', 'a'], 1, /Unknown option '--sites'/],
 ])('npm run dead-letters -- %j ends with %s and says what to do', async (args, code, text) => {
-  const { stdout, stderr, ...result } = await run(...args);
+  const { stdout, stderr, ...result } = await run(args);
 
   expect('code' in result ? result.code : undefined).toBe(code);
   expect(stdout + stderr).toMatch(text);

@@ -1,10 +1,11 @@
-import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { readConfig } from '@analytics/shared/config';
 import { openEventQueue } from '@analytics/shared/eventQueue';
 import { createMongoConnection, describeMongo } from '@analytics/shared/mongo';
 import { createRequestRedis, describeRedis } from '@analytics/shared/redis';
+import { probeRedis } from '@analytics/shared/redisProbe';
+import { withTimeout } from '@analytics/shared/withTimeout';
 import type { Redis } from 'ioredis';
 import { type Config, parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
@@ -134,14 +135,10 @@ async function withCommands(
 }
 
 async function requireRedis(redis: Redis, config: Config): Promise<void> {
-  const timedOut = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
-  if (redis.status !== 'ready') {
-    await once(redis, 'ready', { signal: timedOut }).catch((cause) => {
-      throw new Error(`${describeRedis(config)} does not answer. Are REDIS_HOST and REDIS_PORT right?`, {
-        cause,
-      });
-    });
-  }
+  const probing = probeRedis(redis, `${config.QUEUE_PREFIX}:${config.QUEUE_NAME}`);
+  await withTimeout(probing, CONNECT_TIMEOUT_MS).catch((cause: Error) => {
+    throw new Error(`${describeRedis(config)} can't be used: ${cause.message}`, { cause });
+  });
 }
 
 async function confirm(question: string, isSure: boolean): Promise<boolean> {

@@ -20,13 +20,17 @@ export async function inspectRedis(redis: Redis): Promise<Findings> {
   if (info === undefined) {
     return { risks: [], unknowns: [describeMissing('INFO', '+info')], notes: [] };
   }
+  return readFindings(info, await readAppendfsync(redis));
+}
+
+/** Reads what Redis says of itself; `appendfsync` is undefined where it may not be asked. */
+export function readFindings(info: string, appendfsync: string | undefined): Findings {
   const field = (name: string) => new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1]?.trim();
   if (field('redis_mode') === 'sentinel') {
     // It holds no data; that it can't be used is the probe's to say.
     return { risks: [], unknowns: [], notes: [] };
   }
   const isAofOn = field('aof_enabled') === '1';
-  const appendfsync = isAofOn ? await readAppendfsync(redis) : undefined;
   return {
     risks: [
       ...describe(
@@ -38,7 +42,7 @@ export async function inspectRedis(redis: Redis): Promise<Findings> {
         'its append-only file is off and should be on (appendonly yes)',
       ),
       ...describe(
-        !['always', undefined].includes(appendfsync),
+        isAofOn && !['always', undefined].includes(appendfsync),
         `its appendfsync is ${appendfsync} and should be always, or a crash takes the last accepted events`,
       ),
       ...describe(
