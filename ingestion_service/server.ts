@@ -13,6 +13,7 @@ import { createApp } from './src/app.ts';
 import { parseConfig } from './src/config.ts';
 import { createBackpressure } from './src/queue/backpressure.ts';
 import { createEventProducer } from './src/queue/eventProducer.ts';
+import { createJsonBodyReader } from './src/utils/readJsonBody.ts';
 import { createEventValidator } from './src/utils/validateEvent.ts';
 
 handleFatalErrors('ingestion_service');
@@ -71,6 +72,7 @@ const producer = createEventProducer({ redis, redisWatch, backpressure, ...queue
 shutdown.register('the queue', () => producer.close());
 
 const app = createApp({
+  readJsonBody: createJsonBodyReader(),
   validator: createEventValidator({
     maxFutureMs: config.EVENT_MAX_FUTURE_HOURS * 3_600_000,
     minTimestampMs: Date.parse(config.EVENT_MIN_DATE),

@@ -7,12 +7,21 @@ import { Queue } from 'bullmq';
 import { createApp } from '../src/app.ts';
 import { type BackpressureOptions, createBackpressure } from '../src/queue/backpressure.ts';
 import { createEventProducer } from '../src/queue/eventProducer.ts';
+import type { BodyBudget } from '../src/utils/bodyBudget.ts';
+import { createJsonBodyReader } from '../src/utils/readJsonBody.ts';
 import { createEventValidator } from '../src/utils/validateEvent.ts';
 
 export const NOW = Date.parse('2025-11-12T19:30:01Z');
 
-/** Builds the service on the file's own queue, as `server.ts` does, with a clock that stands still. */
-export async function startApp(stack: TestStack, limits: Partial<BackpressureOptions> = {}) {
+/**
+ * Builds the service on the file's own queue, as `server.ts` does, with a clock that stands still, and with the limits of
+ * `server.ts` unless told otherwise.
+ */
+export async function startApp(
+  stack: TestStack,
+  limits: Partial<BackpressureOptions> = {},
+  bodyBudget?: BodyBudget,
+) {
   const logger = createLogger({ name: 'ingestion_service', level: 'silent', isPretty: false });
   const redis = createRequestRedis(stack);
   stack.register(() => closeRedis(redis));
@@ -43,6 +52,7 @@ export async function startApp(stack: TestStack, limits: Partial<BackpressureOpt
   stack.register(() => queue.close());
   await queue.waitUntilReady();
   const app = createApp({
+    readJsonBody: createJsonBodyReader(bodyBudget),
     validator: createEventValidator({
       maxFutureMs: 24 * 3_600_000,
       minTimestampMs: Date.parse('2000-01-01'),

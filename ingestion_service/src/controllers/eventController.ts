@@ -2,13 +2,14 @@ import { type EventJob, toEventJob } from '@analytics/shared/event';
 import { describeFieldErrors, type FieldError, ProblemError } from '@analytics/shared/problem';
 import type { RequestHandler, Response } from 'express';
 import { readBatchQuery } from '../utils/readBatchQuery.ts';
-import { readJsonBody } from '../utils/readJsonBody.ts';
+import type { ReadJsonBody } from '../utils/readJsonBody.ts';
 import type { EventValidator, RejectedEvent } from '../utils/validateEvent.ts';
 
 const EVENT_LIMIT_BYTES = 64 * 1024;
 const BATCH_LIMIT_BYTES = 512 * 1024;
 
 export interface EventControllerDeps {
+  readJsonBody: ReadJsonBody;
   validator: EventValidator;
   /** Resolves once the queue has the events for good, all of them. */
   enqueueEvents: (events: readonly EventJob[]) => Promise<void>;
@@ -25,7 +26,11 @@ export interface EventController {
   postEvents: RequestHandler;
 }
 
-export function createEventController({ validator, enqueueEvents }: EventControllerDeps): EventController {
+export function createEventController({
+  readJsonBody,
+  validator,
+  enqueueEvents,
+}: EventControllerDeps): EventController {
   return {
     postEvent: async (request, response) => {
       const validation = validator.validateEvent(await readJsonBody(request, EVENT_LIMIT_BYTES));

@@ -1,78 +1,82 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { sendContinue } from '@analytics/shared/expectContinue';
-import { ProblemError } from '@analytics/shared/problem';
+import { type BodyBudget, createBodyBudget } from './bodyBudget.ts';
+import { createBodyError, createNoRoomError, createTooLargeError } from './bodyErrors.ts';
+import { type BodyEncoding, readBodyEncoding, requireJsonType } from './bodyHeaders.ts';
+import { decompress } from './decompress.ts';
+import { receiveBody } from './receiveBody.ts';
+
+/** 1,000 events of the largest size, or 128 of the largest batches. */
+const BUDGET_BYTES = 64 * 1024 * 1024;
+
+/** How much larger than its content a compressed body may be: headers, and what cannot be compressed. */
+const COMPRESSION_OVERHEAD_BYTES = 1024;
 
 /**
- * Reads and parses a request's body.
+ * Reads and parses a request's body, which may be compressed.
  *
- * @throws ProblemError 415 if it is not announced as plain JSON in UTF-8, 413 if it is longer than `limitBytes`, 400 if it is
- * empty, cut short, or not JSON.
+ * @throws ProblemError 415 if it is not announced as JSON in UTF-8 or is compressed in an unknown way; 413 if it is longer
+ * than `limitBytes`, uncompressed; 400 if it is empty, cut short, or not JSON; 503 if the process holds too many bodies.
  */
-export function readJsonBody(request: IncomingMessage, limitBytes: number): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    requireJson(request);
-    if (request.headers.expect !== undefined) {
+export type ReadJsonBody = (request: IncomingMessage, limitBytes: number) => Promise<unknown>;
+
+/** Makes what reads all bodies of a process, within one budget of bytes. */
+export function createJsonBodyReader(
+  budget: BodyBudget = createBodyBudget({ budgetBytes: BUDGET_BYTES }),
+): ReadJsonBody {
+  return async (request, limitBytes) => {
+    const { headers } = request;
+    requireJsonType(headers);
+    const encoding = readBodyEncoding(headers);
+    const maxBytes = encoding === 'identity' ? limitBytes : limitBytes + COMPRESSION_OVERHEAD_BYTES;
+    if (Number(headers['content-length'] ?? 0) > maxBytes) {
+      throw createTooLargeError(limitBytes);
+    }
+    if (headers.expect !== undefined) {
       sendContinue(request);
     }
-    const chunks: Buffer[] = [];
-    let length = 0;
-    request.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length > limitBytes) {
-        reject(createTooLargeError(limitBytes));
-      } else {
-        chunks.push(chunk);
-      }
-    });
-    request.on('end', () => {
-      try {
-        resolve(parseBody(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-      } catch (error) {
-        reject(error);
-      }
-    });
-    request.on('error', (error) => reject(createBodyError('could not be read', error)));
-  });
+    const body = await receiveBody(request, maxBytes, budget);
+    if (body.length === 0) {
+      throw createBodyError('is empty');
+    }
+    return parseJson(
+      encoding === 'identity' ? body : await decompressWithin(budget, encoding, body, limitBytes),
+    );
+  };
 }
 
-function parseBody(body: Buffer): unknown {
-  if (body.length === 0) {
-    throw createBodyError('is empty');
+/** Counts the compressed bytes, and as many as the decompressed ones may be, for as long as both exist. */
+async function decompressWithin(
+  budget: BodyBudget,
+  encoding: Exclude<BodyEncoding, 'identity'>,
+  body: Buffer,
+  limitBytes: number,
+): Promise<Buffer> {
+  const hold = budget.open(() => {});
+  hold.complete();
+  try {
+    if (!hold.grow(body.length + limitBytes)) {
+      throw createNoRoomError();
+    }
+    return await decompress(encoding, body, limitBytes);
+  } finally {
+    hold.release();
   }
+}
+
+function parseJson(body: Buffer): unknown {
   if (!isUtf8(body)) {
     throw createBodyError('is not valid UTF-8');
   }
   try {
-    return JSON.parse(body.toString());
+    return JSON.parse((hasByteOrderMark(body) ? body.subarray(3) : body).toString());
   } catch (error) {
     throw createBodyError('is not valid JSON', error);
   }
 }
 
-/** JSON has one encoding, UTF-8 (RFC 8259), so the only parameter there can be says so. */
-const JSON_TYPE = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
-
-function requireJson({ headers }: IncomingMessage): void {
-  const type = headers['content-type'] ?? '';
-  if (type !== 'application/json' && !JSON_TYPE.test(type)) {
-    throw new ProblemError(415, 'The body must be sent with Content-Type: application/json.', {
-      headers: { Accept: 'application/json' },
-    });
-  }
-  const encoding = headers['content-encoding'] ?? 'identity';
-  if (encoding.toLowerCase() !== 'identity') {
-    throw new ProblemError(415, 'The body must be sent without a Content-Encoding.');
-  }
-}
-
-/** The connection can't be used again, for the rest of this body would stand in its way. */
-function createTooLargeError(limitBytes: number): ProblemError {
-  return new ProblemError(413, `The body must have at most ${limitBytes} bytes.`, {
-    headers: { Connection: 'close' },
-  });
-}
-
-function createBodyError(message: string, cause?: unknown): ProblemError {
-  return new ProblemError(400, `The body ${message}.`, { errors: [{ field: 'body', message }], cause });
+/** Some writers begin UTF-8 with one. A parser may pass over it (RFC 8259, section 8.1). */
+function hasByteOrderMark(body: Buffer): boolean {
+  return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf;
 }

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
+import { connectRaw } from '@analytics/local-stack/testing/rawClient';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { closeServer } from '@analytics/shared/closeServer';
 import { createHttpServer, listen } from '@analytics/shared/httpServer';
 import express, { type RequestHandler } from 'express';
 import { expect, test } from 'vitest';
-import { connectRaw } from './rawClient.ts';
 
 const REQUEST = 'GET / HTTP/1.1\r\n\r\n';
 

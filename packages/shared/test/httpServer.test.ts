@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { connectRaw, sendBeforeReading } from '@analytics/local-stack/testing/rawClient';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { closeServer } from '@analytics/shared/closeServer';
 import { sendContinue } from '@analytics/shared/expectContinue';
@@ -8,7 +9,6 @@ import { ProblemError } from '@analytics/shared/problem';
 import { createServiceApp } from '@analytics/shared/serviceApp';
 import express, { type RequestHandler } from 'express';
 import { expect, onTestFinished, test } from 'vitest';
-import { connectRaw } from './rawClient.ts';
 
 async function serve(handler: RequestHandler) {
   const app = createServiceApp({ checks: {}, logger: { error: () => {} } }, (routes) => {
@@ -199,23 +199,13 @@ test.each([
   ['in one chunk', `Transfer-Encoding: chunked\r\n\r\n${(20 * MEGABYTE).toString(16)}\r\n`],
 ])('a refusal reaches ten clients of ten that send 20 MiB %s before they read', async (_name, head) => {
   const { port } = await serve(answerHello);
-  const megabyte = Buffer.alloc(MEGABYTE, 'x');
+  const body = Buffer.alloc(20 * MEGABYTE, 'x');
 
   const answers = await Promise.all(
-    Array.from({ length: 10 }, async () => {
-      const { socket, ended } = connectRaw(port, { allowHalfOpen: true });
-      socket.pause().write(`POST /unknown HTTP/1.1\r\n${head}`);
-      for (let sent = 0; sent < 20; sent += 1) {
-        await new Promise<void>((resolve, reject) => {
-          socket.write(megabyte, (error) => (error ? reject(error) : resolve()));
-        });
-      }
-      socket.resume();
-      return (await ended).slice(0, 12);
-    }),
+    Array.from({ length: 10 }, () => sendBeforeReading(port, `POST /unknown HTTP/1.1\r\n${head}`, body)),
   );
 
-  expect(answers).toEqual(Array(10).fill('HTTP/1.1 404'));
+  expect(answers.map((answer) => answer.slice(0, 12))).toEqual(Array(10).fill('HTTP/1.1 404'));
 });
 
 test('a client that never stops sending after its refusal is cut off', async () => {
