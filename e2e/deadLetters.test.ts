@@ -7,6 +7,7 @@ import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { createEventId } from '@analytics/shared/event';
 import { INGEST_BATCH_JOB, openEventQueue } from '@analytics/shared/eventQueue';
 import { closeRedis, createWorkerRedis } from '@analytics/shared/redis';
+import { Queue } from 'bullmq';
 import { mongo } from 'mongoose';
 import { expect, test } from 'vitest';
 import { startService } from './startServices.ts';
@@ -62,6 +63,42 @@ test.each([
 
   expect('code' in result ? result.code : undefined).toBe(code);
   expect(stdout + stderr).toMatch(text);
+});
+
+test('a job that is too large to be read is named in the log with the command that stores what is in it', async () => {
+  const processor = await startService('processor_service', 'worker', stack);
+  const redis = createWorkerRedis(stack);
+  stack.register(() => closeRedis(redis));
+  const foreignQueue = new Queue(stack.QUEUE_NAME, { connection: redis, prefix: stack.QUEUE_PREFIX });
+  stack.register(() => foreignQueue.close());
+  const event = { site_id: 'large', event_type: 'view', path: '/', timestamp: '2025-11-12T19:30:01Z' };
+  const padding = 'x'.repeat(17 * 1024 * 1024);
+
+  const { id = '' } = await foreignQueue.add(INGEST_BATCH_JOB, {
+    padding,
+    events: [event, event, { padding: 1 }],
+  });
+  const [error] = await waitUntil(
+    () =>
+      processor.log.filter(({ job_id, msg }) => job_id === id && String(msg).includes('stays in the queue')),
+    ({ length }) => length > 0,
+  );
+  const list = await run(['oversize']);
+  const split = await run(['split', id, '--yes']);
+  const client = new mongo.MongoClient(stack.MONGO_URI);
+  stack.register(() => client.close());
+  await waitUntil(async () => (await client.db().collection('events').countDocuments()) === 2);
+  await processor.stop();
+
+  expect(error?.['reason']).toMatch(
+    new RegExp(`17\\.0 MiB long.*npm run dead-letters -- split ${id} to store what is in it`),
+  );
+  expect(list.stdout).toMatch(
+    new RegExp(`^${id} {2}\\S+Z {2}ingest-batch {2}17\\.0 MiB\n1 job too large to be read\\.\n$`),
+  );
+  expect(split.stdout).toMatch(/is split: 2 events to the queue, 1 item to the dead letters\.\n$/);
+  expect(await foreignQueue.getFailedCount()).toBe(0);
+  await client.db().dropDatabase();
 });
 
 test('the worker warns of dead letters once, counts them in /readyz, and logs nothing of what they hold', async () => {

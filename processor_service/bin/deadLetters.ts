@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { readConfig } from '@analytics/shared/config';
 import { openEventQueue } from '@analytics/shared/eventQueue';
 import { createMongoConnection, describeMongo } from '@analytics/shared/mongo';
-import { createRequestRedis, describeRedis } from '@analytics/shared/redis';
+import { createRequestRedis, createWorkerRedis, describeRedis } from '@analytics/shared/redis';
 import { probeRedis } from '@analytics/shared/redisProbe';
 import { withTimeout } from '@analytics/shared/withTimeout';
 import type { Redis } from 'ioredis';
@@ -11,7 +11,9 @@ import { type Config, parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
 import { createDeadLetterCommands, type DeadLetterCommands } from '../src/deadLetterCommands.ts';
 import { type DeadLetterSelection, readTime } from '../src/deadLetterFilter.ts';
+import { createDeadLetters } from '../src/deadLetters.ts';
 import { createDeadLetterModel } from '../src/models/DeadLetter.model.ts';
+import { createOversizeJobCommands, type OversizeJobCommands } from '../src/oversizeJobCommands.ts';
 
 const HELP = `npm run dead-letters -- <command> [options]
 
@@ -22,6 +24,12 @@ Dead letters are events that were accepted and can't be stored. They stay until 
   replay    puts letters back into the queue
   purge     deletes letters for good
 
+A job of more than 16 MiB is not read. It stays among the failed jobs of the queue; only foreign producers add such jobs.
+
+  oversize    these jobs, a line each: id, when it was queued, name, size
+  split ID    puts the events of such a job into jobs that can be read, and what is no event into the dead letters
+  discard ID  deletes such a job for good, with all that is in it
+
 replay and purge act on exactly the letters that they counted. A letter that arrives or fails again while you decide stays.
 
   --site ID       only of this site
@@ -29,7 +37,7 @@ replay and purge act on exactly the letters that they counted. A letter that arr
   --since TIME    only what last failed at this time or later (ISO 8601, such as 2025-11-12T00:00:00Z; without a zone, UTC)
   --until TIME    only what last failed before this time
   --limit N       only the newest N letters (list: 20; replay and purge: all)
-  --yes           replay and purge without asking; needed where nobody can be asked
+  --yes           replay, purge, split and discard without asking; needed where nobody can be asked
 
 Redis and MongoDB are those of the settings of processor_service.
 `;
@@ -74,7 +82,7 @@ interface Arguments {
 }
 
 async function run(
-  commands: DeadLetterCommands,
+  commands: DeadLetterCommands & OversizeJobCommands,
   command: string,
   { id, selection, limit }: Arguments,
 ): Promise<number> {
@@ -90,6 +98,13 @@ async function run(
     case 'purge':
       await commands.purge(selection, limit);
       return 0;
+    case 'oversize':
+      await commands.listOversize();
+      return 0;
+    case 'split':
+      return (await commands.split(id ?? '')) ? 0 : 1;
+    case 'discard':
+      return (await commands.discard(id ?? '')) ? 0 : 1;
     default:
       throw new Error(`There is no command ${command}. See npm run dead-letters -- --help`);
   }
@@ -98,7 +113,7 @@ async function run(
 /** Opens what the commands need, and closes it after them. */
 async function withCommands(
   isSure: boolean,
-  work: (commands: DeadLetterCommands) => Promise<number>,
+  work: (commands: DeadLetterCommands & OversizeJobCommands) => Promise<number>,
 ): Promise<number> {
   const { config, warnings } = readConfig(parseConfig, {
     processEnv: process.env,
@@ -109,28 +124,34 @@ async function withCommands(
   }
   const connection = createMongoConnection();
   const redis = createRequestRedis(config);
+  // What one command may take of a job has no limit, and so no time limit.
+  const patientRedis = createWorkerRedis(config);
   const queue = openEventQueue(redis, { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX });
   try {
     await connectDatabase(connection, config, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
     if (!connection.db) {
       throw new Error(`${describeMongo(config.MONGO_URI)} does not answer. Is MONGO_URI right?`);
     }
-    const { collection: letters } = createDeadLetterModel(connection);
-    return await work(
-      createDeadLetterCommands({
-        letters: letters as never,
-        openQueue: async () => {
-          await requireRedis(redis, config);
-          return queue;
-        },
-        say: (line) => process.stdout.write(`${line}\n`),
-        showProgress: (line) => process.stderr.isTTY && process.stderr.write(`\r${line}`),
-        confirm: (question) => confirm(question, isSure),
-      }),
-    );
+    const DeadLetter = createDeadLetterModel(connection);
+    const terminal = {
+      say: (line: string) => process.stdout.write(`${line}\n`),
+      showProgress: (line: string) => process.stderr.isTTY && process.stderr.write(`\r${line}`),
+      confirm: (question: string) => confirm(question, isSure),
+    };
+    const openQueue = async () => {
+      await requireRedis(redis, config);
+      return queue;
+    };
+    // The command says what it did; a log line of each letter would say it again.
+    const deadLetters = createDeadLetters(DeadLetter, { warn: () => {} });
+    return await work({
+      ...createDeadLetterCommands({ letters: DeadLetter.collection as never, openQueue, ...terminal }),
+      ...createOversizeJobCommands({ redis: patientRedis, openQueue, deadLetters, ...terminal }),
+    });
   } finally {
     await connection.close();
     redis.disconnect();
+    patientRedis.disconnect();
   }
 }
 

@@ -85,7 +85,8 @@ export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep 
   }
 
   async function findObstacle(jobId: string): Promise<string | undefined> {
-    return findOversize(await redis.hstrlen(queue.toKey(jobId), 'data'));
+    const oversize = findOversize(await redis.hstrlen(queue.toKey(jobId), 'data'));
+    return oversize && `${oversize} Run npm run dead-letters -- split ${jobId} to store what is in it.`;
   }
 
   /** Resolves with why the job could not be removed, if it could not. */

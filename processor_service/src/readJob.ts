@@ -44,8 +44,21 @@ export function readJob(job: QueuedJob): JobContent {
     const whole = { ...items, _id: derivePlaceId(job, 0), raw: JSON.stringify(job.data) ?? '' };
     return { events: [], unreadable: [whole] };
   }
+  return readItems(job, items);
+}
+
+/**
+ * Reads items of a job, the first of which stands at `firstIndex` in it: an item has the same identity whether the job is read whole or
+ * in parts.
+ */
+export function readItems(
+  job: Pick<QueuedJob, 'id' | 'timestamp' | 'queueQualifiedName'>,
+  items: readonly unknown[],
+  firstIndex = 0,
+): JobContent {
   const content: JobContent = { events: [], unreadable: [] };
-  for (const [index, item] of items.entries()) {
+  for (const [offset, item] of items.entries()) {
+    const index = firstIndex + offset;
     if (isPlainEventJob(item)) {
       content.events.push(item);
       continue;
@@ -102,6 +115,9 @@ function succeed(data: EventJob) {
  * The identity that follows from a place in a job. The job's id alone would come again if the queue were ever emptied, so its
  * time of birth is part of it.
  */
-function derivePlaceId({ id, timestamp, queueQualifiedName }: QueuedJob, index: number): string {
+function derivePlaceId(
+  { id, timestamp, queueQualifiedName }: Pick<QueuedJob, 'id' | 'timestamp' | 'queueQualifiedName'>,
+  index: number,
+): string {
   return deriveEventId(queueQualifiedName, `${id}\0${timestamp}\0${index}`);
 }
