@@ -202,3 +202,27 @@ test('a command of a worker waits while Redis takes no writes, and is carried ou
     (answer) => answer === 'usable',
   );
 });
+
+test('a command of a worker waits while Redis reads its data after a start, and the probe says so', async () => {
+  // Microseconds a key, so that reading takes a moment; Redis answers after each thousandth key.
+  const own = await startOwnRedis(['--key-load-delay', '300']);
+  stack.register(() => own.remove());
+  const worker = open(createWorkerRedis, `redis://127.0.0.1:${own.port}`);
+  const writing = worker.pipeline();
+  for (let key = 0; key < 5000; key += 1) {
+    writing.set(`bull:${key}`, '');
+  }
+  await writing.exec();
+  await own.kill();
+
+  const restarting = own.restart();
+  const waiting = worker.incr('bull:count');
+  const verdict = await waitUntil(
+    () => probeRedis(worker, 'bull:queue').catch(String),
+    (answer) => answer === undefined || /LOADING/.test(answer),
+  );
+  await restarting;
+
+  expect(verdict).toMatch(/LOADING Redis is loading the dataset in memory/);
+  expect(await waiting).toBe(1);
+});
