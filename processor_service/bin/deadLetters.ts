@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { readConfig } from '@analytics/shared/config';
 import { openEventQueue } from '@analytics/shared/eventQueue';
-import { createMongoConnection, describeMongo } from '@analytics/shared/mongo';
+import { createMongoConnection, requireDatabase } from '@analytics/shared/mongo';
 import { createRequestRedis, createWorkerRedis, describeRedis } from '@analytics/shared/redis';
 import { probeRedis } from '@analytics/shared/redisProbe';
 import { withTimeout } from '@analytics/shared/withTimeout';
@@ -129,9 +129,7 @@ async function withCommands(
   const queue = openEventQueue(redis, { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX });
   try {
     await connectDatabase(connection, config, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
-    if (!connection.db) {
-      throw new Error(`${describeMongo(config.MONGO_URI)} does not answer. Is MONGO_URI right?`);
-    }
+    requireDatabase(connection, config.MONGO_URI);
     const DeadLetter = createDeadLetterModel(connection);
     const terminal = {
       say: (line: string) => process.stdout.write(`${line}\n`),

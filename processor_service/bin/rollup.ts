@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { collectGarbageEarly } from '@analytics/shared/collectGarbageEarly';
 import { readConfig } from '@analytics/shared/config';
-import { createMongoConnection, describeMongo } from '@analytics/shared/mongo';
+import { createMongoConnection, requireDatabase } from '@analytics/shared/mongo';
 import { parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
@@ -118,10 +118,8 @@ async function withRollups(work: (rollups: Rollups) => Promise<number>): Promise
   const connection = createMongoConnection();
   try {
     await connectDatabase(connection, config, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
-    if (!connection.db) {
-      throw new Error(`${describeMongo(config.MONGO_URI)} does not answer. Is MONGO_URI right?`);
-    }
-    return await work(createRollups(connection.db, createEventModel(connection).collection.collectionName));
+    const db = requireDatabase(connection, config.MONGO_URI);
+    return await work(createRollups(db, createEventModel(connection).collection.collectionName));
   } finally {
     await connection.close();
   }

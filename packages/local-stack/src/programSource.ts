@@ -122,17 +122,29 @@ export function explainFailure(error: unknown): string {
   return lastProblem ?? (signal ? `it ended by ${signal}` : message);
 }
 
-async function requireRunnable(program: string, minimumVersion: string): Promise<void> {
+/**
+ * Asks a program for its version by `--version`.
+ *
+ * @returns major and minor version; undefined if its answer has none.
+ * @throws Error with the reason if it does not run.
+ */
+export async function readProgramVersion(
+  program: string,
+): Promise<[major: number, minor: number] | undefined> {
   const { stdout } = await promisify(execFile)(program, ['--version'], { timeout: 10_000 }).catch((error) => {
     throw new Error(`${program} does not run here: ${explainFailure(error)}`);
   });
-  const version = /(\d+)\.(\d+)/.exec(stdout);
+  const [, major, minor] = /(\d+)\.(\d+)/.exec(stdout) ?? [];
+  return major === undefined ? undefined : [Number(major), Number(minor)];
+}
+
+async function requireRunnable(program: string, minimumVersion: string): Promise<void> {
+  const version = await readProgramVersion(program);
   const [major = 0, minor = 0] = minimumVersion.split('.').map(Number);
-  const isNewEnough =
-    version && (Number(version[1]) > major || (Number(version[1]) === major && Number(version[2]) >= minor));
+  const isNewEnough = version && (version[0] > major || (version[0] === major && version[1] >= minor));
   if (!isNewEnough) {
     throw new Error(
-      `${program} is version ${version?.[0] ?? 'unknown'}, ${minimumVersion} or newer is needed`,
+      `${program} is version ${version?.join('.') ?? 'unknown'}, ${minimumVersion} or newer is needed`,
     );
   }
 }

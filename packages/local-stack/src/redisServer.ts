@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs';
 import { totalmem } from 'node:os';
+import { join } from 'node:path';
 import { prepareFolder } from './dataFolder.ts';
 import { startOnPort } from './freePort.ts';
+import { readProgramVersion } from './programSource.ts';
 import { type RunningServer, startServerProcess } from './serverProcess.ts';
 
 export interface RedisServerOptions {
@@ -27,6 +30,7 @@ export interface RedisServerOptions {
 export async function startRedisServer(options: RedisServerOptions): Promise<RunningServer> {
   const { program, dataFolder, appendfsync = 'everysec', logFile, args = [], signal } = options;
   await prepareFolder(dataFolder);
+  await requireReadableData(program, dataFolder);
   return startOnPort(options.port, (port) =>
     startServerProcess({
       name: 'Redis',
@@ -50,4 +54,20 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Run
 /** Half of the memory that this process may use: MongoDB and the services run beside Redis. */
 function findMaxMemoryBytes(): number {
   return Math.floor(Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY) / 2);
+}
+
+/** Where Redis from 7.0 on keeps its append-only file. */
+const MULTI_PART_FOLDER = 'appendonlydir';
+
+/** An older Redis does not look there: it would start empty, and what was accepted would seem to be gone. */
+async function requireReadableData(program: string, dataFolder: string): Promise<void> {
+  if (!existsSync(join(dataFolder, MULTI_PART_FOLDER))) {
+    return;
+  }
+  const [major = 0, minor = 0] = (await readProgramVersion(program)) ?? [];
+  if (major < 7) {
+    throw new Error(
+      `${dataFolder} holds the data of a Redis from 7.0 on, which ${program} (${major}.${minor}) would not see: install Redis 7.0 or newer, or set DATA_FOLDER in .env to another folder.`,
+    );
+  }
 }

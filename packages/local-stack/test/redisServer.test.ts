@@ -1,4 +1,6 @@
+import { mkdir, writeFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
+import { join } from 'node:path';
 import { startRedisServer } from '@analytics/local-stack/redisServer';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
@@ -57,4 +59,15 @@ test('says that a named port is taken', async () => {
     message: expect.stringMatching(/^Redis ended while starting, exit code 1: Failed listening on port \d+/),
     isPortTaken: true,
   });
+});
+
+test('does not start a Redis that would not see the data of a newer one', async () => {
+  const dataFolder = await makeTemporaryFolder();
+  await mkdir(join(dataFolder, 'appendonlydir'));
+  // Its own --version is all that is needed of the older one.
+  const program = join(await makeTemporaryFolder(), 'redis-server');
+  await writeFile(program, '#!/bin/sh\necho "Redis server v=6.2.14 sha=0"\n', { mode: 0o755 });
+  await expect(startRedisServer({ program, port: 0, dataFolder })).rejects.toThrow(
+    `${dataFolder} holds the data of a Redis from 7.0 on, which ${program} (6.2) would not see`,
+  );
 });

@@ -144,6 +144,20 @@ export async function closeMongo(connection: { close: (force: boolean) => Promis
 }
 
 /**
+ * The database of a connection that `connectMongo` has opened. For a command, which waits only so long.
+ *
+ * @throws Error that says why it could not be opened, or not be used.
+ */
+export function requireDatabase(connection: Connection, uri: string): mongoose.mongo.Db {
+  const opening = openings.get(connection);
+  if (opening || !connection.db) {
+    const reason = opening?.error?.message ?? 'it does not answer';
+    throw new Error(`${describeMongo(uri)} can't be used: ${reason}`);
+  }
+  return connection.db;
+}
+
+/**
  * How a person finds the server: its hosts, without the credentials, which must not reach a log. Of a URI that can't be taken
  * apart for sure, nothing.
  */

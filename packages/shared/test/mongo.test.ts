@@ -4,6 +4,7 @@ import {
   createMongoConnection,
   createMongoProbe,
   describeMongo,
+  requireDatabase,
 } from '@analytics/shared/mongo';
 import { expect, test } from 'vitest';
 
@@ -39,6 +40,9 @@ test('the trying ends with the signal, and until then a ping says why there is n
   await expect(pinged).rejects.toThrow(/ECONNREFUSED/);
   stopping.abort();
   await connecting;
+  expect(() => requireDatabase(connection, 'mongodb://me:secret@127.0.0.1:1/x')).toThrow(
+    /^MongoDB at 127\.0\.0\.1:1 can't be used: connect ECONNREFUSED 127\.0\.0\.1:1$/,
+  );
 });
 
 test('answers and rollups are made from the primary, whatever the URI asks for', async () => {
