@@ -7,6 +7,7 @@ import { createEventId, type EventJob } from '@analytics/shared/event';
 import { SLOT_CAPACITY, SLOT_LEVELS, type SlotLevel } from '@analytics/shared/rollup/userSlots';
 import request from 'supertest';
 import { expect, test } from 'vitest';
+import { createRollups } from '../processor_service/src/rollup/rollups.ts';
 import { verify } from '../processor_service/src/rollup/verify.ts';
 import { makeUsersOfOneSlot } from '../processor_service/test/usersOfOneSlot.ts';
 import { startApp } from '../reporting_service/test/startApp.ts';
@@ -14,7 +15,15 @@ import { startRollups } from './startRollups.ts';
 
 const stack = useTestStack();
 const { app } = await startApp(stack);
-const { store, rollups, rollUp, passTime } = await startRollups(stack);
+const { Event, store, rollups, rollUp, passTime } = await startRollups(stack);
+
+function openDatabase() {
+  const { db } = Event.db;
+  if (!db) {
+    throw new Error('The test is not connected to MongoDB.');
+  }
+  return db;
+}
 
 const FIRST_DAY_MS = Date.parse('2025-11-28T00:00:00Z');
 const SPAN = { startMs: FIRST_DAY_MS, endMs: FIRST_DAY_MS + 10 * 86_400_000 };
@@ -174,6 +183,56 @@ test('users who find their slot full are the same users in what is rolled up and
   const { body } = await request(app).get('/stats/breakdown').query({ site_id, dimension: 'event_type' });
   expect(body.meta.source).toBe('mixed');
   expect(body.rows).toMatchObject([{ unique_users: users.length }]);
+});
+
+test('properties without bounds overflow within the budget of a bucket, and every report on them is exact', async () => {
+  const site_id = 'unbounded';
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  const events = createEvents(site_id, 600, 1).map(
+    (event, index): EventJob => ({
+      ...event,
+      timestamp: new Date(FIRST_DAY_MS + (index % 2) * 3_600_000 + index).toISOString(),
+      properties: {
+        plan: index % 3 === 0 ? 'pro' : 'free',
+        ...Object.fromEntries(names.map((name) => [name, `${name}${index}`])),
+      },
+    }),
+  );
+  const maxBucketBytes = 150_000;
+  const frugal = createRollups(openDatabase(), Event.collection.collectionName, { maxBucketBytes });
+  await store.storeEvents(events);
+  await passTime();
+  await frugal.rollUp(new AbortController().signal);
+
+  const site = await rollups.collections.sites.findOne({ _id: site_id });
+  const documents = await rollups.collections.rollups.find({ '_id.site': site?.number ?? -1 }).toArray();
+  for (const granularity of ['hour', 'day', 'month']) {
+    const ofLength = documents.filter(({ _id }) => _id.granularity === granularity);
+    const overflowed = ofLength.filter((document) => document.has_too_many_values);
+    expect(overflowed.length).toBeGreaterThan(0);
+    expect(overflowed.every(({ _id }) => /^property:[a-e]$/.test(_id.dimension))).toBe(true);
+    for (const start of new Set(ofLength.map(({ _id }) => _id.start.getTime()))) {
+      const values = ofLength
+        .filter(({ _id }) => _id.start.getTime() === start)
+        .flatMap(({ values }) => values);
+      expect(values.length * 256).toBeLessThan(maxBucketBytes);
+    }
+  }
+  const breakDown = async (dimension: string) => {
+    const query = { site_id, dimension, limit: 1000 };
+    const { body } = await request(app).get('/stats/breakdown').query(query);
+    return {
+      source: body.meta.source,
+      total: body.total,
+      views: body.rows.map((row: { views: number }) => row.views),
+    };
+  };
+  expect(await breakDown('property:plan')).toEqual({ source: 'rollup', total: 2, views: [400, 200] });
+  for (const name of names) {
+    expect(await breakDown(`property:${name}`)).toMatchObject({ total: 600, views: new Array(600).fill(1) });
+  }
+  expect(await readTotals(site_id)).toEqual(countTotals(events));
+  expect(await verify(rollups, { site_id, ...SPAN }, () => {})).toMatchObject({ marked: 0, differences: [] });
 });
 
 test.each([

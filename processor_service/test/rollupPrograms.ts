@@ -120,12 +120,17 @@ export function createRollupPrograms(Event: EventModel, rollups: Rollups) {
       let hasAddedUp = false;
       const store: typeof rollups.store = {
         ...rollups.store,
-        addUp: async (...args) => {
-          if (!hasAddedUp) {
-            hasAddedUp = true;
-            await pause();
-          }
-          return rollups.store.addUp(...args);
+        openBuckets: (...args) => {
+          const buckets = rollups.store.openBuckets(...args);
+          return {
+            addUp: async (...some) => {
+              if (!hasAddedUp) {
+                hasAddedUp = true;
+                await pause();
+              }
+              return buckets.addUp(...some);
+            },
+          };
         },
         write: (...args) => pause().then(() => rollups.store.write(...args)),
       };

@@ -12,6 +12,7 @@ import { createEventMarks } from '../src/rollup/eventMarks.ts';
 import type { Marks } from '../src/rollup/marks.ts';
 import { rebuild } from '../src/rollup/rebuild.ts';
 import { createRoller } from '../src/rollup/roller.ts';
+import { createValueCounts } from '../src/rollup/valueCounts.ts';
 import { describeDifference, verify } from '../src/rollup/verify.ts';
 import { createIndexedCollections } from './createIndexedCollections.ts';
 import { openRollups } from './openRollups.ts';
@@ -140,12 +141,11 @@ test('counts that were begun earlier never replace those that were begun later',
     granularity: 'hour' as const,
     startMs: Date.parse('2025-11-12T19:00Z'),
   };
-  const older = await rollups.store.addUp(bucket.site, '', [bucket]);
+  const older = createValueCounts();
   older.add(null, 41, []);
 
   expect(await rollups.store.write(bucket, 0, new Map([['', older]]))).toBe(false);
 
-  older.dispose();
   expect(await readRollup('hour', '')).toMatchObject([{ views: [1] }]);
 });
 
@@ -295,7 +295,9 @@ test('a day has the property that another process met while this one was at work
 
   await roller.rollUpRipe({ signal });
 
-  expect(await readRollup('day', 'property:plan')).toMatchObject([{ values: [null, 'pro'], views: [1, 1] }]);
+  expect(await readRollup('day', 'property:plan')).toMatchObject([
+    { values: expect.arrayContaining([null, 'pro']), views: [1, 1] },
+  ]);
   expect(await check()).toMatchObject({ differences: [] });
 });
 

@@ -1,6 +1,16 @@
-import { type DimensionValue, TOTALS } from '@analytics/shared/rollup/rollupCollections';
-import { encodeUserSet } from '@analytics/shared/rollup/userSet';
-import { createValueCounts, type ValueCounts } from './valueCounts.ts';
+import { type DimensionValue, QUARTERS, TOTALS } from '@analytics/shared/rollup/rollupCollections';
+import { createPendingLimit, createValueCounts, type ValueCounts } from './valueCounts.ts';
+
+/**
+ * What the counts of one bucket may take of memory, in all dimensions together: some 200,000 values of ordinary length. What is more
+ * would have to be added up by reports, too, which count it faster from events.
+ */
+export const MAX_BUCKET_BYTES = 64 * 1024 * 1024;
+
+/** Never given up: every event has one of very few values of them. */
+const ALWAYS_KEPT = new Set([TOTALS, QUARTERS]);
+
+const PROPERTY_PREFIX = 'property:';
 
 /** Events that have the same value in every dimension. */
 export interface EventGroup {
@@ -15,29 +25,71 @@ export interface EventGroup {
 export interface BucketCounts {
   /** By dimension, the totals among them. */
   readonly dimensions: ReadonlyMap<string, ValueCounts>;
+  /** What all of them take of memory, about. */
+  readonly bytes: number;
+  /** Counts events in every dimension. */
   add(group: EventGroup): void;
+  /** The counts of one dimension, to which the caller adds. */
+  open(dimension: string): ValueCounts;
+  /** Gives up the largest dimensions until the others keep within the budget. Must follow additions to a dimension. */
+  keepBudget(): void;
   /** Frees the sets of users. */
   dispose(): void;
 }
 
-/** `admit` says whether a dimension that is met for the first time is to be counted. */
-export function createBucketCounts(admit: (dimension: string) => boolean): BucketCounts {
+export interface BucketCountsOptions {
+  /** Says whether a dimension that is met for the first time is to be counted. */
+  admit: (dimension: string) => boolean;
+  maxBytes?: number | undefined;
+}
+
+export function createBucketCounts({
+  admit,
+  maxBytes = MAX_BUCKET_BYTES,
+}: BucketCountsOptions): BucketCounts {
   const dimensions = new Map<string, ValueCounts>();
-  const totals = createValueCounts();
-  dimensions.set(TOTALS, totals);
+  const limit = createPendingLimit();
+
+  function open(dimension: string): ValueCounts {
+    const counts = dimensions.get(dimension) ?? createValueCounts(limit);
+    dimensions.set(dimension, counts);
+    return counts;
+  }
+
+  const totals = open(TOTALS);
 
   /** What was counted before a dimension was met for the first time did not have it. */
   function addDimension(dimension: string): void {
-    const counts = createValueCounts();
+    const counts = open(dimension);
     const soFar = totals.rows.get(null);
     if (soFar) {
-      counts.addEncoded(null, soFar.views, encodeUserSet(soFar.users));
+      counts.addCopy(null, soFar);
     }
-    dimensions.set(dimension, counts);
+  }
+
+  function sumBytes(): number {
+    let bytes = 0;
+    for (const counts of dimensions.values()) {
+      bytes += counts.bytes;
+    }
+    return bytes;
+  }
+
+  function keepBudget(): void {
+    while (sumBytes() > maxBytes) {
+      const largest = findLargest(dimensions);
+      if (largest === undefined) {
+        return;
+      }
+      largest.overflow();
+    }
   }
 
   return {
     dimensions,
+    get bytes() {
+      return sumBytes();
+    },
     add: ({ values, views, users }) => {
       for (const dimension of values.keys()) {
         if (!dimensions.has(dimension) && admit(dimension)) {
@@ -47,11 +99,27 @@ export function createBucketCounts(admit: (dimension: string) => boolean): Bucke
       for (const [dimension, counts] of dimensions) {
         counts.add(values.get(dimension) ?? null, views, users);
       }
+      keepBudget();
     },
+    open,
+    keepBudget,
     dispose: () => {
       for (const counts of dimensions.values()) {
         counts.dispose();
       }
     },
   };
+}
+
+/** Of equally large ones a property, which fewer reports ask for. */
+function findLargest(dimensions: ReadonlyMap<string, ValueCounts>): ValueCounts | undefined {
+  let largest: ValueCounts | undefined;
+  for (const [dimension, counts] of dimensions) {
+    const most = largest?.bytes ?? 0;
+    const isLarger = dimension.startsWith(PROPERTY_PREFIX) ? counts.bytes >= most : counts.bytes > most;
+    if (isLarger && counts.bytes > 0 && !ALWAYS_KEPT.has(dimension)) {
+      largest = counts;
+    }
+  }
+  return largest;
 }

@@ -1,11 +1,14 @@
 import { type Bucket, findBucketEnd, listChildren } from '@analytics/shared/rollup/buckets';
 import { type MarkDocument, TOTALS } from '@analytics/shared/rollup/rollupCollections';
+import { createEventLoopYield } from '@analytics/shared/yieldEventLoop';
 import type { mongo } from 'mongoose';
-import type { BucketCounts } from './bucketCounts.ts';
+import { type BucketCounts, createBucketCounts } from './bucketCounts.ts';
 import { countEvents } from './countEvents.ts';
 import type { EventSpan } from './eventGroups.ts';
+import { createLargeTurns, type LargeTurn } from './largeTurn.ts';
 import type { Marks } from './marks.ts';
-import type { RollupStore, SiteBucketNumber } from './rollupStore.ts';
+import type { SiteBucketNumber } from './rollupDocuments.ts';
+import type { RollupStore } from './rollupStore.ts';
 import { listFoldedDimensions, type RollupSite } from './sites.ts';
 import type { UserNumbers } from './userNumbers.ts';
 import type { ValueCounts } from './valueCounts.ts';
@@ -15,6 +18,8 @@ export interface BucketRollerDeps {
   marks: Marks;
   userNumbers: UserNumbers;
   store: RollupStore;
+  /** What the counts of one bucket may take of memory, about. Absent: MAX_BUCKET_BYTES. */
+  maxBucketBytes?: number | undefined;
 }
 
 /** What became of a marked bucket. One that was marked again, or holds a smaller one that is, stays. */
@@ -38,7 +43,8 @@ export interface BucketRoller {
 
 /** Rolls up single buckets of a site. May be cut off anywhere: what is written is believed only once its mark is gone. */
 export function createBucketRoller(deps: BucketRollerDeps): BucketRoller {
-  const { events, marks, userNumbers, store } = deps;
+  const { events, marks, userNumbers, store, maxBucketBytes } = deps;
+  const largeTurns = createLargeTurns();
 
   async function rollUpHours(
     site: RollupSite,
@@ -49,17 +55,20 @@ export function createBucketRoller(deps: BucketRollerDeps): BucketRoller {
   ): Promise<void> {
     const spans = hours.map((mark) => toHourSpan(mark)).sort((a, b) => a.startMs - b.startMs);
     const counted = countEvents(
-      { events, resolveUsers: userNumbers.resolve },
+      { events, resolveUsers: userNumbers.resolve, largeTurns },
       {
         site_id: site.site_id,
         siteNumber: site.number,
         spans: takeUntilAborted(spans, signal),
         admit: site.admit,
+        maxBytes: maxBucketBytes,
       },
     );
     for await (const { span, counts } of counted) {
       try {
-        const isNewest = await writeHour(site, span, edition, counts);
+        await site.save();
+        const bucket = { site: site.number, granularity: 'hour' as const, startMs: span.startMs };
+        const isNewest = await replace(site, bucket, edition, counts);
         onHour(span.mark, isNewest ? await finish(span.mark, edition) : 'left');
       } finally {
         counts.dispose();
@@ -67,23 +76,26 @@ export function createBucketRoller(deps: BucketRollerDeps): BucketRoller {
     }
   }
 
-  /** @returns whether no later edition is there. */
-  async function writeHour(
+  /**
+   * Puts the counts in the place of earlier ones.
+   *
+   * @returns whether no later edition is there.
+   */
+  async function replace(
     site: RollupSite,
-    { startMs }: HourSpan,
+    bucket: SiteBucketNumber,
     edition: number,
     { dimensions }: BucketCounts,
   ): Promise<boolean> {
-    const bucket = { site: site.number, granularity: 'hour' as const, startMs };
-    await site.save();
     const needed = new Map<string, ValueCounts>();
     for (const [dimension, counts] of dimensions) {
       if (await isNeeded(bucket, dimension, counts)) {
         needed.set(dimension, counts);
       }
     }
-    const isNewest = needed.size === 0 || (await store.write(bucket, edition, needed));
-    await store.removeOlder(bucket, edition, listOthers(site.dimensions, needed));
+    const isNewest = await store.write(bucket, edition, needed);
+    const others = [...site.dimensions].filter((dimension) => !needed.has(dimension));
+    await store.removeOlder(bucket, edition, others);
     return isNewest;
   }
 
@@ -105,30 +117,33 @@ export function createBucketRoller(deps: BucketRollerDeps): BucketRoller {
     if (await marks.hasMarkInside({ site_id, ...bucket })) {
       return 'left';
     }
-    return (await fold(site, bucket, edition)) ? finish(mark, edition) : 'left';
+    const turn = largeTurns.join();
+    const counts = createBucketCounts({ admit: () => false, maxBytes: maxBucketBytes });
+    try {
+      await addUpChildren(site, bucket, counts, turn);
+      const isNewest = await replace(site, { site: site.number, ...bucket }, edition, counts);
+      return isNewest ? await finish(mark, edition) : 'left';
+    } finally {
+      counts.dispose();
+      turn.end();
+    }
   }
 
-  /** @returns whether no later edition is there. */
-  async function fold(site: RollupSite, { granularity, startMs }: Bucket, edition: number): Promise<boolean> {
-    const bucket = { site: site.number, granularity, startMs };
-    const children = listChildren(bucket);
-    const written = new Set<string>();
-    let isNewest = true;
-    // One dimension after another, so that a month of many values fits into memory.
+  async function addUpChildren(
+    site: RollupSite,
+    bucket: Bucket,
+    counts: BucketCounts,
+    turn: LargeTurn,
+  ): Promise<void> {
+    const children = store.openBuckets(site.number, listChildren(bucket));
+    const yieldLoop = createEventLoopYield();
     for (const dimension of listFoldedDimensions(site)) {
-      const sum = await store.addUp(site.number, dimension, children);
-      try {
-        if (await isNeeded(bucket, dimension, sum)) {
-          written.add(dimension);
-          const isWritten = await store.write(bucket, edition, new Map([[dimension, sum]]));
-          isNewest &&= isWritten;
-        }
-      } finally {
-        sum.dispose();
-      }
+      await children.addUp(dimension, counts.open(dimension), async () => {
+        counts.keepBudget();
+        await yieldLoop();
+        await turn.hold(counts.bytes);
+      });
     }
-    await store.removeOlder(bucket, edition, listOthers(site.dimensions, written));
-    return isNewest;
   }
 
   async function finish(mark: MarkDocument, edition: number): Promise<RollupOutcome> {
@@ -157,8 +172,4 @@ function* takeUntilAborted<Item>(items: Iterable<Item>, signal: AbortSignal): Ge
     }
     yield item;
   }
-}
-
-function listOthers(dimensions: Iterable<string>, written: Pick<ReadonlySet<string>, 'has'>): string[] {
-  return [...dimensions].filter((dimension) => !written.has(dimension));
 }

@@ -1,27 +1,38 @@
 import { isTooLargeGroup } from '@analytics/shared/largeGroups';
 import { QUARTER_MS } from '@analytics/shared/rollup/buckets';
+import { createEventLoopYield } from '@analytics/shared/yieldEventLoop';
 import type { mongo } from 'mongoose';
-import { type BucketCounts, createBucketCounts } from './bucketCounts.ts';
+import { type BucketCounts, type BucketCountsOptions, createBucketCounts } from './bucketCounts.ts';
 import { type EventSpan, type NamedGroup, readEventGroups } from './eventGroups.ts';
+import type { LargeTurn, LargeTurns } from './largeTurn.ts';
 import type { UserNumbers } from './userNumbers.ts';
 
-/** As much is held, in users' names, before their numbers are looked up, all at once. */
-const MAX_HELD_SIZE = 100_000;
+/** Look up the numbers of users once this many names are held. */
+const MAX_HELD_USERS = 100_000;
 
-/** What a group takes of memory beside its users' names, in names. */
-const GROUP_SIZE = 4;
+/** Or once the groups that are held take about this much memory. */
+const MAX_HELD_BYTES = 16 * 1024 * 1024;
+
+/** What a text takes of memory beside its code units, and each code unit. */
+const TEXT_BYTES = 32;
+const UNIT_BYTES = 2;
+
+/** What a value of a group takes beside its text. */
+const VALUE_BYTES = 96;
+
+/** So many users are counted between two looks whether others wait for the event loop. */
+const USERS_AT_ONCE = 5000;
 
 export interface CountEventsDeps {
   events: mongo.Collection;
   resolveUsers: UserNumbers['resolve'];
+  largeTurns: LargeTurns;
 }
 
-export interface CountEventsOptions<Each extends EventSpan> {
+export interface CountEventsOptions<Each extends EventSpan> extends BucketCountsOptions {
   site_id: string;
   siteNumber: number;
   spans: Iterable<Each>;
-  /** Says which properties are counted. */
-  admit: (dimension: string) => boolean;
 }
 
 /** What was counted of one span. Whoever takes it disposes of the counts. */
@@ -36,11 +47,13 @@ export interface CountedEvents<Each extends EventSpan> {
  * several spans together where few events are in each.
  */
 export async function* countEvents<Each extends EventSpan>(
-  { events, resolveUsers }: CountEventsDeps,
-  { site_id, siteNumber, spans, admit }: CountEventsOptions<Each>,
+  { events, resolveUsers, largeTurns }: CountEventsDeps,
+  { site_id, siteNumber, spans, admit, maxBytes }: CountEventsOptions<Each>,
 ): AsyncGenerator<CountedEvents<Each>> {
-  const held = createHeldGroups((names) => resolveUsers(siteNumber, names));
+  const turn = largeTurns.join();
   const pending: CountedEvents<Each>[] = [];
+  const held = createHeldGroups((names) => resolveUsers(siteNumber, names), turn);
+  const createCounts = () => createBucketCounts({ admit, maxBytes });
 
   /** A group has all its users in one document, of 16 MiB at most. In less time there are fewer. */
   async function hold(of: CountedEvents<Each>): Promise<void> {
@@ -56,69 +69,79 @@ export async function* countEvents<Each extends EventSpan>(
         }
         held.drop(of);
         of.counts.dispose();
-        of.counts = createBucketCounts(admit);
+        of.counts = createCounts();
       }
     }
+  }
+
+  /** Yields what is counted. Whoever takes one disposes of it before the next. */
+  async function* takeCounted(): AsyncGenerator<CountedEvents<Each>> {
+    await held.release();
+    yield* take(pending);
+    held.wasReleased = false;
+    turn.end();
   }
 
   try {
     for (const span of spans) {
-      const of = { span, counts: createBucketCounts(admit) };
+      const of = { span, counts: createCounts() };
       pending.push(of);
       await hold(of);
-      if (held.size >= MAX_HELD_SIZE / 2 || held.wasReleased) {
-        await held.release();
-        yield* take(pending);
-        held.wasReleased = false;
+      if (held.isHalfFull || held.wasReleased) {
+        yield* takeCounted();
       }
     }
-    await held.release();
-    yield* take(pending);
+    yield* takeCounted();
   } finally {
     for (const { counts } of pending) {
       counts.dispose();
     }
+    turn.end();
   }
 }
 
 /** Holds groups until there are enough names to look up, and then adds them to the counts that they belong to. */
-function createHeldGroups(resolve: (names: Set<string>) => Promise<ReadonlyMap<string, number>>) {
+function createHeldGroups(
+  resolve: (names: Set<string>) => Promise<ReadonlyMap<string, number>>,
+  turn: LargeTurn,
+) {
   type Target = Pick<CountedEvents<EventSpan>, 'counts'>;
   let groups: { of: Target; group: NamedGroup }[] = [];
-  let size = 0;
+  let users = 0;
+  let bytes = 0;
 
   async function release(): Promise<void> {
-    const names = new Set<string>();
-    for (const { group } of groups) {
-      for (const user of group.users) {
-        if (typeof user === 'string') {
-          names.add(user);
-        } else if (user !== null) {
-          throw new Error('A user_id is no text. Correct or delete the event; its hour is read from events.');
-        }
+    const numbers = await resolve(listNames(groups));
+    const yieldLoop = createEventLoopYield();
+    let last: Target | undefined;
+    let earlierBytes = 0;
+    for (const { of, group } of groups) {
+      earlierBytes += last === undefined || last === of ? 0 : last.counts.bytes;
+      last = of;
+      for (let start = 0; start < group.users.length; start += USERS_AT_ONCE) {
+        const some = group.users.slice(start, start + USERS_AT_ONCE);
+        of.counts.add({ values: group.values, views: some.length, users: lookUp(some, numbers) });
+        await yieldLoop();
+        await turn.hold(earlierBytes + of.counts.bytes);
       }
     }
-    const numbers = await resolve(names);
-    for (const { of, group } of groups) {
-      const { values, users } = group;
-      of.counts.add({ values, views: users.length, users: lookUp(users, numbers) });
-    }
     groups = [];
-    size = 0;
+    users = 0;
+    bytes = 0;
     held.wasReleased = true;
   }
 
   const held = {
     /** Whether any were released since somebody set this back: then there are counts to be taken. */
     wasReleased: false,
-    /** In names. */
-    get size() {
-      return size;
+    get isHalfFull() {
+      return users >= MAX_HELD_USERS / 2 || bytes >= MAX_HELD_BYTES / 2;
     },
     add: async (of: Target, group: NamedGroup): Promise<void> => {
       groups.push({ of, group });
-      size += group.users.length + GROUP_SIZE;
-      if (size >= MAX_HELD_SIZE) {
+      users += group.users.length;
+      bytes += measureGroup(group);
+      if (users >= MAX_HELD_USERS || bytes >= MAX_HELD_BYTES) {
         await release();
       }
     },
@@ -128,6 +151,31 @@ function createHeldGroups(resolve: (names: Set<string>) => Promise<ReadonlyMap<s
     release,
   };
   return held;
+}
+
+function listNames(groups: readonly { group: NamedGroup }[]): Set<string> {
+  const names = new Set<string>();
+  for (const { group } of groups) {
+    for (const user of group.users) {
+      if (typeof user === 'string') {
+        names.add(user);
+      } else if (user !== null) {
+        throw new Error('A user_id is no text. Correct or delete the event; its hour is read from events.');
+      }
+    }
+  }
+  return names;
+}
+
+function measureGroup({ values, users }: NamedGroup): number {
+  let bytes = 0;
+  for (const value of values.values()) {
+    bytes += VALUE_BYTES + (typeof value === 'string' ? UNIT_BYTES * value.length : 0);
+  }
+  for (const user of users) {
+    bytes += TEXT_BYTES + (typeof user === 'string' ? UNIT_BYTES * user.length : 0);
+  }
+  return bytes;
 }
 
 /** What is taken is not in the list any more. */

@@ -4,6 +4,9 @@ import { findBucketStart, QUARTER_MS } from '@analytics/shared/rollup/buckets';
 import { type DimensionValue, QUARTERS } from '@analytics/shared/rollup/rollupCollections';
 import type { mongo } from 'mongoose';
 
+/** Groups that are decoded from one answer: many of no properties, and few megabytes of many. */
+const GROUPS_PER_BATCH = 2000;
+
 /** A stretch of time whose events are counted as one. It begins with a quarter of an hour. */
 export interface EventSpan {
   startMs: number;
@@ -48,7 +51,7 @@ export async function* readEventGroups(
       const step = { startMs: stepStartMs, endMs: Math.min(stepStartMs + stepMs, quarterEndMs) };
       const cursor = events.aggregate<GroupDocument>(buildGroupPipeline(site_id, step), {
         allowDiskUse: true,
-        batchSize: 10_000,
+        batchSize: GROUPS_PER_BATCH,
       });
       for await (const { _id, users } of cursor) {
         yield { values: listValues(_id, quarter), users };

@@ -1,37 +1,27 @@
 import { type Bucket, findBucketEnd } from '@analytics/shared/rollup/buckets';
 import {
   type CountsDocument,
-  type DimensionValue,
   type RollupCollections,
   type RollupKey,
   TOTALS,
   type UserSetsDocument,
 } from '@analytics/shared/rollup/rollupCollections';
-import { encodeUserSet } from '@analytics/shared/rollup/userSet';
-import { mongo } from 'mongoose';
+import type { mongo } from 'mongoose';
 import { isOnlyDuplicates } from './duplicateKeys.ts';
-import { createValueCounts, type ValueCount, type ValueCounts } from './valueCounts.ts';
+import {
+  type DimensionBucket,
+  makeDocuments,
+  type RollupDocument,
+  type SiteBucketNumber,
+  toKey,
+} from './rollupDocuments.ts';
+import type { ValueCounts } from './valueCounts.ts';
 
-/** The most values of one document. The longest texts make 6 KB each, but seldom all of them; see MAX_PART_UNITS. */
-const MAX_PART_VALUES = 20_000;
+/** Documents are written once they are about as large together, so that little memory is needed for them. */
+const MAX_COMMAND_BYTES = 4 * 1024 * 1024;
 
-/** The most UTF-16 code units of all values of one document, so that it stays well below MongoDB's 16 MiB. */
-const MAX_PART_UNITS = 2_000_000;
-
-/** Sets up to this size together stay with the counts; larger ones are read only when users are asked for. */
-const MAX_INLINE_BYTES = 512;
-
-/** About the size of a document of sets. A question about a few values reads a few of these. */
-const CHUNK_BYTES = 16 * 1024;
-
-export interface SiteBucketNumber extends Bucket {
-  /** The site's number. */
-  site: number;
-}
-
-export interface DimensionBucket extends SiteBucketNumber {
-  dimension: string;
-}
+/** Documents of sets that are read at once, some three megabytes. */
+const CHUNKS_PER_BATCH = 200;
 
 export interface RollupStore {
   /**
@@ -44,99 +34,141 @@ export interface RollupStore {
     edition: number,
     dimensions: ReadonlyMap<string, ValueCounts>,
   ): Promise<boolean>;
-  /** Adds up what is written of a dimension in some buckets, which follow each other. */
-  addUp(site: number, dimension: string, buckets: readonly Bucket[]): Promise<ValueCounts>;
+  /** What is written of some buckets, which follow each other. */
+  openBuckets(site: number, buckets: readonly Bucket[]): WrittenBuckets;
   /** Whether anything is written of a bucket. */
   has(bucket: SiteBucketNumber): Promise<boolean>;
   /** Deletes earlier editions of some dimensions, of which this one has nothing. */
   removeOlder(bucket: SiteBucketNumber, edition: number, dimensions: readonly string[]): Promise<void>;
 }
 
+export interface WrittenBuckets {
+  /** Adds a dimension of all the buckets to a sum, until that has too many values. Calls back after each piece. */
+  addUp(dimension: string, sum: ValueCounts, onPiece: () => Promise<void> | void): Promise<void>;
+}
+
 export function createRollupStore({
   rollups,
   userSets,
 }: Pick<RollupCollections, 'rollups' | 'userSets'>): RollupStore {
-  /** Sets of users go first: counts must never name an edition of them that is not there. */
-  async function write(
-    bucket: SiteBucketNumber,
-    edition: number,
-    dimensions: ReadonlyMap<string, ValueCounts>,
-  ) {
-    const documents = [...dimensions].flatMap(([dimension, counts]) =>
-      toDocuments({ ...bucket, dimension }, edition, counts),
-    );
-    const sets = documents.flatMap(({ sets }) => sets);
-    const counts = documents.map(({ counts }) => counts);
-    return (await replaceOlder(userSets, sets)) && (await replaceOlder(rollups, counts));
+  /** Gathers documents of small dimensions for one command. Each call says whether no later edition was met. */
+  function createWriter() {
+    let sets: UserSetsDocument[] = [];
+    let counts: CountsDocument[] = [];
+    let bytes = 0;
+
+    /** Sets of users go first: counts must never name an edition of them that is not there. */
+    async function flush(): Promise<boolean> {
+      const isNewest = (await replaceOlder(userSets, sets)) && (await replaceOlder(rollups, counts));
+      sets = [];
+      counts = [];
+      bytes = 0;
+      return isNewest;
+    }
+
+    return {
+      flush,
+      add: async (document: RollupDocument): Promise<boolean> => {
+        if ('sets' in document) {
+          sets.push(document.sets);
+        } else {
+          counts.push(document.counts);
+        }
+        bytes += document.bytes;
+        return bytes < MAX_COMMAND_BYTES || flush();
+      },
+    };
   }
 
-  /** The documents of buckets, by their start. Those of one bucket are of one edition, because whoever reads here also writes. */
-  async function readCounts(
+  /** The documents of a dimension, bucket by bucket. Those of one bucket are of one edition: whoever reads here also writes. */
+  async function* readCounts(
     site: number,
     dimension: string,
     buckets: readonly Bucket[],
-  ): Promise<Map<number, CountsDocument[]>> {
+  ): AsyncGenerator<CountsDocument> {
     const [first, last] = [buckets[0], buckets.at(-1)];
-    const found = new Map<number, CountsDocument[]>();
     if (first && last) {
-      const cursor = rollups.find({
-        _id: between({ site, dimension, ...first }, findBucketEnd(last)) as never,
-      });
-      for await (const document of cursor) {
-        const startMs = document._id.start.getTime();
-        found.set(startMs, [...(found.get(startMs) ?? []), document]);
+      const range = between({ site, dimension, ...first }, findBucketEnd(last)) as never;
+      let parts = 0;
+      for await (const document of rollups.find({ _id: range }).sort({ _id: 1 })) {
+        const { part } = document._id;
+        parts = part === 0 ? document.parts : parts;
+        // An earlier edition may have had more parts, which are still there.
+        if (part < parts) {
+          yield document;
+        }
       }
     }
-    return found;
   }
 
-  async function addDocument(sum: ValueCounts, document: CountsDocument): Promise<void> {
-    const { values, views, user_sets, chunk_starts, _id } = document;
+  async function addDocument(
+    sum: ValueCounts,
+    { values, views, user_sets, chunk_starts = [], _id, edition }: CountsDocument,
+    onPiece: () => Promise<void> | void,
+  ): Promise<void> {
     let index = 0;
-    const add = (sets: mongo.Binary[]) => {
+    const add = (sets: readonly mongo.Binary[]) => {
       for (const set of sets) {
         sum.addEncoded(values[index] ?? null, views[index] ?? 0, set.value());
         index += 1;
       }
+      return onPiece();
     };
     if (user_sets) {
-      add(user_sets);
+      await add(user_sets);
       return;
     }
-    for (const chunk of (chunk_starts ?? []).keys()) {
-      const found = await userSets.findOne({
-        _id: { ...orderKey(_id), chunk } as never,
-        edition: document.edition,
-      });
-      if (!found) {
-        throw new Error('A rollup names sets of users that are not there. Rebuild the rollups.');
-      }
-      add(found.user_sets);
+    const key = orderKey(_id);
+    const range = { $gte: { ...key, chunk: 0 }, $lt: { ...key, chunk: chunk_starts.length } } as never;
+    const chunks = userSets.find({ _id: range, edition }, { batchSize: CHUNKS_PER_BATCH }).sort({ _id: 1 });
+    let found = 0;
+    for await (const chunk of chunks) {
+      found += 1;
+      await add(chunk.user_sets);
+    }
+    if (found < chunk_starts.length) {
+      throw new Error('A rollup names sets of users that are not there. Rebuild the rollups.');
     }
   }
 
   return {
-    write,
-    addUp: async (site, dimension, buckets) => {
-      const counts = await readCounts(site, dimension, buckets);
-      const sum = createValueCounts();
-      if (counts.size === 0) {
-        return sum;
-      }
-      const totals = dimension === TOTALS ? counts : await readCounts(site, TOTALS, buckets);
-      for (const [startMs, ofAll] of totals) {
-        // Where a dimension is not, all events had no value.
-        const documents = counts.get(startMs)?.slice(0, counts.get(startMs)?.[0]?.parts) ?? ofAll;
-        for (const document of documents) {
-          if (document.has_too_many_values) {
-            sum.overflow();
-          }
-          if (!sum.hasTooManyValues) {
-            await addDocument(sum, document);
+    write: async (bucket, edition, dimensions) => {
+      const writer = createWriter();
+      for (const [dimension, counts] of dimensions) {
+        for await (const document of makeDocuments({ ...bucket, dimension }, edition, counts)) {
+          if (!(await writer.add(document))) {
+            return false;
           }
         }
       }
-      return sum;
+      return writer.flush();
+    },
+    openBuckets: (site, buckets) => {
+      let totals: Promise<CountsDocument[]> | undefined;
+      return {
+        addUp: async (dimension, sum, onPiece) => {
+          const found = new Set<number>();
+          for await (const document of readCounts(site, dimension, buckets)) {
+            found.add(document._id.start.getTime());
+            if (document.has_too_many_values) {
+              sum.overflow();
+            }
+            if (sum.hasTooManyValues) {
+              return;
+            }
+            await addDocument(sum, document, onPiece);
+          }
+          if (dimension !== TOTALS && found.size > 0) {
+            // In a bucket without the dimension all events had no value.
+            totals ??= collect(readCounts(site, TOTALS, buckets));
+            for (const document of await totals) {
+              if (!found.has(document._id.start.getTime())) {
+                await addDocument(sum, document, onPiece);
+              }
+            }
+          }
+        },
+      };
     },
     has: async (bucket) => {
       const range = between({ ...bucket, dimension: TOTALS }, findBucketEnd(bucket)) as never;
@@ -156,69 +188,12 @@ export function createRollupStore({
   };
 }
 
-/** The documents of one dimension. */
-function toDocuments(bucket: DimensionBucket, edition: number, counts: ValueCounts) {
-  const parts = divide(sortRows(counts));
-  return parts.map((rows, part) => {
-    const key = { ...toKey(bucket), part };
-    const sets = rows.map(([, { users }]) => new mongo.Binary(encodeUserSet(users)));
-    const size = sets.reduce((sum, set) => sum + set.length(), 0);
-    const chunks = size > MAX_INLINE_BYTES ? chunkSets(sets) : [];
-    const document: CountsDocument = {
-      _id: key,
-      edition,
-      parts: parts.length,
-      ...(counts.hasTooManyValues && { has_too_many_values: true }),
-      values: rows.map(([value]) => value),
-      views: rows.map(([, { views }]) => views),
-      users: rows.map(([, { users }]) => users.size),
-      ...(chunks.length > 0 ? { chunk_starts: chunks.map(({ start }) => start) } : { user_sets: sets }),
-    };
-    return {
-      counts: document,
-      sets: chunks.map(({ user_sets }, chunk) => ({ _id: { ...key, chunk }, edition, user_sets })),
-    };
-  });
-}
-
-type Row = [DimensionValue, ValueCount];
-
-function sortRows({ rows }: ValueCounts): Row[] {
-  return [...rows].sort(([, a], [, b]) => b.views - a.views);
-}
-
-/** At least one part, and none too large for a document. */
-function divide(rows: Row[]): Row[][] {
-  const parts: Row[][] = [[]];
-  let units = 0;
-  for (const row of rows) {
-    units += typeof row[0] === 'string' ? row[0].length : 8;
-    if (units > MAX_PART_UNITS || parts.at(-1)?.length === MAX_PART_VALUES) {
-      parts.push([]);
-      units = 0;
-    }
-    parts.at(-1)?.push(row);
+async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const list: Item[] = [];
+  for await (const item of items) {
+    list.push(item);
   }
-  return parts;
-}
-
-function chunkSets(sets: mongo.Binary[]): { start: number; user_sets: mongo.Binary[] }[] {
-  const chunks: { start: number; user_sets: mongo.Binary[] }[] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const [index, set] of sets.entries()) {
-    bytes += set.length();
-    if (bytes > CHUNK_BYTES) {
-      chunks.push({ start: index, user_sets: [] });
-      bytes = set.length();
-    }
-    chunks.at(-1)?.user_sets.push(set);
-  }
-  return chunks;
-}
-
-/** The fields in the order in which they are stored: MongoDB compares them one after another. */
-function toKey({ site, dimension, granularity, startMs }: DimensionBucket): Omit<RollupKey, 'part'> {
-  return { site, dimension, granularity, start: new Date(startMs) };
+  return list;
 }
 
 function orderKey({ site, dimension, granularity, start, part }: RollupKey): RollupKey {
@@ -239,7 +214,9 @@ async function replaceOlder<Document extends CountsDocument | UserSetsDocument>(
   }
   const operations = documents.map((document) => {
     const { _id, ...replacement } = document;
-    return { replaceOne: { filter: { _id, edition: { $lt: document.edition } }, replacement, upsert: true } };
+    return {
+      replaceOne: { filter: { _id, edition: { $lt: document.edition } }, replacement, upsert: true },
+    };
   });
   try {
     await collection.bulkWrite(operations as never, { ordered: false });

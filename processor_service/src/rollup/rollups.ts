@@ -18,13 +18,22 @@ export interface Rollups {
   rollUp(signal: AbortSignal): Promise<void>;
 }
 
-export function createRollups(db: mongo.Db, eventCollection: string): Rollups {
+export interface RollupsOptions {
+  /** What the counts of one bucket may take of memory, in bytes. Absent: MAX_BUCKET_BYTES. */
+  maxBucketBytes?: number;
+}
+
+export function createRollups(
+  db: mongo.Db,
+  eventCollection: string,
+  { maxBucketBytes }: RollupsOptions = {},
+): Rollups {
   const events = db.collection(eventCollection);
   const collections = openRollupCollections(db);
   const marks = createMarks(collections);
   const store = createRollupStore(collections);
   const userNumbers = createUserNumbers(collections);
-  const roller = createRoller({ events, collections, marks, userNumbers, store });
+  const roller = createRoller({ events, collections, marks, userNumbers, store, maxBucketBytes });
   return {
     events,
     collections,

@@ -13,6 +13,12 @@ import { isOnlyDuplicates } from './duplicateKeys.ts';
 /** So many users are remembered at least, and at most twice as many. */
 const REMEMBERED_USERS = 150_000;
 
+/** Or as many as have so many UTF-16 code units in their names: some 150,000 UUIDs. */
+const REMEMBERED_UNITS = 6_000_000;
+
+/** Users who are looked up together: more would save little, and each takes memory until all are found. */
+const USERS_PER_LOOKUP = 100_000;
+
 /** Slots that are written in one command. */
 const SLOTS_PER_COMMAND = 1000;
 
@@ -115,7 +121,11 @@ export function createUserNumbers(
       const numbers = new Map<string, number>();
       const unknown = memory.recall(site, users, numbers);
       if (unknown.length > 0) {
-        const turn = last.then(() => resolveUnknown(site, unknown, numbers));
+        const turn = last.then(async () => {
+          for (const some of chunk(unknown, USERS_PER_LOOKUP)) {
+            await resolveUnknown(site, some, numbers);
+          }
+        });
         last = turn.catch(() => undefined);
         await turn;
         memory.remember(site, unknown, numbers);
@@ -135,6 +145,7 @@ function createMemory() {
   let young = new Map<number, Map<string, number>>();
   let old = young;
   let youngSize = 0;
+  let youngUnits = 0;
 
   function findSite(site: number): Map<string, number> {
     const found = young.get(site) ?? new Map<string, number>();
@@ -145,10 +156,12 @@ function createMemory() {
   function note(site: number, user: string, number: number): void {
     findSite(site).set(user, number);
     youngSize += 1;
-    if (youngSize >= REMEMBERED_USERS) {
+    youngUnits += user.length;
+    if (youngSize >= REMEMBERED_USERS || youngUnits >= REMEMBERED_UNITS) {
       old = young;
       young = new Map();
       youngSize = 0;
+      youngUnits = 0;
     }
   }
 
