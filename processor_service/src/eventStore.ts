@@ -16,7 +16,7 @@ export interface EventStore {
    * @throws An error that `isPassingError` knows, if MongoDB could not say what became of them. Calling again is safe.
    */
   storeEvents(events: readonly EventJob[]): Promise<StoreOutcome[]>;
-  /** Those of the events that are not stored. The hours of the others are rolled up again: their writer may have died. */
+  /** Returns the events that are not stored. Marks the hours of the others, in case their writer died. */
   findMissing(events: readonly EventJob[]): Promise<EventJob[]>;
 }
 

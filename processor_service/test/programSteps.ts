@@ -46,7 +46,7 @@ function startProgram(run: (pause: Pause) => Promise<void>): SteppedProgram {
   };
 }
 
-/** Runs programs side by side, one step at a time, in the order in which they are named; then each to its end. */
+/** Runs programs side by side, one step at a time, in the order of their indexes; then each to its end. */
 export async function runInOrder(
   order: readonly number[],
   programs: readonly ((pause: Pause) => Promise<void>)[],

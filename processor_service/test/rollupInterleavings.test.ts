@@ -39,10 +39,10 @@ const { outcomes, writeEvent, countHour, foldDay } = createRollupPrograms(Event,
 const FIRST_MS = Date.parse('2025-01-01T00:00:00Z');
 const PASSING_MS = 120_000;
 
-/** Hundreds of small cases take a few seconds, and several times as long where other tests run beside them. */
+/** Hundreds of small cases take a few seconds, and several times as long on a busy machine. */
 const TIMEOUT_MS = 120_000;
 
-/** So many cases share a site: a roller looks at all marks of a site, and a site costs as much to roll up as many hours. */
+/** Cases that share a site: rolling up a site costs as much as many hours, and a roller reads all its marks. */
 const CASES_PER_SITE = 40;
 
 function listPlaces(count: number, distanceMs: number): Place[] {
@@ -83,7 +83,7 @@ function createLeapingClock(): () => number {
   };
 }
 
-/** Marks that are ripe as soon as they are made, all at the same time, as by a clock that steps back again and again. */
+/** Marks that are ripe at once, all at the same time, as by a clock that steps back again and again. */
 function runServerClockAhead(): Marks {
   return {
     ...marks,

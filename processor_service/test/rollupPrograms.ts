@@ -56,7 +56,7 @@ export function createRollupPrograms(Event: EventModel, rollups: Rollups) {
     };
   }
 
-  /** Looks for the mark of the hour once and numbers an edition, claims, counts, writes, marks the day, clears. */
+  /** Finds the mark of the hour and numbers an edition, claims, counts, writes, marks the day, clears. */
   function countHour(place: Place) {
     return async (pause: Pause) => {
       let hasLooked = false;
@@ -99,7 +99,7 @@ export function createRollupPrograms(Event: EventModel, rollups: Rollups) {
     };
   }
 
-  /** Claims the mark of a day, looks whether anything inside is marked, adds up, writes, marks the month, clears. */
+  /** Claims the mark of a day, looks for marks inside, adds up, writes, marks the month, clears. */
   function foldDay({ site_id, startMs }: Place) {
     return async (pause: Pause) => {
       let hasLooked = false;

@@ -8,7 +8,7 @@ export interface Case extends Place {
   name: string;
 }
 
-/** Buckets that a report believes, because neither they nor anything inside them is marked, and whose views are wrong. */
+/** Buckets that a report uses, because neither they nor anything inside them is marked, with wrong views. */
 export async function findWrong(
   Event: EventModel,
   collections: RollupCollections,

@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** What a long computation may take of the event loop at a time, in milliseconds. */
+/** How long a computation may hold the event loop, in milliseconds. */
 const MAX_HELD_MS = 20;
 
 /**
- * For a loop that computes for long: call what this returns once in a while, and await it. It lets everything else that waits
- * run whenever the loop may have held the event loop for `maxHeldMs`, and is nearly free otherwise.
+ * Makes a function for a long computation to call and await now and then. Once the computation has run for
+ * `maxHeldMs`, the call lets timers and I/O run first; otherwise it costs next to nothing.
  */
 export function createEventLoopYield(maxHeldMs = MAX_HELD_MS): () => Promise<void> | undefined {
   let sinceMs = performance.now();

@@ -2,12 +2,12 @@ import { type DimensionValue, QUARTERS, TOTALS } from '@analytics/shared/rollup/
 import { createPendingLimit, createValueCounts, type ValueCounts } from './valueCounts.ts';
 
 /**
- * What the counts of one bucket may take of memory, in all dimensions together: some 200,000 values of ordinary length. What is more
- * would have to be added up by reports, too, which count it faster from events.
+ * The memory budget of the counts of one bucket, over all dimensions: some 200,000 values of ordinary length.
+ * Reports would have to add up more values than that, too, and count them faster from events.
  */
 export const MAX_BUCKET_BYTES = 64 * 1024 * 1024;
 
-/** Never given up: every event has one of very few values of them. */
+/** Never overflow: they have four values at most. */
 const ALWAYS_KEPT = new Set([TOTALS, QUARTERS]);
 
 const PROPERTY_PREFIX = 'property:';
@@ -25,13 +25,16 @@ export interface EventGroup {
 export interface BucketCounts {
   /** By dimension, the totals among them. */
   readonly dimensions: ReadonlyMap<string, ValueCounts>;
-  /** What all of them take of memory, about. */
+  /** The memory that all of them take, estimated. */
   readonly bytes: number;
   /** Counts events in every dimension. */
   add(group: EventGroup): void;
   /** The counts of one dimension, to which the caller adds. */
   open(dimension: string): ValueCounts;
-  /** Gives up the largest dimensions until the others keep within the budget. Must follow additions to a dimension. */
+  /**
+   * Lets the largest dimensions overflow until the others fit the budget. Call it after adding to a
+   * dimension.
+   */
   keepBudget(): void;
   /** Frees the sets of users. */
   dispose(): void;
@@ -111,7 +114,9 @@ export function createBucketCounts({
   };
 }
 
-/** Of equally large ones a property, which fewer reports ask for. */
+/**
+ * The dimension that overflows next. Among equally large ones it is a property, which fewer reports ask for.
+ */
 function findLargest(dimensions: ReadonlyMap<string, ValueCounts>): ValueCounts | undefined {
   let largest: ValueCounts | undefined;
   for (const [dimension, counts] of dimensions) {

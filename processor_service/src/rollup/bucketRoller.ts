@@ -18,7 +18,7 @@ export interface BucketRollerDeps {
   marks: Marks;
   userNumbers: UserNumbers;
   store: RollupStore;
-  /** What the counts of one bucket may take of memory, about. Absent: MAX_BUCKET_BYTES. */
+  /** The memory budget of the counts of one bucket, in bytes. Absent: MAX_BUCKET_BYTES. */
   maxBucketBytes?: number | undefined;
 }
 
@@ -27,8 +27,8 @@ export type RollupOutcome = 'rolled up' | 'left';
 
 export interface BucketRoller {
   /**
-   * Counts hours of one site, whose marks the edition has claimed before the site was opened, and calls back with what became of each.
-   * Ends early when the signal says so.
+   * Counts hours of one site and calls back with what became of each. The edition must have claimed their marks
+   * before the site was opened. Ends early when the signal says so.
    */
   rollUpHours(
     site: RollupSite,

@@ -7,20 +7,20 @@ import { type EventSpan, type NamedGroup, readEventGroups } from './eventGroups.
 import type { LargeTurn, LargeTurns } from './largeTurn.ts';
 import type { UserNumbers } from './userNumbers.ts';
 
-/** Look up the numbers of users once this many names are held. */
+/** Look up user numbers once this many user ids are held. */
 const MAX_HELD_USERS = 100_000;
 
-/** Or once the groups that are held take about this much memory. */
+/** Or once the held groups take about this much memory. */
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
 
-/** What a text takes of memory beside its code units, and each code unit. */
+/** The memory of a text without its code units, and of each code unit. */
 const TEXT_BYTES = 32;
 const UNIT_BYTES = 2;
 
-/** What a value of a group takes beside its text. */
+/** The memory of a group's value without its text. */
 const VALUE_BYTES = 96;
 
-/** So many users are counted between two looks whether others wait for the event loop. */
+/** Users that are counted between two chances to yield the event loop. */
 const USERS_AT_ONCE = 5000;
 
 export interface CountEventsDeps {
@@ -74,7 +74,7 @@ export async function* countEvents<Each extends EventSpan>(
     }
   }
 
-  /** Yields what is counted. Whoever takes one disposes of it before the next. */
+  /** Yields what is counted. The consumer disposes of each before it takes the next. */
   async function* takeCounted(): AsyncGenerator<CountedEvents<Each>> {
     await held.release();
     yield* take(pending);

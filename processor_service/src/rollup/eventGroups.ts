@@ -4,7 +4,7 @@ import { findBucketStart, QUARTER_MS } from '@analytics/shared/rollup/buckets';
 import { type DimensionValue, QUARTERS } from '@analytics/shared/rollup/rollupCollections';
 import type { mongo } from 'mongoose';
 
-/** Groups that are decoded from one answer: many of no properties, and few megabytes of many. */
+/** Groups per batch: a few megabytes where they have many properties. */
 const GROUPS_PER_BATCH = 2000;
 
 /** A stretch of time whose events are counted as one. It begins with a quarter of an hour. */

@@ -2,7 +2,7 @@ import { findBucketStart } from '@analytics/shared/rollup/buckets';
 import type { mongo } from 'mongoose';
 import { HOUR_REST_MS, type Marks, type SiteBucket } from './marks.ts';
 
-/** How much of a mark's rest a write needs, in milliseconds: more than a write may take. */
+/** Mark again before a write if the mark rests for less than this (ms). A write seldom takes longer. */
 const NEEDED_MS = 25_000;
 
 /** Past this many marks, those whose rest is over are forgotten. */
@@ -15,27 +15,29 @@ export interface MarkedEvent {
 
 export interface EventMarks {
   /**
-   * Marks the hours of events that are about to be stored, so that no rollup that lacks them is believed. Resolves with the check
-   * that must follow the insert, before it counts as done: it marks again every hour that may have been counted without the events.
-   * The check takes the insert's operation time, which a standalone server does not tell.
+   * Marks the hours of events that are about to be stored, so that reports do not use a rollup without them.
+   * Resolves with a check that must follow the insert: it marks every hour again that may have been counted
+   * without the events. The insert counts as done only after the check. Pass it the insert's operation time,
+   * if the server told one.
    */
   markBefore(events: readonly MarkedEvent[]): Promise<CheckMarks>;
-  /** Marks the hours of events that were found stored, by a writer that may have ended before its check. */
+  /** Marks the hours of events that are stored already, in case their writer ended before its check. */
   markAgain(events: readonly MarkedEvent[]): Promise<void>;
 }
 
 export type CheckMarks = (writtenAt?: mongo.Timestamp) => Promise<void>;
 
 /**
- * Sees to it that every hour is marked once events were stored in it. The check finds a mark that nobody has claimed, so whoever
- * takes it away claims it later, and counts what was inserted before. It depends on no clock. That an hour is marked before the insert
- * keeps answers exact in the meantime; marks that rest for long enough by `nowMs`, which never runs backwards, are not made again.
+ * Keeps hours marked while events are stored in them. The check finds a mark without a claim, or makes one: a
+ * roller that clears the mark claims it later, and so counts what was inserted before. This depends on no
+ * clock. The mark before the insert keeps answers exact in the meantime. It is not repeated while it rests by
+ * `nowMs`, a monotonic clock.
  */
 export function createEventMarks(
   { markHours, findCounted }: Pick<Marks, 'markHours' | 'findCounted'>,
   nowMs: () => number = () => performance.now(),
 ): EventMarks {
-  /** Until when the mark of an hour rests; the earliest first. */
+  /** When the rest of each hour's mark ends, in the order of marking. */
   const restsUntil = new Map<string, number>();
 
   async function mark(hours: readonly SiteBucket[]): Promise<void> {

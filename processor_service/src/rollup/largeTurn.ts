@@ -1,16 +1,20 @@
-/** Up to this size counts are made beside each other, in bytes. */
+/** Up to this size, counts are made in parallel, in bytes. */
 const MAX_SMALL_BYTES = 8 * 1024 * 1024;
 
-/** Gives those who count buckets their turns to make large ones, so that together they need the memory of one. */
+/**
+ * Lets one task at a time count a large bucket, so that all tasks together need little more memory than one.
+ */
 export interface LargeTurns {
-  /** The part of one of them, who ends it when nothing is held any more. */
+  /** The turn of one task, which must end it. */
   join(): LargeTurn;
 }
 
 export interface LargeTurn {
-  /** Tells what is held now, in bytes. Where that is much, resolves when nobody else holds much. */
+  /**
+   * Tells how many bytes the task holds. If that is large, waits until no other task holds a large bucket.
+   */
   hold(bytes: number): Promise<void> | undefined;
-  /** Nothing is held any more. */
+  /** The task holds nothing any more. */
   end(): void;
 }
 

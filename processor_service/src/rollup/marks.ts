@@ -9,8 +9,8 @@ import type { MarkDocument, RollupCollections } from '@analytics/shared/rollup/r
 import type { mongo } from 'mongoose';
 
 /**
- * How long an hour rests after it was marked, in milliseconds. Most writes are over by then, so that few hours are counted in
- * vain. No answer depends on it.
+ * How long an hour rests after it was marked (ms). Most writes end within that time, so few hours are counted
+ * in vain. No answer depends on it.
  */
 export const HOUR_REST_MS = 60_000;
 
@@ -20,8 +20,8 @@ export interface SiteBucket extends Bucket {
 
 export interface Marks {
   /**
-   * Marks hours in which events are about to be stored, or were stored. Ends a claim on them, and makes them rest for the whole
-   * time again.
+   * Marks hours in which events are about to be stored, or were stored. Ends the claims on them and restarts
+   * their rest.
    */
   markHours(hours: readonly SiteBucket[]): Promise<void>;
   /** Marks hours to be rolled up at once, unless their marks rest. Ends a claim on them. */
@@ -29,8 +29,8 @@ export interface Marks {
   /** Marks what a bucket is folded into, and ends a claim on it. It ripens when it is over. */
   markParent(bucket: SiteBucket): Promise<void>;
   /**
-   * Those of the hours that may have been counted already: their marks are claimed or gone. `writtenAt` is the operation time of
-   * a write; the answer is then of no earlier state of the database.
+   * Returns the hours that may have been counted already: their marks are claimed or gone. The answer is not
+   * older than the operation time `writtenAt`.
    */
   findCounted(hours: readonly SiteBucket[], writtenAt?: mongo.Timestamp): Promise<SiteBucket[]>;
   /** The marks that are ripe, the earliest first. */
@@ -40,17 +40,19 @@ export interface Marks {
   /** Whether a bucket or anything inside it is marked. */
   isMarked(bucket: SiteBucket): Promise<boolean>;
   /**
-   * Claims marks, which must come before anything is read for what they stand for. One that was marked again since it was read, or
-   * that a later edition has claimed, is left out. Resolves with the edition to write, whose number is higher than any given before.
+   * Claims marks, which must precede every read for their buckets. Skips a mark that was made again since it
+   * was read, or that a later edition has claimed. Resolves with the number of the edition to write, higher
+   * than any before.
    */
   claim(ripe: readonly MarkDocument[]): Promise<number>;
-  /** Takes a mark away if the claim of the edition still holds. */
+  /** Deletes a mark if the claim of the edition still holds. */
   clear(mark: Pick<MarkDocument, '_id'>, edition: number): Promise<boolean>;
 }
 
 /**
- * Keeps the marks in MongoDB. Its clock decides what is ripe, and nothing else: that an hour without a mark holds no event that was not
- * counted follows from the order of claims, markings and writes alone (docs/decisions/0009).
+ * Keeps the marks in MongoDB. Its clock decides what is ripe, and nothing else. That every event of an hour
+ * without a mark was counted follows from the order of claims, markings and writes alone
+ * (docs/decisions/0009).
  */
 export function createMarks({ marks, editions }: Pick<RollupCollections, 'marks' | 'editions'>): Marks {
   async function mark(buckets: readonly SiteBucket[], restMs: number): Promise<void> {
@@ -120,9 +122,9 @@ export function createMarks({ marks, editions }: Pick<RollupCollections, 'marks'
 }
 
 /**
- * The keys of the marks that are there and not claimed. Only what a majority has counts: the end of a claim could be rolled back
- * otherwise. And nothing older than the write: a new primary may know of an earlier majority only. A batch that did not hold
- * all of them would name too few, which is safe.
+ * The keys of the marks that exist without a claim. Reads what a majority has, because the end of a claim
+ * could be rolled back otherwise, and nothing older than the write, because a new primary may know an earlier
+ * majority only. If the answer did not fit into one batch, it would name too few marks, which is safe.
  */
 async function findOpen(
   marks: RollupCollections['marks'],
@@ -141,7 +143,10 @@ async function findOpen(
   return found.map(({ _id }) => toKey(_id));
 }
 
-/** Numbers follow each other whatever the clocks say, and a majority has each before it is used. */
+/**
+ * Numbers a new edition. A majority has the number before it is used, so numbers only grow, whatever the
+ * clocks say.
+ */
 async function beginEdition(editions: RollupCollections['editions']): Promise<number> {
   const begun = await editions.findOneAndUpdate(
     { _id: 'editions' },
@@ -164,8 +169,8 @@ function toMarkId({ site_id, granularity, startMs }: SiteBucket): MarkDocument['
 }
 
 /**
- * Not before the bucket is over and has rested. A mark that rests goes on resting, but no longer than a new one would: the clock
- * that it was made by may have been ahead.
+ * When a mark ripens: after its bucket is over and has rested. An existing mark keeps its rest, but at most
+ * the rest of a new one, because a clock that ran ahead may have set it.
  */
 function ripenAfter(endMs: number, restMs: number) {
   const begin = { $max: ['$$NOW', new Date(endMs)] };

@@ -50,8 +50,8 @@ export function createRoller(deps: RollerDeps): Roller {
       }
 
       /**
-       * Does a task, or each of its marks alone if it fails, so that one bad bucket holds up no other. A new attempt is a new edition,
-       * because the first one may have written a part.
+       * Does a task, or each of its marks alone if it fails, so that one bad bucket holds up no other. A new attempt
+       * is a new edition, because the first one may have written a part.
        */
       async function attempt(task: readonly MarkDocument[], claimed?: number): Promise<void> {
         const done = new Set<MarkDocument>();
@@ -104,8 +104,8 @@ export function createRoller(deps: RollerDeps): Roller {
             break;
           }
           const edition = await marks.claim(fresh);
-          // Sites are opened after the claim: what another process met of a site before it made these marks must be known by then,
-          // and so must a new number, because making everything anew ends the claims.
+          // Open sites after the claim only. They then have every dimension that another process met before it made
+          // these marks, and the number that counts: whoever throws all rollups away ends the claims.
           sites.clear();
           for (const { _id } of fresh) {
             tried.add(toKey(_id));

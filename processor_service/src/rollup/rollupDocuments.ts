@@ -10,13 +10,13 @@ import { mongo } from 'mongoose';
 import type { ValueCount, ValueCounts } from './valueCounts.ts';
 import { countUsers, encodeUsers } from './valueUsers.ts';
 
-/** The most values of one document. The longest texts make 6 KB each, but seldom all of them; see MAX_PART_UNITS. */
+/** The most values of one document. */
 const MAX_PART_VALUES = 20_000;
 
 /** The most UTF-16 code units of all values of one document, so that it stays well below MongoDB's 16 MiB. */
 const MAX_PART_UNITS = 2_000_000;
 
-/** What a value takes in a document beside its text, in bytes. */
+/** The size of a value in a document without its text, in bytes. */
 const ROW_BYTES = 48;
 
 /** Sets up to this size together stay with the counts; larger ones are read only when users are asked for. */
@@ -34,10 +34,12 @@ export interface DimensionBucket extends SiteBucketNumber {
   dimension: string;
 }
 
-/** One document, and about its size in bytes. */
+/** One document and its estimated size. */
 export type RollupDocument = { bytes: number } & ({ sets: UserSetsDocument } | { counts: CountsDocument });
 
-/** Makes the documents of one dimension one after another: first the sets of a part, then its counts. Lets others run in between. */
+/**
+ * Yields the documents of one dimension: for each part its sets, then its counts. Yields the event loop, too.
+ */
 export async function* makeDocuments(
   bucket: DimensionBucket,
   edition: number,

@@ -17,10 +17,10 @@ import {
 } from './rollupDocuments.ts';
 import type { ValueCounts } from './valueCounts.ts';
 
-/** Documents are written once they are about as large together, so that little memory is needed for them. */
+/** Write the gathered documents once they reach about this size. */
 const MAX_COMMAND_BYTES = 4 * 1024 * 1024;
 
-/** Documents of sets that are read at once, some three megabytes. */
+/** Documents of sets per batch, some three megabytes. */
 const CHUNKS_PER_BATCH = 200;
 
 export interface RollupStore {
@@ -43,7 +43,9 @@ export interface RollupStore {
 }
 
 export interface WrittenBuckets {
-  /** Adds a dimension of all the buckets to a sum, until that has too many values. Calls back after each piece. */
+  /**
+   * Adds up one dimension of all the buckets, and ends early if it overflows. Calls back after each document.
+   */
   addUp(dimension: string, sum: ValueCounts, onPiece: () => Promise<void> | void): Promise<void>;
 }
 
@@ -51,7 +53,9 @@ export function createRollupStore({
   rollups,
   userSets,
 }: Pick<RollupCollections, 'rollups' | 'userSets'>): RollupStore {
-  /** Gathers documents of small dimensions for one command. Each call says whether no later edition was met. */
+  /**
+   * Joins documents of small dimensions into one command. Each call returns whether no later edition was met.
+   */
   function createWriter() {
     let sets: UserSetsDocument[] = [];
     let counts: CountsDocument[] = [];
@@ -80,7 +84,10 @@ export function createRollupStore({
     };
   }
 
-  /** The documents of a dimension, bucket by bucket. Those of one bucket are of one edition: whoever reads here also writes. */
+  /**
+   * Yields the documents of a dimension in order. A bucket's parts are of one edition: only a roller reads
+   * here.
+   */
   async function* readCounts(
     site: number,
     dimension: string,

@@ -19,7 +19,7 @@ export interface Rollups {
 }
 
 export interface RollupsOptions {
-  /** What the counts of one bucket may take of memory, in bytes. Absent: MAX_BUCKET_BYTES. */
+  /** The memory budget of the counts of one bucket, in bytes. Absent: MAX_BUCKET_BYTES. */
   maxBucketBytes?: number;
 }
 

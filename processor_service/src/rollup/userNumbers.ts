@@ -13,10 +13,10 @@ import { isOnlyDuplicates } from './duplicateKeys.ts';
 /** So many users are remembered at least, and at most twice as many. */
 const REMEMBERED_USERS = 150_000;
 
-/** Or as many as have so many UTF-16 code units in their names: some 150,000 UUIDs. */
+/** Or until their names have this many UTF-16 code units: some 150,000 UUIDs. */
 const REMEMBERED_UNITS = 6_000_000;
 
-/** Users who are looked up together: more would save little, and each takes memory until all are found. */
+/** Users per lookup. More would save little, and each takes memory until all are found. */
 const USERS_PER_LOOKUP = 100_000;
 
 /** Slots that are written in one command. */

@@ -10,16 +10,22 @@ import {
   type ValueUsers,
 } from './valueUsers.ts';
 
-/** The most values of one dimension in one bucket that are rolled up; a bucket with more is counted from what is smaller. */
+/**
+ * The most values of one dimension in one bucket that are rolled up; a bucket with more is counted from what
+ * is smaller.
+ */
 export const MAX_VALUES = 100_000;
 
-/** What a value takes of memory beside its text and its users, with its place in a map, and while it is written. */
+/**
+ * The memory of a value without its text and its users, including its map entry and its place in the sorted
+ * rows.
+ */
 const ROW_BYTES = 256;
 
-/** A code unit of a text takes at most this much. */
+/** The most that a UTF-16 code unit takes of memory. */
 const UNIT_BYTES = 2;
 
-/** The most users that wait outside of one bitmap, and about the most outside of all that share a limit. */
+/** The most users that are buffered for one bitmap, and about the most for all bitmaps that share a limit. */
 const MAX_PENDING_USERS_OF_ONE = 10_000;
 const MAX_PENDING_USERS = 500_000;
 
@@ -32,21 +38,23 @@ export interface ValueCount {
 export interface ValueCounts {
   readonly rows: ReadonlyMap<DimensionValue, ValueCount>;
   readonly hasTooManyValues: boolean;
-  /** What the rows take of memory, about. */
+  /** The memory that the rows take, estimated. */
   readonly bytes: number;
-  /** Adds views of a value by users, who may be named more than once; anonymous ones are in the views only. */
+  /**
+   * Adds views of a value by users, who may be named more than once; anonymous ones are in the views only.
+   */
   add(value: DimensionValue, views: number, users: readonly number[]): void;
   /** Adds what was counted elsewhere, its users as an encoded set. */
   addEncoded(value: DimensionValue, views: number, users: Uint8Array): void;
-  /** Takes a copy of what was counted elsewhere for a value that is new. */
+  /** Adds a new value with a copy of what was counted elsewhere. */
   addCopy(value: DimensionValue, count: ValueCount): void;
-  /** Gives up: there are too many values. */
+  /** Throws the rows away and takes no more: there are too many values. */
   overflow(): void;
   /** Frees the sets of users. */
   dispose(): void;
 }
 
-/** How many users may wait outside of a bitmap: the fewer, the more bitmaps there are. */
+/** How many users may be buffered for a bitmap: the fewer, the more bitmaps there are. */
 export interface PendingLimit {
   readonly maxPending: number;
   addBitmap(): void;
@@ -69,7 +77,7 @@ export function createPendingLimit(): PendingLimit {
 interface Row {
   views: number;
   users: ValueUsers;
-  /** What the users were last found to take. */
+  /** The size of the users when they were last measured. */
   userBytes: number;
 }
 

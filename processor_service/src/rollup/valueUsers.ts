@@ -10,28 +10,30 @@ import {
 } from '@analytics/shared/rollup/userSet';
 
 /**
- * The users of one value: a list while they are few, as those of most values are, and a bitmap from then on. A list is never changed,
- * so that the values of one event share theirs.
+ * The users of one value: a list while they are few, which is the case for most values, then a bitmap. A list
+ * is never changed in place, so the values of one event can share it.
  */
 export type ValueUsers = readonly number[] | ManyUsers;
 
 interface ManyUsers {
   set: UserSet;
-  /** Not in the set yet: a call into WebAssembly costs as much as some hundred users. */
+  /** Buffered, because a call into WebAssembly costs as much as adding some hundred users. */
   pending: number[];
-  /** The size of the set. */
+  /** The size of the set when it was last measured. */
   bytes: number;
 }
 
-/** The most users of a list. A bitmap takes ten times the memory of a short list. */
+/** The most users of a list. A bitmap takes several times the memory of a short list. */
 const MAX_LISTED_USERS = 16;
 
-/** What a bitmap takes beside its bytes, in both memories. */
+/** What a bitmap takes besides its encoded size, in both memories. */
 const SET_OVERHEAD_BYTES = 512;
 
 export const NO_USERS: ValueUsers = [];
 
-/** @returns the users with others added, who may be named more than once. At most `maxPending` of them wait outside of a bitmap. */
+/**
+ * Returns the users with others added, in any order and with repetitions. Buffers up to `maxPending` of them.
+ */
 export function addUsers(users: ValueUsers, others: readonly number[], maxPending: number): ValueUsers {
   if (!isMany(users)) {
     if (users.length + others.length <= MAX_LISTED_USERS) {
@@ -49,7 +51,7 @@ export function addUsers(users: ValueUsers, others: readonly number[], maxPendin
   return users;
 }
 
-/** @returns the users with those of an encoded set added. */
+/** Returns the users with those of an encoded set added. */
 export function addEncoded(users: ValueUsers, bytes: Uint8Array, maxPending: number): ValueUsers {
   const others = decodeUserList(bytes);
   if (others) {
@@ -70,7 +72,7 @@ export function addEncoded(users: ValueUsers, bytes: Uint8Array, maxPending: num
   return createMany(set);
 }
 
-/** A copy that neither shares memory with the users nor changes with them. */
+/** A copy that does not change with the original. */
 export function copyUsers(users: ValueUsers): ValueUsers {
   return isMany(users) ? createMany(settle(users).clone()) : users;
 }
@@ -97,7 +99,7 @@ export function isMany(users: ValueUsers): users is ManyUsers {
   return 'set' in users;
 }
 
-/** What they take of memory, about. Those who are pending are left out. */
+/** The memory that the users take, estimated, without those that are buffered. */
 export function measureUsers(users: ValueUsers): number {
   return isMany(users) ? SET_OVERHEAD_BYTES + users.bytes : 8 * users.length;
 }

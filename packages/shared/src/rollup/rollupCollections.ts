@@ -35,7 +35,7 @@ export interface RollupKey {
  */
 export interface CountsDocument {
   _id: RollupKey;
-  /** Numbers the editions in the order of their claims (MarkDocument). All parts of one edition have the same. */
+  /** Numbers the editions in the order of their claims (MarkDocument); the same in all parts of one edition. */
   edition: number;
   /** How many parts there are. */
   parts: number;
@@ -66,7 +66,7 @@ export interface MarkDocument {
   _id: { site_id: string; granularity: Granularity; start: Date };
   /** From when on it should be rolled up, by the server's clock. This saves work; no answer depends on it. */
   ripe_at: Date;
-  /** The latest claim: the edition that a processor was about to count. It only grows while the mark exists. */
+  /** The latest claim: the edition that a processor began to count. It only grows while the mark exists. */
   claim?: number;
   /** Whether the claim still holds. Each marking ends it. */
   is_claimed?: boolean;

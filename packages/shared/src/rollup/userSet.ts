@@ -9,7 +9,7 @@ export type UserSet = RoaringBitmap32;
 /** CRoaring's own format: the smaller of a Roaring bitmap and a plain list (https://github.com/RoaringBitmap/CRoaring). */
 const FORMAT = 'croaring';
 
-/** The first byte of a plain list in that format: then come the count and the numbers, each in four bytes, the lowest first. */
+/** The first byte of a plain list in that format. The count and the numbers follow, each a little-endian uint32. */
 const LIST_FORM = 1;
 const LIST_START = 5;
 
@@ -22,7 +22,7 @@ export function encodeUserSet(users: UserSet): Uint8Array {
   return users.serialize(FORMAT);
 }
 
-/** What `encodeUserSet` makes of the same users, or a byte more. `users` are ascending numbers, each once. */
+/** Encodes a few users in the format of `encodeUserSet`. `users` are ascending and distinct. */
 export function encodeUserList(users: readonly number[]): Uint8Array {
   if (users.length > countListed(users)) {
     const set = createUserSet(users);
@@ -41,8 +41,8 @@ export function encodeUserList(users: readonly number[]): Uint8Array {
 }
 
 /**
- * Up to how many users a list is no larger than a bitmap: that takes 8 bytes, 8 more for each of its containers, one of which holds
- * users that differ in their low 16 bits only, and 2 for each user (https://github.com/RoaringBitmap/RoaringFormatSpec).
+ * The most users for which a list is no larger than a bitmap. A bitmap takes 8 bytes, 8 per container (the users
+ * that share their high 16 bits) and 2 per user (https://github.com/RoaringBitmap/RoaringFormatSpec).
  */
 function countListed(users: readonly number[]): number {
   let containers = 0;
@@ -55,7 +55,7 @@ function countListed(users: readonly number[]): number {
   return 2 + 4 * containers;
 }
 
-/** The users of an encoded set if it is a plain list, as those of a few users are. */
+/** The users of an encoded set if it is a plain list; undefined if it is a bitmap. */
 export function decodeUserList(bytes: Uint8Array): number[] | undefined {
   if (bytes[0] !== LIST_FORM) {
     return undefined;
@@ -66,7 +66,7 @@ export function decodeUserList(bytes: Uint8Array): number[] | undefined {
   );
 }
 
-/** How many bytes a set takes, about, in memory as well as encoded. */
+/** The size of a set in bytes when encoded, which is about what it takes of memory. */
 export function measureUserSet(users: UserSet): number {
   return users.getSerializationSizeInBytes(FORMAT);
 }
