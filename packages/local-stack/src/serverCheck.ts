@@ -78,17 +78,24 @@ export function createUnusableError(server: string, error: unknown, otherwise: s
   return new Error(`${server} cannot be used: ${reason}${end} ${otherwise}`, { cause: error });
 }
 
-/** Repeats an operation that fails until its time is over; throws its last error then. */
+/** Repeats an operation that fails until its time is over, or the server itself answers that it refuses. */
 async function tryInTime(
   operation: () => Promise<void>,
   { timeoutMs, signal: ending }: CheckOptions,
 ): Promise<void> {
   const timeout = AbortSignal.timeout(timeoutMs);
-  const signal = ending ? AbortSignal.any([ending, timeout]) : timeout;
   await retryUntilDone(() => withTimeout(operation(), timeoutMs), {
-    isPassing: () => true,
+    isPassing: (error) => !isRefusal(error),
     onFailure: () => {},
-    signal,
+    signal: ending ? AbortSignal.any([ending, timeout]) : timeout,
     maxDelayMs: 200,
   });
+}
+
+/** Whether Redis or MongoDB said so itself. What is explained has their words as its cause. */
+function isRefusal(error: unknown): boolean {
+  const { name, cause } = error as Error;
+  return [name, (cause as Error | undefined)?.name].some(
+    (each) => each === 'ReplyError' || each === 'MongoServerError',
+  );
 }

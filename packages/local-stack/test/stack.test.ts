@@ -101,7 +101,7 @@ test('shows no password of what the settings name', () => {
 test.each([
   [
     { REDIS_PORT: '1' },
-    300,
+    1000,
     'The Redis on 127.0.0.1:1 cannot be used: connect ECONNREFUSED 127.0.0.1:1. Check',
   ],
   [
@@ -179,7 +179,7 @@ test.each([
     { REDIS_URL: 'redis://me:secret@127.0.0.1:PORT' },
   ],
 ])('says that a Redis asks for %s, and uses what the settings have for it', async (_name, args, settings) => {
-  const options = { ...(await createOptions()), checkTimeoutMs: 300 };
+  const options = await createOptions();
   const { MONGO_URI } = shared;
   const redis = await startRedisServer({
     program: await findOwnRedis(),
