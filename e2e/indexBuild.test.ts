@@ -101,7 +101,9 @@ test('workers store events while the indexes are built, say how far that is, and
     { site_id: 1, path: 1 },
   ]);
   await waitUntil(() => connection.collection('rollups').countDocuments());
-  expect([...processor.log, ...second.log].filter(({ level }) => Number(level) > 30)).toEqual([]);
+  const warnings = [...processor.log, ...second.log].filter(({ level }) => Number(level) > 30);
+  // The Redis of the tests may lose the last second, and the workers say so.
+  expect(warnings.filter(({ msg }) => !String(msg).startsWith('This Redis can lose'))).toEqual([]);
 });
 
 test('a build that fails is tried again, logged once, and said by /readyz meanwhile', async () => {
