@@ -8,6 +8,7 @@ import { openRollupCollections, type RollupCollections } from '@analytics/shared
 import { TimeoutError } from '@analytics/shared/withTimeout';
 import { mongo, type PipelineStage } from 'mongoose';
 import { createReportMemory, type ReportMemory } from './reportMemory.ts';
+import type { RollupUnreadableError } from './rollup/rollupErrors.ts';
 import { createTurns, TooManyWaitingError, type Turns } from './turns.ts';
 
 /** As many as the HTTP server has connections, so that only a client that does not wait for its answers meets this limit. */
@@ -18,6 +19,8 @@ const MAX_SHARE_OF_SITE = 3 / 4;
 
 /** Looks at marks are short. They have turns of their own, so that no kept answer waits behind reports. */
 const MAX_CHECKS = 4;
+
+const MAX_UNREADABLE_LOGGED = 100;
 
 export interface EventReaderOptions {
   /** How long a report may wait and take, in milliseconds: MongoDB works on each of its questions for what is left of that. */
@@ -47,7 +50,8 @@ export interface ReportSource {
   /** What the processor has counted. */
   rollups: RollupCollections;
   memory: ReportMemory;
-  logger: Logger;
+  /** Notes that a rollup cannot be read, and events are read in its place. */
+  onUnreadable(error: RollupUnreadableError): void;
 }
 
 /** Who wants something read. */
@@ -73,6 +77,7 @@ export interface EventReader {
 export function createEventReader(Event: EventModel, options: EventReaderOptions): EventReader {
   const { timeoutMs, maxConcurrent, mongoWatch, logger, now, memory = createReportMemory() } = options;
   const outageLog = createOutageLog({ began: 'a report failed', ended: 'reports work again' }, logger);
+  const onUnreadable = createUnreadableLog(logger);
   const reportTurns = createSiteTurns(maxConcurrent);
   const checkTurns = createSiteTurns(MAX_CHECKS);
 
@@ -170,13 +175,26 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
         signal,
       }),
       memory,
-      logger,
+      onUnreadable,
     };
   }
 
   return {
     read: (reading, makeReport) => read(reportTurns, reading, makeReport),
     check: (reading, makeAnswer) => read(checkTurns, reading, makeAnswer),
+  };
+}
+
+/** Logs each bucket once, and no more of them than anybody would read. */
+function createUnreadableLog(logger: Logger): (error: RollupUnreadableError) => void {
+  const known = new Set<string>();
+  return ({ message }) => {
+    if (!known.has(message) && known.size < MAX_UNREADABLE_LOGGED) {
+      known.add(message);
+      logger.warn(
+        `A rollup cannot be read: ${message}. Reports read its events, which is slower. Run npm run rollup -- rebuild for that time.`,
+      );
+    }
   };
 }
 

@@ -1,5 +1,5 @@
 import { TooManyValuesError } from './rollup/tooManyValues.ts';
-import { createTurns } from './turns.ts';
+import { createTurns, type PassTurn, type Turns } from './turns.ts';
 
 const MIB = 1024 * 1024;
 
@@ -10,6 +10,8 @@ const SMALL_REPORT_BYTES = 16 * MIB;
 /** What a large report may hold. There is only one at a time. */
 const LARGE_REPORT_BYTES = 144 * MIB;
 
+const LOOK_UPS_AT_ONCE = 2;
+
 /** Small reports have no room left: do the work again as a large report. */
 export class MemoryShortError extends Error {
   override readonly name = 'MemoryShortError';
@@ -17,6 +19,8 @@ export class MemoryShortError extends Error {
 
 /** The memory of one attempt at a report. All sizes are estimates, in bytes. */
 export interface MemoryAccount {
+  /** Whether it is the one large report: what can be read again should not be held. */
+  readonly isLarge: boolean;
   /**
    * Notes memory before it is used.
    *
@@ -35,6 +39,8 @@ export interface ReportMemory {
   openSmall(): MemoryAccount;
   /** Waits until no other report is large. */
   openLarge(signal: AbortSignal): Promise<MemoryAccount>;
+  /** Waits for a turn to look up users, each of which may take some 30 MiB beside what is accounted for. */
+  takeLookUp(signal: AbortSignal): Promise<PassTurn>;
 }
 
 export interface ReportMemoryOptions {
@@ -53,15 +59,13 @@ export function createReportMemory({
   smallReportBytes = SMALL_REPORT_BYTES,
   largeReportBytes = LARGE_REPORT_BYTES,
 }: ReportMemoryOptions = {}): ReportMemory {
-  const large = createTurns({
-    maxRunning: 1,
-    maxRunningOfOwner: 1,
-    maxWaiting: Number.POSITIVE_INFINITY,
-  });
+  const large = createLine(1);
+  const lookUps = createLine(LOOK_UPS_AT_ONCE);
   let sharedInUse = 0;
   return {
     openSmall: () =>
       createAccount({
+        isLarge: false,
         take: (bytes, held) => {
           if (held + bytes > smallReportBytes || sharedInUse + bytes > sharedBytes) {
             throw new MemoryShortError('The report needs more memory than a small one may have.');
@@ -75,6 +79,7 @@ export function createReportMemory({
     openLarge: async (signal) => {
       const passTurn = await large.take('', signal);
       return createAccount({
+        isLarge: true,
         take: (bytes, held) => {
           if (held + bytes > largeReportBytes) {
             throw new TooManyValuesError(`The report needs more than ${largeReportBytes} bytes of memory.`);
@@ -83,19 +88,27 @@ export function createReportMemory({
         onClose: passTurn,
       });
     },
+    takeLookUp: (signal) => lookUps.take('', signal),
   };
 }
 
+/** Turns in the order in which they are asked for, by reports that have a turn already. */
+function createLine(maxRunning: number): Turns {
+  return createTurns({ maxRunning, maxRunningOfOwner: maxRunning, maxWaiting: Number.POSITIVE_INFINITY });
+}
+
 interface AccountRules {
+  isLarge: boolean;
   take: (bytes: number, held: number) => void;
   give?: (bytes: number) => void;
   onClose?: () => void;
 }
 
-function createAccount({ take, give, onClose }: AccountRules): MemoryAccount {
+function createAccount({ isLarge, take, give, onClose }: AccountRules): MemoryAccount {
   let held = 0;
   let isOpen = true;
   return {
+    isLarge,
     take: (bytes) => {
       if (!isOpen) {
         throw new MemoryShortError('The attempt at the report is over.');
@@ -119,7 +132,16 @@ function createAccount({ take, give, onClose }: AccountRules): MemoryAccount {
   };
 }
 
-/** What a value costs where it is remembered with a number: the entry of a map, and its text at two bytes a code unit. */
+/** What a value takes where it is remembered with a number: the entry of a map, which doubles when it grows, and its text. */
 export function estimateValueBytes(value: unknown): number {
-  return 100 + (typeof value === 'string' ? 2 * value.length : 0);
+  return ENTRY_BYTES + (typeof value === 'string' ? estimateTextBytes(value) : 0);
 }
+
+const ENTRY_BYTES = 80;
+
+/** V8 keeps a text in one byte for each code unit if all of them fit. */
+export function estimateTextBytes(text: string): number {
+  return BEYOND_LATIN_1.test(text) ? 2 * text.length : text.length;
+}
+
+const BEYOND_LATIN_1 = /[\u0100-\uffff]/;

@@ -8,6 +8,7 @@ import { createUserSet, encodeUserSet } from '@analytics/shared/rollup/userSet';
 import { mongo } from 'mongoose';
 import request from 'supertest';
 import { expect, test } from 'vitest';
+import { createReportMemory } from '../src/reportMemory.ts';
 import { startApp } from './startApp.ts';
 
 const stack = useTestStack();
@@ -64,12 +65,48 @@ async function storeSite(
   }
 }
 
-const get = async (route: string, query: object) => (await request(app).get(route).query(query)).body;
+const get = async (route: string, query: object, to = app) =>
+  (await request(to).get(route).query(query)).body;
 
-test('more values than can be added up here are added up by MongoDB, from events', async () => {
-  await storeSite('large', 1, 20_000);
+/** A service whose reports may hold very little: what the other one does with a million values, it does with some thousands. */
+const frugal = await startApp(stack, {}, undefined, {
+  memory: createReportMemory({
+    sharedBytes: 1_500_000,
+    smallReportBytes: 1_000_000,
+    largeReportBytes: 1_500_000,
+  }),
+});
 
-  const { meta, rows } = await get('/stats/breakdown', { site_id: 'large', dimension: 'path', ...RANGE });
+/** A value takes some 150 bytes, and 90 in a large report, which does not hold what it has read. */
+test.each([
+  ['little', 2000],
+  ['much, which only one report at a time may hold', 12_000],
+])(
+  '%s is added up in the reporting service, for many at the same time',
+  async (name, values) => {
+    await storeSite(name, values, Math.ceil(values / DAYS), { isAlike: false });
+    const query = { site_id: name, dimension: 'path', ...RANGE };
+    const expected = await get('/stats/breakdown', query);
+    expect(expected).toMatchObject({ meta: { source: 'rollup' }, total: Math.ceil(values / DAYS) * DAYS });
+
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, (_, index) =>
+        get('/stats/breakdown', { ...query, offset: index * 100 }, frugal.app),
+      ),
+    );
+
+    const pick = ({ total, meta }: typeof expected) => [total, meta.source];
+    expect(answers.map(pick)).toEqual(answers.map(() => pick(expected)));
+    expect(answers[0].rows).toEqual(expected.rows);
+  },
+  60_000,
+);
+
+test('more values than can be held are added up by MongoDB, from events', async () => {
+  await storeSite('large', 1, 400, { isAlike: false });
+
+  const query = { site_id: 'large', dimension: 'path', ...RANGE };
+  const { meta, rows } = await get('/stats/breakdown', query, frugal.app);
 
   expect(meta.source).toBe('live');
   expect(rows).toEqual([{ value: '/from-events', views: 1, unique_users: 1, share: 1 }]);
@@ -85,18 +122,18 @@ test('so is a page behind very many values; past the last value there is none', 
   expect(await ask(999_999_999)).toMatchObject({ meta: { source: 'rollup' }, total: 120_000, rows: [] });
 }, 60_000);
 
-test('so is an hour of events with more values than an hour that is rolled up may have', async () => {
+test('so are more values in an hour of events than can be held', async () => {
   await storeSite('busy', 5, 1);
   const start = new Date('2025-01-03T10:00:00Z');
   await marks.insertOne({ _id: { site_id: 'busy', granularity: 'hour', start }, ripe_at: new Date() });
   const event = { site_id: 'busy', event_type: 'page_view', user_id: null, timestamp: start };
-  const events = Array.from({ length: 100_001 }, (_, index) => ({ ...event, path: `/busy/${index}` }));
+  const events = Array.from({ length: 20_001 }, (_, index) => ({ ...event, path: `/busy/${index}` }));
   await connection.collection('events').insertMany(events);
   const ask = (path_prefix: string) =>
-    get('/stats/breakdown', { site_id: 'busy', dimension: 'path', path_prefix, ...RANGE });
+    get('/stats/breakdown', { site_id: 'busy', dimension: 'path', path_prefix, ...RANGE }, frugal.app);
 
-  expect(await ask('/busy/')).toMatchObject({ meta: { source: 'live' }, total: 100_001 });
-  expect(await ask('/busy/1')).toMatchObject({ meta: { source: 'mixed' }, total: 11_112 });
+  expect(await ask('/busy/')).toMatchObject({ meta: { source: 'live' }, total: 20_001 });
+  expect(await ask('/busy/1')).toMatchObject({ meta: { source: 'mixed' }, total: 11_111 });
 }, 60_000);
 
 test('so are more sets of users than can be united', async () => {

@@ -133,9 +133,9 @@ test('a client that leaves ends its work in MongoDB and gives its turn to the ne
 
 test('many reports at once do not keep MongoDB from showing a sign of life', async () => {
   const { ask } = await start({ STATS_MAX_CONCURRENT: '150' });
-  await delayAggregations(1200);
+  await delayAggregations(1500);
 
-  const answers = Array.from({ length: 70 }, (_, index) => ask(`/stats/realtime?site_id=${index}`));
+  const answers = Array.from({ length: 110 }, (_, index) => ask(`/stats/realtime?site_id=${index}`));
 
   expect((await Promise.all(answers)).filter(({ status }) => status !== 200)).toEqual([]);
 });

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { Worker } from 'node:worker_threads';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { expect, onTestFinished, test } from 'vitest';
@@ -87,4 +90,49 @@ test('work that is done resolves with its result', async () => {
   await waitUntil(() => watch.isUp);
 
   expect(await watch.whileUp(async () => 42)).toBe(42);
+});
+
+/** Answers each byte after 20 ms, whatever the thread of the test does meanwhile. */
+const ECHO_SERVER = `
+  const { createServer } = require('node:net');
+  const { parentPort } = require('node:worker_threads');
+  const server = createServer((socket) => socket.on('data', (data) => setTimeout(() => socket.write(data), 20)));
+  server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
+`;
+
+test('a process that is busy when the answer comes does not take the dependency for dead', async () => {
+  const server = new Worker(ECHO_SERVER, { eval: true });
+  onTestFinished(async () => {
+    await server.terminate();
+  });
+  const [port] = await once(server, 'message');
+  const socket = connect(port, '127.0.0.1');
+  onTestFinished(() => {
+    socket.destroy();
+  });
+  await once(socket, 'connect');
+  const lines: string[] = [];
+  let probes = 0;
+  const watch = createDependencyWatch({
+    dependency: 'Redis',
+    probe: async () => {
+      probes += 1;
+      socket.write('?');
+      setImmediate(() => {
+        const endMs = performance.now() + 500;
+        while (performance.now() < endMs) {
+          // The event loop does not turn.
+        }
+      });
+      await once(socket, 'data');
+    },
+    logger: { warn: (line: string) => lines.push(line), info: () => {} } as never,
+    intervalMs: 5,
+    timeoutMs: 400,
+  });
+  onTestFinished(() => watch.stop());
+
+  await waitUntil(() => probes > 2);
+
+  expect([watch.isUp, lines]).toEqual([true, []]);
 });

@@ -1,6 +1,6 @@
 import type { PropertyValue } from '@analytics/shared/eventProperties';
-import { refuseLargeGroups } from '@analytics/shared/largeGroups';
 import type { PipelineStage } from 'mongoose';
+import { leaveOutLongLists } from './longLists.ts';
 import { type EventSelection, escapePattern, matchEvents } from './matchEvents.ts';
 
 export interface BreakdownPage {
@@ -35,13 +35,9 @@ export interface ValueViews {
   views: number;
 }
 
-/** Counts the views of each value of a field, `limit` values at most, for who adds them to views from elsewhere. */
-export function buildValueViewsPipeline(
-  selection: EventSelection,
-  field: string,
-  limit: number,
-): PipelineStage[] {
-  return [matchEvents(selection), groupByValue(field), { $limit: limit }];
+/** Counts the views of each value of a field, for who adds them to views from elsewhere. */
+export function buildValueViewsPipeline(selection: EventSelection, field: string): PipelineStage[] {
+  return [matchEvents(selection), groupByValue(field)];
 }
 
 function pageFacets({ search, limit, offset }: BreakdownPage): PipelineStage.Facet {
@@ -75,7 +71,7 @@ export function buildValueUsersPipeline(
   field: string,
   values: readonly (PropertyValue | null)[],
 ): PipelineStage[] {
-  return [matchEvents(selection), collectUsers(field, values), countUsers()];
+  return [matchEvents(selection), pickValues(field, values), collectUsers(), countUsers()];
 }
 
 /** Counts the same; however many users there are. */
@@ -94,7 +90,8 @@ export function buildLargeValueUsersPipeline(
 export interface UsersOfValue {
   /** Null stands for the others. */
   _id: { value: PropertyValue | null } | null;
-  users: (string | null)[];
+  /** Absent if the list is too long. */
+  users?: (string | null)[];
 }
 
 /** Names the distinct users of each of some values. A value is one document. */
@@ -103,7 +100,7 @@ export function buildUsersOfValuesPipeline(
   field: string,
   values: readonly (PropertyValue | null)[],
 ): PipelineStage[] {
-  return [matchEvents(selection), collectUsers(field, values), refuseLargeGroups()];
+  return [matchEvents(selection), pickValues(field, values), collectUsers(), leaveOutLongLists()];
 }
 
 /** What the large third pipeline returns for each user of each of some values. */
@@ -126,16 +123,19 @@ export function buildLargeUsersOfValuesPipeline(
 }
 
 /**
- * The other values share one group, whose set has nobody. A match would leave them out earlier and cost more: no index can answer
- * it beside the selection's, and looking up the values with the most views would fetch most of the documents.
+ * Tells the wanted values from the others, which are null. A match would leave those out earlier and cost more: no index can answer it
+ * beside the selection's, and looking up the values with the most views would fetch most of the documents. Each event is
+ * compared once with the list of values, which may have a thousand.
  */
-function collectUsers(field: string, values: readonly (PropertyValue | null)[]): PipelineStage.Group {
+function pickValues(field: string, values: readonly (PropertyValue | null)[]): PipelineStage.Project {
   const value = readValue(field);
+  return { $project: { _id: 0, wanted: { $cond: [isWanted(value, values), { value }, null] }, user_id: 1 } };
+}
+
+/** The other values share one group, whose set has nobody. */
+function collectUsers(): PipelineStage.Group {
   return {
-    $group: {
-      _id: { $cond: [isWanted(value, values), { value }, null] },
-      users: { $addToSet: { $cond: [isWanted(value, values), '$user_id', null] } },
-    },
+    $group: { _id: '$wanted', users: { $addToSet: { $cond: ['$wanted', '$user_id', null] } } },
   };
 }
 

@@ -1,6 +1,6 @@
-import { refuseLargeGroups } from '@analytics/shared/largeGroups';
 import type { PipelineStage } from 'mongoose';
 import type { Span } from '../timeRange.ts';
+import { leaveOutLongLists } from './longLists.ts';
 import { type EventSelection, matchEvents } from './matchEvents.ts';
 
 /** What the pipeline returns for each step in which anything happened, in any order. */
@@ -31,12 +31,13 @@ export function buildLargeTimeseriesPipeline(
 export interface StepUsers {
   _id: number;
   views: number;
-  users: (string | null)[];
+  /** Absent if the list is too long. */
+  users?: (string | null)[];
 }
 
 /** Names the distinct users of each step, for who unites them with users from elsewhere. A step is one document. */
 export function buildStepUsersPipeline(selection: EventSelection, steps: readonly Span[]): PipelineStage[] {
-  return [matchEvents(selection), collectUsersOfSteps(steps), refuseLargeGroups()];
+  return [matchEvents(selection), collectUsersOfSteps(steps), leaveOutLongLists()];
 }
 
 /** What the large pipeline of users returns for each user of each step. */

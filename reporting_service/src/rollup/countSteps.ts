@@ -1,6 +1,7 @@
 import type { Bucket } from '@analytics/shared/rollup/buckets';
 import { type CountsDocument, QUARTERS, TOTALS } from '@analytics/shared/rollup/rollupCollections';
 import type { Counts, FilterQuery, ReportMeta } from '@analytics/shared/stats';
+import { LISTS_PER_REPLY } from '../aggregations/longLists.ts';
 import type { EventSelection } from '../aggregations/matchEvents.ts';
 import {
   buildLargeStepUsersPipeline,
@@ -12,15 +13,17 @@ import {
   type StepUsers,
 } from '../aggregations/timeseriesPipeline.ts';
 import type { ReportSource } from '../eventReader.ts';
+import { createPace } from '../pace.ts';
 import type { Span } from '../timeRange.ts';
 import { toBucketKey } from './bucketKey.ts';
 import { type Coverage, cover } from './coverage.ts';
+import { type EventUsers, USERS_PER_REPLY, untilTooLarge } from './eventUsers.ts';
 import { type FilterDimension, findFilterDimension } from './filterDimension.ts';
 import { readUsableCounts } from './readUsableCounts.ts';
 import type { RollupSnapshot } from './rollupSnapshot.ts';
 import { unlessTooMany } from './tooManyValues.ts';
-import { requireFewPlaces } from './userSetReader.ts';
-import { addNames, countUnions, type UserSources } from './userUnion.ts';
+import { createPlaces, requireFewPlaces } from './userSetReader.ts';
+import { countUnions, type UserUnion } from './userUnion.ts';
 
 export type AnswerSource = Exclude<ReportMeta['source'], 'cache'>;
 
@@ -38,11 +41,13 @@ export interface StepsQuestion {
 }
 
 /** What is known of one step before its users are united. */
-interface StepSum extends UserSources {
+interface StepSum extends UserUnion {
   views: number;
   /** Of a step that was counted as a whole by MongoDB. */
   unique_users?: number;
 }
+
+const createSum = (): StepSum => ({ views: 0, places: [], hasEvents: false });
 
 /** Counts the views and the distinct users of each step, from rollups as far as there are any. */
 export function countSteps(
@@ -58,7 +63,7 @@ export function countSteps(
 }
 
 async function countLive(source: ReportSource, question: StepsQuestion): Promise<StepsAnswer> {
-  const sums = question.steps.map((): StepSum => ({ views: 0, places: [], names: [] }));
+  const sums = question.steps.map(createSum);
   await addWholeSteps(source, question, question.steps.map(toRaw), sums);
   return { counts: sums.map(({ views, unique_users = 0 }) => ({ views, unique_users })), source: 'live' };
 }
@@ -80,11 +85,17 @@ async function countCovered(
   );
   const coverages = steps.map((step) => cover(step, isUsable, { splitsHours }));
   const quarters = await readQuarters(snapshot, coverages);
+  const pace = createPace(source.signal);
+  const sums: StepSum[] = [];
   let places = 0;
-  const sums = coverages.map(({ buckets, hourParts }) => {
-    const sum: StepSum = { views: 0, places: [], names: [] };
+  for (const { buckets, hourParts } of coverages) {
+    const sum = createSum();
     for (const bucket of buckets) {
       addPassing(sum, counts.get(toBucketKey(bucket)), filter.passes);
+      requireFewPlaces(places + sum.places.length);
+      if (pace.isDue()) {
+        await pace.rest();
+      }
     }
     for (const { hour, firstQuarter, lastQuarter } of hourParts) {
       addPassing(
@@ -94,14 +105,9 @@ async function countCovered(
       );
     }
     places += sum.places.length;
-    requireFewPlaces(places);
-    return sum;
-  });
-  await Promise.all([
-    addWholeSteps(source, question, coverages, sums),
-    addPartsOfSteps(source, question, coverages, sums),
-  ]);
-  const users = await countUnions(source.rollups, snapshot.site?.number, sums);
+    sums.push(sum);
+  }
+  const users = await countUsers(source, snapshot, question, { coverages, sums });
   return {
     counts: sums.map(({ views, unique_users }, index) => ({
       views,
@@ -111,13 +117,38 @@ async function countCovered(
   };
 }
 
+interface StepParts {
+  coverages: readonly Coverage[];
+  sums: StepSum[];
+}
+
+/** Counts the users of the steps, and adds the views that are read from events. */
+async function countUsers(
+  source: ReportSource,
+  { site, memory }: RollupSnapshot,
+  question: StepsQuestion,
+  { coverages, sums }: StepParts,
+): Promise<number[]> {
+  for (const [index, sum] of sums.entries()) {
+    const coverage = coverages[index] as Coverage;
+    sum.hasEvents = isPartlyRolledUp(coverage) && coverage.raw.length > 0;
+  }
+  const [users] = await Promise.all([
+    countUnions({ source, site: site?.number, memory }, sums, () =>
+      readStepUsers(source, question, coverages, sums),
+    ),
+    addWholeSteps(source, question, coverages, sums),
+  ]);
+  return users;
+}
+
 /** Two steps may divide an hour between them. */
-function readQuarters({ readCounts }: RollupSnapshot, coverages: readonly Coverage[]) {
+function readQuarters({ counts }: RollupSnapshot, coverages: readonly Coverage[]) {
   const hours = new Map<string, Bucket>();
   for (const { hour } of coverages.flatMap(({ hourParts }) => hourParts)) {
     hours.set(toBucketKey(hour), hour);
   }
-  return readCounts(QUARTERS, [...hours.values()]);
+  return counts.read(QUARTERS, [...hours.values()]);
 }
 
 function addPassing(
@@ -126,10 +157,11 @@ function addPassing(
   passes: FilterDimension['passes'],
 ): void {
   for (const document of documents) {
+    const toPlace = createPlaces(document);
     for (const [index, value] of document.values.entries()) {
       if (passes(value)) {
         sum.views += document.views[index] ?? 0;
-        sum.places.push({ document, index });
+        sum.places.push(toPlace(index));
       }
     }
   }
@@ -175,36 +207,48 @@ export async function readSteps(
   );
 }
 
-/** Of steps that are partly rolled up the users are needed by name. */
-async function addPartsOfSteps(
+/** Of steps that are partly rolled up the users are needed by name. Their views are added on the way. */
+async function* readStepUsers(
   source: ReportSource,
   { site_id, filters, steps }: StepsQuestion,
   coverages: readonly Coverage[],
-  sums: StepSum[],
-): Promise<void> {
-  const span = joinRaw(coverages.filter(isPartlyRolledUp));
-  if (span.length > 0) {
-    for (const { _id, views, users } of await readStepUsers(source, { site_id, span, ...filters }, steps)) {
-      const sum = sums[_id];
-      if (sum) {
-        sum.views += views;
-        addNames(sum.names, users);
-      }
+  sums: readonly StepSum[],
+): AsyncGenerator<EventUsers> {
+  const left = new Set([...sums.keys()].filter((index) => sums[index]?.hasEvents));
+  const select = (): EventSelection => {
+    const span = joinRaw([...left].map((index) => coverages[index] as Coverage));
+    return { site_id, span, ...filters };
+  };
+  const add = (index: number, views: number) => {
+    const sum = sums[index];
+    if (sum) {
+      sum.views += views;
+    }
+  };
+  const long = new Set<number>();
+  const lists = source.stream<StepUsers>(buildStepUsersPipeline(select(), steps), LISTS_PER_REPLY);
+  const isComplete = yield* untilTooLarge(lists, function* ({ _id, views, users }) {
+    if (users) {
+      add(_id, views);
+      left.delete(_id);
+      yield { index: _id, users };
+    } else {
+      long.add(_id);
+    }
+  });
+  for (const index of isComplete ? left : []) {
+    // Nothing happened in it.
+    if (!long.has(index)) {
+      left.delete(index);
     }
   }
-}
-
-async function readStepUsers(
-  { aggregate, tryAggregate }: ReportSource,
-  selection: EventSelection,
-  steps: readonly Span[],
-): Promise<StepUsers[]> {
-  const found = await tryAggregate<StepUsers>(buildStepUsersPipeline(selection, steps));
-  if (found) {
-    return found;
+  if (left.size > 0) {
+    const pipeline = buildLargeStepUsersPipeline(select(), steps);
+    for await (const { _id, views } of source.stream<StepUser>(pipeline, USERS_PER_REPLY)) {
+      add(_id.step, views);
+      yield { index: _id.step, users: [_id.user] };
+    }
   }
-  const singly = await aggregate<StepUser>(buildLargeStepUsersPipeline(selection, steps));
-  return singly.map(({ _id, views }) => ({ _id: _id.step, views, users: [_id.user] }));
 }
 
 /** The stretches that touch are made one, so that the server has few to look for. */

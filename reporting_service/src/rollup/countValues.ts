@@ -1,5 +1,6 @@
-import { type CountsDocument, type DimensionValue, TOTALS } from '@analytics/shared/rollup/rollupCollections';
+import { type DimensionValue, TOTALS } from '@analytics/shared/rollup/rollupCollections';
 import type { Counts, FilterQuery } from '@analytics/shared/stats';
+import type { PipelineStage } from 'mongoose';
 import {
   type BreakdownFacets,
   buildBreakdownPipeline,
@@ -13,23 +14,31 @@ import {
   type ValueUsers,
   type ValueViews,
 } from '../aggregations/breakdownPipeline.ts';
+import { LISTS_PER_REPLY } from '../aggregations/longLists.ts';
 import type { EventSelection } from '../aggregations/matchEvents.ts';
 import type { ReportSource } from '../eventReader.ts';
+import { createPace } from '../pace.ts';
+import { estimateValueBytes } from '../reportMemory.ts';
 import { takeFirst } from '../takeFirst.ts';
 import type { Span } from '../timeRange.ts';
-import { toBucketKey } from './bucketKey.ts';
 import { compareValues } from './compareValues.ts';
 import { type AnswerSource, describeSource } from './countSteps.ts';
-import { cover } from './coverage.ts';
-import { type FilterDimension, findFilterDimension } from './filterDimension.ts';
-import { isCounted, readUsableCounts } from './readUsableCounts.ts';
+import { type EventUsers, USERS_PER_REPLY, untilTooLarge } from './eventUsers.ts';
+import { findFilterDimension } from './filterDimension.ts';
+import { isCounted } from './readUsableCounts.ts';
 import type { RollupSnapshot } from './rollupSnapshot.ts';
+import { scanValues, type ValuesScan } from './scanValues.ts';
 import { TooManyValuesError, unlessTooMany } from './tooManyValues.ts';
-import { requireFewPlaces } from './userSetReader.ts';
-import { addNames, countUnions, type UserSources } from './userUnion.ts';
+import { createPlaces, requireFewPlaces } from './userSetReader.ts';
+import { countUnions, type UserUnion } from './userUnion.ts';
 
-/** As many as an hour that is rolled up may have. */
-const MAX_RAW_VALUES = 100_000;
+const VALUES_PER_REPLY = 5000;
+
+/** So many values are looked at between two looks at the clock. */
+const VALUES_PER_LOOK = 256;
+
+/** What a value takes that is put in order: twice, a row and its place in a list. */
+const ORDERED_VALUE_BYTES = 150;
 
 /** The end of the last page that is put in order here. */
 const MAX_ORDERED_VALUES = 100_000;
@@ -66,7 +75,7 @@ export function countValues(
   const isOfDimension = filter?.dimension === TOTALS || filter?.dimension === question.dimension;
   const readEvents = () => countLive(source, question);
   return snapshot && filter && isOfDimension && isCounted(snapshot, question.dimension)
-    ? unlessTooMany(() => countCovered(source, snapshot, filter, question), readEvents)
+    ? unlessTooMany(() => countCovered(source, snapshot, question), readEvents)
     : readEvents();
 }
 
@@ -111,48 +120,47 @@ async function readValueUsers(
 async function countCovered(
   source: ReportSource,
   snapshot: RollupSnapshot,
-  filter: FilterDimension,
   question: ValuesQuestion,
 ): Promise<ValuesAnswer> {
-  const { site_id, filters, span, dimension, limit, offset, search, hasUsers } = question;
-  const { counts, isUsable } = await readUsableCounts(
-    snapshot,
-    dimension,
-    (isUsed) => cover(span, isUsed).buckets,
-  );
-  const coverage = cover(span, isUsable);
+  const { site_id, filters, dimension, hasUsers } = question;
+  const scan = await scanValues(source, snapshot, question);
+  const { coverage, views } = scan;
   if (coverage.buckets.length === 0) {
     return countLive(source, question);
   }
-  const documents = coverage.buckets.flatMap((bucket) => counts.get(toBucketKey(bucket)) ?? []);
-  const views = sumUp(documents, filter);
   const raw = { site_id, span: coverage.raw, ...filters };
   const field = toField(dimension);
   if (coverage.raw.length > 0) {
-    const found = await source.aggregate<ValueViews>(buildValueViewsPipeline(raw, field, MAX_RAW_VALUES + 1));
-    if (found.length > MAX_RAW_VALUES) {
-      throw new TooManyValuesError(`Events have more than ${MAX_RAW_VALUES} values of ${dimension}.`);
-    }
-    for (const { _id, views: more } of found) {
-      views.set(_id, (views.get(_id) ?? 0) + more);
-    }
+    await addRawViews(source, snapshot, buildValueViewsPipeline(raw, field), views);
   }
-  const isFound = ([value]: ValueAndViews) =>
-    search === undefined || (typeof value === 'string' && value.includes(search));
-  const found = [...views].filter(isFound);
-  const end = Math.min(offset + limit, found.length);
-  if (end > MAX_ORDERED_VALUES && offset < found.length) {
-    throw new TooManyValuesError(`The page ends behind ${MAX_ORDERED_VALUES} values.`);
-  }
-  const page = offset < found.length ? takeFirst(found, end, compareRows).slice(offset) : [];
+  const { page, total, allViews } = await turnToPage(source, snapshot, views, question);
   const values = page.map(([value]) => value);
-  const users = hasUsers ? await countUsers(source, snapshot, { documents, raw, field, values }) : [];
+  const users = hasUsers ? await countUsers(source, snapshot, { scan, raw, field, values }) : [];
   return {
-    allViews: [...views.values()].reduce((sum, each) => sum + each, 0),
-    total: found.length,
+    allViews,
+    total,
     rows: page.map(([value, views], index) => ({ value, views, unique_users: users[index] ?? 0 })),
     source: describeSource([coverage]),
   };
+}
+
+async function addRawViews(
+  source: ReportSource,
+  { memory }: RollupSnapshot,
+  pipeline: PipelineStage[],
+  views: Map<DimensionValue, number>,
+): Promise<void> {
+  const pace = createPace(source.signal);
+  for await (const { _id, views: more } of source.stream<ValueViews>(pipeline, VALUES_PER_REPLY)) {
+    const before = views.get(_id);
+    if (before === undefined) {
+      memory.take(estimateValueBytes(_id));
+    }
+    views.set(_id, (before ?? 0) + more);
+    if (pace.isDue()) {
+      await pace.rest();
+    }
+  }
 }
 
 type ValueAndViews = [DimensionValue, number];
@@ -161,23 +169,54 @@ function compareRows([a, viewsOfA]: ValueAndViews, [b, viewsOfB]: ValueAndViews)
   return viewsOfB - viewsOfA || compareValues(a, b);
 }
 
-function sumUp(
-  documents: readonly CountsDocument[],
-  { dimension, passes }: FilterDimension,
-): Map<DimensionValue, number> {
-  const views = new Map<DimensionValue, number>();
-  for (const document of documents) {
-    for (const [index, value] of document.values.entries()) {
-      if (dimension === TOTALS || passes(value)) {
-        views.set(value, (views.get(value) ?? 0) + (document.views[index] ?? 0));
+/** @throws TooManyValuesError if the page ends behind too many values. */
+async function turnToPage(
+  { signal }: ReportSource,
+  { memory }: RollupSnapshot,
+  views: ReadonlyMap<DimensionValue, number>,
+  { limit, offset, search }: ValuesQuestion,
+) {
+  const isFound = (value: DimensionValue) =>
+    search === undefined || (typeof value === 'string' && value.includes(search));
+  const pace = createPace(signal);
+  async function forEachFound(use: (row: ValueAndViews) => void): Promise<void> {
+    let seen = 0;
+    for (const row of views) {
+      if (isFound(row[0])) {
+        use(row);
+      }
+      seen += 1;
+      if (seen % VALUES_PER_LOOK === 0 && pace.isDue()) {
+        await pace.rest();
       }
     }
   }
-  return views;
+
+  let total = 0;
+  await forEachFound(() => {
+    total += 1;
+  });
+  const end = Math.min(offset + limit, total);
+  if (end > MAX_ORDERED_VALUES && offset < total) {
+    throw new TooManyValuesError(`The page ends behind ${MAX_ORDERED_VALUES} values.`);
+  }
+  let page: ValueAndViews[] = [];
+  if (offset < total) {
+    const first = takeFirst(end, compareRows);
+    memory.take(end * ORDERED_VALUE_BYTES);
+    await forEachFound(first.add);
+    page = first.list().slice(offset);
+    memory.give(end * ORDERED_VALUE_BYTES);
+  }
+  let allViews = 0;
+  for (const each of views.values()) {
+    allViews += each;
+  }
+  return { page, total, allViews };
 }
 
 interface UsersQuestion {
-  documents: readonly CountsDocument[];
+  scan: ValuesScan;
   raw: EventSelection & { span: Span[] };
   field: string;
   values: readonly DimensionValue[];
@@ -186,42 +225,63 @@ interface UsersQuestion {
 /** Counts the users of each of some values. */
 async function countUsers(
   source: ReportSource,
-  snapshot: RollupSnapshot,
-  { documents, raw, field, values }: UsersQuestion,
+  { site, memory }: RollupSnapshot,
+  { scan, raw, field, values }: UsersQuestion,
 ): Promise<number[]> {
-  const unions = new Map(
-    values.map((value): [DimensionValue, UserSources] => [value, { places: [], names: [] }]),
-  );
+  const hasEvents = raw.span.length > 0;
+  const unions = values.map((): UserUnion => ({ places: [], hasEvents }));
+  const indexes = new Map(values.map((value, index) => [value, index]));
+  const pace = createPace(source.signal);
   let places = 0;
-  for (const document of documents) {
-    for (const [index, value] of document.values.entries()) {
-      const union = unions.get(value);
+  for await (const document of scan.documents.readWith(values)) {
+    const toPlace = createPlaces(document);
+    for (const [place, value] of document.values.entries()) {
+      const union = unions[indexes.get(value) ?? Number.NaN];
       if (union) {
-        union.places.push({ document, index });
+        union.places.push(toPlace(place));
         places += 1;
       }
     }
+    requireFewPlaces(places);
+    if (pace.isDue()) {
+      await pace.rest();
+    }
   }
-  requireFewPlaces(places);
-  if (raw.span.length > 0 && values.length > 0) {
-    for (const { _id, users } of await readUsersOfValues(source, raw, field, values)) {
-      const union = _id && unions.get(_id.value);
-      if (union) {
-        addNames(union.names, users);
+  return countUnions({ source, site: site?.number, memory }, unions, () =>
+    readUsersOfValues(source, raw, field, indexes),
+  );
+}
+
+/** The users of the values in events, by name. */
+async function* readUsersOfValues(
+  source: ReportSource,
+  raw: EventSelection,
+  field: string,
+  indexes: ReadonlyMap<DimensionValue, number>,
+): AsyncGenerator<EventUsers> {
+  const left = new Set(indexes.keys());
+  const long = new Set<DimensionValue>();
+  const lists = source.stream<UsersOfValue>(
+    buildUsersOfValuesPipeline(raw, field, [...left]),
+    LISTS_PER_REPLY,
+  );
+  const isComplete = yield* untilTooLarge(lists, function* ({ _id, users }) {
+    const index = _id ? indexes.get(_id.value) : undefined;
+    if (_id && users === undefined) {
+      long.add(_id.value);
+    } else if (_id && users && index !== undefined) {
+      left.delete(_id.value);
+      yield { index, users };
+    }
+  });
+  const values = isComplete ? [...long] : [...left];
+  if (values.length > 0) {
+    const pipeline = buildLargeUsersOfValuesPipeline(raw, field, values);
+    for await (const { _id } of source.stream<UserOfValue>(pipeline, USERS_PER_REPLY)) {
+      const index = indexes.get(_id.value);
+      if (index !== undefined) {
+        yield { index, users: [_id.user] };
       }
     }
   }
-  return countUnions(source.rollups, snapshot.site?.number, [...unions.values()]);
-}
-
-async function readUsersOfValues(
-  { aggregate, tryAggregate }: ReportSource,
-  ...question: Parameters<typeof buildUsersOfValuesPipeline>
-): Promise<UsersOfValue[]> {
-  const found = await tryAggregate<UsersOfValue>(buildUsersOfValuesPipeline(...question));
-  if (found) {
-    return found;
-  }
-  const singly = await aggregate<UserOfValue>(buildLargeUsersOfValuesPipeline(...question));
-  return singly.map(({ _id: { value, user } }) => ({ _id: { value }, users: [user] }));
 }

@@ -5,7 +5,7 @@ import type { RollupSnapshot } from './rollupSnapshot.ts';
 
 export interface UsableCounts {
   /** By the keys of the buckets. */
-  counts: ReadonlyMap<string, CountsDocument[]>;
+  counts: ReadonlyMap<string, readonly CountsDocument[]>;
   /** Leaves out buckets that have too many values of the dimension, and must be put together from what is smaller. */
   isUsable: (bucket: Bucket) => boolean;
 }
@@ -19,8 +19,8 @@ export function isCounted({ site }: RollupSnapshot, dimension: string): boolean 
  * Reads the counts of a dimension in the buckets that a question chooses among the usable ones. Which of them are too large to be
  * usable turns out by reading.
  *
- * @throws RollupChangedError
- * @throws TooManyValuesError
+ * @throws RollupChangedError, RollupUnreadableError
+ * @throws MemoryShortError, TooManyValuesError
  */
 export async function readUsableCounts(
   snapshot: RollupSnapshot,
@@ -31,7 +31,7 @@ export async function readUsableCounts(
   for (;;) {
     const isUsable = (bucket: Bucket) => snapshot.isRolledUp(bucket) && !unusable.has(toBucketKey(bucket));
     const buckets = choose(isUsable);
-    const counts = await snapshot.readCounts(dimension, buckets);
+    const counts = await snapshot.counts.read(dimension, buckets);
     const tooLarge = [...counts].filter(([, [first]]) => first?.has_too_many_values);
     if (tooLarge.length === 0) {
       return { counts, isUsable };

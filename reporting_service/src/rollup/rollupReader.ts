@@ -3,96 +3,215 @@ import {
   type CountsDocument,
   QUARTERS,
   type RollupCollections,
+  type RollupKey,
   TOTALS,
 } from '@analytics/shared/rollup/rollupCollections';
+import { mongo } from 'mongoose';
+import { estimateTextBytes, type MemoryAccount } from '../reportMemory.ts';
 import { toBucketKey } from './bucketKey.ts';
 import { findRuns } from './coverage.ts';
-import { TooManyValuesError } from './tooManyValues.ts';
+import { RollupChangedError, RollupUnreadableError } from './rollupErrors.ts';
 
-/** A rollup was written again while it was read. The question must be asked anew. */
-export class RollupChangedError extends Error {
-  override name = 'RollupChangedError';
+/** What a value of a document takes beside its text: its places in three lists, and the head of the text. */
+const VALUE_BYTES = 48;
+
+/** What a set takes beside its bytes, which are few where it is with the counts. */
+const SET_BYTES = 300;
+
+type Values = readonly CountsDocument['values'][number][];
+
+/** Reads a site's counts, which must be of whole editions. */
+export interface CountsReader {
+  /**
+   * The counts of a dimension in some buckets, by the buckets' keys. Nothing stands for a bucket in which nothing happened; where
+   * no event had a value, the totals are those of null. What is asked for again, by another part of the same report, is read once.
+   *
+   * @throws RollupChangedError, RollupUnreadableError
+   * @throws MemoryShortError, TooManyValuesError if they are too many to be held.
+   */
+  read(
+    dimension: string,
+    buckets: readonly Bucket[],
+  ): Promise<ReadonlyMap<string, readonly CountsDocument[]>>;
+  /** The same, without holding them. */
+  scan(dimension: string, buckets: readonly Bucket[]): CountsScan;
 }
 
-/** The most values of a dimension that are read in one go, of all buckets together. */
-const MAX_VALUES = 1_000_000;
+/** Reads documents one after another, as often as they are asked for. */
+export interface CountsScan {
+  /** @throws RollupChangedError, RollupUnreadableError */
+  readAll(): AsyncIterable<CountsDocument>;
+  /** Those that have any of some values. All must have been read before. */
+  readWith(values: Values): AsyncIterable<CountsDocument>;
+}
 
-/**
- * The counts of a dimension in some buckets, by the buckets' keys. Nothing stands for a bucket in which nothing happened; where no
- * event had a value, the totals are those of null.
- *
- * @throws RollupChangedError
- * @throws TooManyValuesError
- */
-export type ReadCounts = (
-  dimension: string,
-  buckets: readonly Bucket[],
-) => Promise<ReadonlyMap<string, CountsDocument[]>>;
+/** Where nothing of a site was ever rolled up. */
+export const emptyCounts: CountsReader = {
+  read: async () => new Map(),
+  scan: () => ({ async *readAll() {}, async *readWith() {} }),
+};
 
-/** Reads a site's counts. What is asked for again, by another part of the same report, is read once. */
 export function createCountsReader(
   { rollups, readOptions }: Pick<RollupCollections, 'rollups' | 'readOptions'>,
   site: number,
-): ReadCounts {
-  const asked = new Map<string, ReturnType<ReadCounts>>();
+  memory: MemoryAccount,
+): CountsReader {
+  const asked = new Map<string, ReturnType<CountsReader['read']>>();
 
-  async function readDimension(dimension: string, buckets: readonly Bucket[]) {
+  async function* streamDimension(
+    dimension: string,
+    buckets: readonly Bucket[],
+    values?: Values,
+  ): AsyncGenerator<CountsDocument> {
     const ranges = findRuns(buckets).map(({ first, last }) => {
       const key = { site, dimension, granularity: first.granularity };
       const start = new Date(first.startMs);
       const end = new Date(findBucketEnd(last));
       return { _id: { $gte: { ...key, start }, $lt: { ...key, start: end } } };
     });
-    const documents: CountsDocument[] = [];
-    let values = 0;
-    if (ranges.length > 0) {
-      for await (const document of rollups.find({ $or: ranges as never }, readOptions)) {
-        documents.push(document);
-        values += document.values.length;
-        if (values > MAX_VALUES) {
-          throw new TooManyValuesError(`Some buckets have more than ${MAX_VALUES} values of ${dimension}.`);
+    if (ranges.length === 0) {
+      return;
+    }
+    const wanted = new Set(buckets.map(toBucketKey));
+    const filter = { $or: ranges, ...(values && { values: { $in: values } }) };
+    const editions = new Map<string, Edition>();
+    for await (const document of rollups.find(filter as never, readOptions)) {
+      const key = toBucketKey(toBucket(document._id));
+      if (wanted.has(key)) {
+        requireReadable(document);
+        const edition = editions.get(key) ?? { number: document.edition, parts: document.parts, found: 0 };
+        editions.set(key, edition);
+        // An earlier edition may have had more parts, which are still there.
+        if (document._id.part < edition.parts) {
+          requireSame(edition, document);
+          edition.found += 1;
+          yield detach(document);
         }
       }
     }
-    return groupByBucket(documents, new Set(buckets.map(toBucketKey)));
+    if (values === undefined) {
+      requireWhole(editions.values());
+    }
   }
 
-  function readOnce(dimension: string, buckets: readonly Bucket[]): ReturnType<ReadCounts> {
+  async function readDimension(dimension: string, buckets: readonly Bucket[]) {
+    const groups = new Map<string, CountsDocument[]>();
+    for await (const document of streamDimension(dimension, buckets)) {
+      memory.take(estimateBytes(document));
+      const key = toBucketKey(toBucket(document._id));
+      const group = groups.get(key) ?? [];
+      group.push(document);
+      groups.set(key, group);
+    }
+    return groups;
+  }
+
+  function readOnce(dimension: string, buckets: readonly Bucket[]): ReturnType<CountsReader['read']> {
     const key = [dimension, ...buckets.map(toBucketKey)].join();
     const answer = asked.get(key) ?? readDimension(dimension, buckets);
     asked.set(key, answer);
     return answer;
   }
 
-  return async (dimension, buckets) => {
-    // Every event has a value of these two.
-    if (dimension === TOTALS || dimension === QUARTERS) {
+  /** Every event has a value of these two. */
+  const isOfAll = (dimension: string) => dimension === TOTALS || dimension === QUARTERS;
+
+  async function read(dimension: string, buckets: readonly Bucket[]) {
+    if (isOfAll(dimension)) {
       return readOnce(dimension, buckets);
     }
     const [counts, totals] = await Promise.all([readOnce(dimension, buckets), readOnce(TOTALS, buckets)]);
     return new Map([...totals, ...counts]);
+  }
+
+  async function* readHeld(dimension: string, buckets: readonly Bucket[]): AsyncGenerator<CountsDocument> {
+    for (const documents of (await read(dimension, buckets)).values()) {
+      yield* documents;
+    }
+  }
+
+  function scanUnheld(dimension: string, buckets: readonly Bucket[]): CountsScan {
+    /** The totals of the buckets in which no event had a value. */
+    let withoutValue: CountsDocument[] = [];
+    return {
+      async *readAll() {
+        const totals = new Map(isOfAll(dimension) ? [] : await readOnce(TOTALS, buckets));
+        for await (const document of streamDimension(dimension, buckets)) {
+          totals.delete(toBucketKey(toBucket(document._id)));
+          yield document;
+        }
+        withoutValue = [...totals.values()].flat();
+        yield* withoutValue;
+      },
+      async *readWith(values) {
+        yield* streamDimension(dimension, buckets, values);
+        yield* withoutValue;
+      },
+    };
+  }
+
+  return {
+    read,
+    scan: (dimension, buckets) => {
+      const readDocuments = () => readHeld(dimension, buckets);
+      return memory.isLarge
+        ? scanUnheld(dimension, buckets)
+        : { readAll: readDocuments, readWith: readDocuments };
+    },
   };
 }
 
-function groupByBucket(documents: readonly CountsDocument[], wanted: ReadonlySet<string>) {
-  const groups = new Map<string, CountsDocument[]>();
-  for (const document of documents) {
-    const { granularity, start, part } = document._id;
-    const key = toBucketKey({ granularity, startMs: start.getTime() });
-    if (wanted.has(key)) {
-      const group = groups.get(key) ?? [];
-      // An earlier edition may have had more parts, which are still there.
-      if (part < (group[0]?.parts ?? document.parts)) {
-        group.push(document);
-        groups.set(key, group);
-      }
-    }
+function toBucket({ granularity, start }: RollupKey): Bucket {
+  return { granularity, startMs: start.getTime() };
+}
+
+/** The driver's binaries are parts of the whole reply, which would be held with them. The sets beside counts are small. */
+function detach(document: CountsDocument): CountsDocument {
+  const { user_sets } = document;
+  const copy = (set: unknown) =>
+    (set instanceof mongo.Binary ? new mongo.Binary(Uint8Array.from(set.value())) : set) as mongo.Binary;
+  return user_sets ? { ...document, user_sets: user_sets.map(copy) } : document;
+}
+
+function estimateBytes({ values = [], user_sets = [] }: Partial<CountsDocument>): number {
+  let bytes = values.length * VALUE_BYTES + user_sets.length * SET_BYTES;
+  for (const value of values) {
+    bytes += typeof value === 'string' ? estimateTextBytes(value) : 0;
   }
-  for (const group of groups.values()) {
-    const first = group[0];
-    if (group.length !== first?.parts || group.some(({ edition }) => edition !== first.edition)) {
+  return bytes;
+}
+
+/** What is known of the edition of a bucket that is being read. */
+interface Edition {
+  number: number;
+  parts: number;
+  found: number;
+}
+
+function requireSame({ number }: Edition, { edition }: CountsDocument): void {
+  if (edition !== number) {
+    throw new RollupChangedError('The parts of a rollup are of two editions.');
+  }
+}
+
+function requireWhole(editions: Iterable<Edition>): void {
+  for (const { parts, found } of editions) {
+    if (found !== parts) {
       throw new RollupChangedError('The parts of a rollup are of two editions.');
     }
   }
-  return groups;
+}
+
+/** @throws RollupUnreadableError unless a document has the form of this version. */
+function requireReadable(document: CountsDocument): void {
+  const { parts, values, views, users, has_too_many_values, user_sets, chunk_starts } = document;
+  const isAlike = (list: unknown) =>
+    Array.isArray(list) && list.length === values.length && list.every(Number.isSafeInteger);
+  if (
+    !Number.isSafeInteger(parts) ||
+    !(has_too_many_values || (Array.isArray(values) && isAlike(views) && isAlike(users))) ||
+    ![user_sets ?? [], chunk_starts ?? []].every(Array.isArray)
+  ) {
+    throw new RollupUnreadableError('counts are not in the form of this version', toBucket(document._id));
+  }
 }

@@ -10,12 +10,13 @@ import {
   type MarkDocument,
   ROLLUP_COLLECTIONS,
   ROLLUP_FORMAT,
-  type RollupCollections,
   type SiteDocument,
 } from '@analytics/shared/rollup/rollupCollections';
+import type { ReportSource } from '../eventReader.ts';
+import type { MemoryAccount } from '../reportMemory.ts';
 import type { Span } from '../timeRange.ts';
 import { toBucketKey } from './bucketKey.ts';
-import { createCountsReader, type ReadCounts } from './rollupReader.ts';
+import { type CountsReader, createCountsReader, emptyCounts } from './rollupReader.ts';
 
 /** Which rollups of a site can be believed, from the moment on at which the marks were read. */
 export interface RollupSnapshot {
@@ -23,41 +24,57 @@ export interface RollupSnapshot {
   site: SiteDocument | undefined;
   isRolledUp(bucket: Bucket): boolean;
   /** Reads what is rolled up of the site. */
-  readCounts: ReadCounts;
+  counts: CountsReader;
+  /** What the answer may hold. */
+  memory: MemoryAccount;
 }
+
+export interface SnapshotOptions {
+  memory: MemoryAccount;
+  /** The keys of buckets whose rollups cannot be read. */
+  unreadable: ReadonlySet<string>;
+}
+
+const DOCUMENTS_PER_REPLY = 5000;
+
+/** What a mark takes in the set of those that are known. */
+const MARK_BYTES = 120;
 
 /**
  * Reads what is marked in a stretch of time. Whatever is marked later was stored later: an answer from what is not marked now is
  * true of this moment. Undefined while older events may be unmarked.
+ *
+ * @throws MemoryShortError, TooManyValuesError if very much is marked.
  */
 export async function readSnapshot(
-  collections: RollupCollections,
+  { rollups: collections }: Pick<ReportSource, 'rollups'>,
   site_id: string,
   span: Span | undefined,
+  { memory, unreadable }: SnapshotOptions,
 ): Promise<RollupSnapshot | undefined> {
-  const found = await collections.states
-    .aggregate<BaselineDocument | Pick<MarkDocument, '_id'> | SiteDocument>(
-      buildSnapshotPipeline(site_id, span),
-      collections.readOptions,
-    )
-    .toArray();
+  const found = collections.states.aggregate<BaselineDocument | Pick<MarkDocument, '_id'> | SiteDocument>(
+    buildSnapshotPipeline(site_id, span),
+    { ...collections.readOptions, batchSize: DOCUMENTS_PER_REPLY },
+  );
   let isBelieved = false;
   let site: SiteDocument | undefined;
   const spoiled = new Set<string>();
-  for (const document of found) {
+  for await (const document of found) {
     if ('is_complete' in document) {
       isBelieved = document.is_complete && document.format === ROLLUP_FORMAT;
     } else if ('number' in document) {
       site = document;
     } else {
+      memory.take(MARK_BYTES);
       addWithParents(spoiled, document._id);
     }
   }
   return isBelieved
     ? {
         site,
-        isRolledUp: (bucket) => !spoiled.has(toBucketKey(bucket)),
-        readCounts: site ? createCountsReader(collections, site.number) : async () => new Map(),
+        isRolledUp: (bucket) => !spoiled.has(toBucketKey(bucket)) && !unreadable.has(toBucketKey(bucket)),
+        counts: site ? createCountsReader(collections, site.number, memory) : emptyCounts,
+        memory,
       }
     : undefined;
 }

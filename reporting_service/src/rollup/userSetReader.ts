@@ -1,17 +1,38 @@
+import type { Bucket } from '@analytics/shared/rollup/buckets';
 import type {
   CountsDocument,
   RollupCollections,
   UserSetsDocument,
 } from '@analytics/shared/rollup/rollupCollections';
-import type { mongo } from 'mongoose';
+import { mongo } from 'mongoose';
 import { readAhead } from '../readAhead.ts';
-import { RollupChangedError } from './rollupReader.ts';
+import { RollupChangedError, RollupUnreadableError } from './rollupErrors.ts';
 import { TooManyValuesError } from './tooManyValues.ts';
 
 /** Where the users of one value in one bucket are. */
 export interface UsersPlace {
-  document: CountsDocument;
+  document: PlaceDocument;
+  /** The value's place in the document. */
   index: number;
+  /** How many users there are. */
+  users: number;
+  /** Their set, if it is with the counts. */
+  set?: mongo.Binary | undefined;
+}
+
+/** What must be known of the document that names a set. */
+export type PlaceDocument = Pick<CountsDocument, '_id' | 'edition' | 'chunk_starts'>;
+
+/** Makes the places of a document. They do not hold the document itself, which may be large. */
+export function createPlaces({
+  _id,
+  edition,
+  chunk_starts,
+  users,
+  user_sets,
+}: CountsDocument): (index: number) => UsersPlace {
+  const document = { _id, edition, ...(chunk_starts && { chunk_starts }) };
+  return (index) => ({ document, index, users: users[index] ?? 0, set: user_sets?.[index] });
 }
 
 /** The most sets of users that are united for one question. A small one takes 1 to 26 microseconds, a large one more. */
@@ -28,7 +49,7 @@ export function requireFewPlaces(count: number): void {
 const IDS_PER_COMMAND = 100;
 
 /** A command asks for sets of so many users together, which take four bytes each at most, and for one set at least. */
-const USERS_PER_COMMAND = 1_000_000;
+const USERS_PER_COMMAND = 250_000;
 
 /** So many commands are under way while one answer is worked off. */
 const COMMANDS_AT_ONCE = 4;
@@ -37,7 +58,7 @@ const COMMANDS_AT_ONCE = 4;
  * Reads the encoded sets of users of some places, in no order of theirs: places of one document come together. The next documents
  * are on their way meanwhile, but never more than a few, however many there are.
  *
- * @throws RollupChangedError
+ * @throws RollupChangedError, RollupUnreadableError
  */
 export async function* readUserSets<Place extends UsersPlace>(
   { userSets, readOptions }: Pick<RollupCollections, 'userSets' | 'readOptions'>,
@@ -67,12 +88,12 @@ export async function* readUserSets<Place extends UsersPlace>(
   for await (const some of readAhead(divideIntoCommands(chunks.values()), COMMANDS_AT_ONCE, readChunks)) {
     for (const { places, found } of some) {
       for (const place of places) {
-        yield [place, requireSet(found && findInChunk(found, place))];
+        yield [place, requireSet(place, found && findInChunk(found, place))];
       }
     }
   }
   for (const place of withCounts) {
-    yield [place, requireSet(place.document.user_sets?.[place.index])];
+    yield [place, requireSet(place, place.set)];
   }
 }
 
@@ -89,7 +110,7 @@ function* divideIntoCommands<Place extends UsersPlace>(
   let users = 0;
   for (const chunk of chunks) {
     some.push(chunk);
-    users += chunk.places.reduce((sum, { document, index }) => sum + (document.users[index] ?? 0), 0);
+    users += chunk.places.reduce((sum, place) => sum + place.users, 0);
     if (some.length >= IDS_PER_COMMAND || users >= USERS_PER_COMMAND) {
       yield some;
       some = [];
@@ -106,15 +127,23 @@ function findInChunk(
   { document, index }: UsersPlace,
 ): mongo.Binary | undefined {
   return edition === document.edition
-    ? user_sets[index - (document.chunk_starts?.[_id.chunk] ?? 0)]
+    ? user_sets?.[index - (document.chunk_starts?.[_id.chunk] ?? 0)]
     : undefined;
 }
 
-function requireSet(set: mongo.Binary | undefined): Uint8Array {
+function requireSet({ document }: UsersPlace, set: mongo.Binary | undefined): Uint8Array {
   if (set === undefined) {
     throw new RollupChangedError('The users of a rollup are of another edition than its counts.');
   }
+  if (!(set instanceof mongo.Binary)) {
+    throw new RollupUnreadableError('a set of users cannot be decoded', toPlaceBucket(document));
+  }
   return set.value();
+}
+
+/** The bucket that a document is of. */
+export function toPlaceBucket({ _id: { granularity, start } }: PlaceDocument): Bucket {
+  return { granularity, startMs: start.getTime() };
 }
 
 /** The document that holds the users of a place; undefined if they are with the counts. */

@@ -1,104 +1,154 @@
-import type { RollupCollections } from '@analytics/shared/rollup/rollupCollections';
-import { addEncodedUsers, createUserSet, type UserSet } from '@analytics/shared/rollup/userSet';
-import { readUserNumbers } from './userNumberReader.ts';
-import { readUserSets, type UsersPlace } from './userSetReader.ts';
+import { createUserSet, decodeUserSet, type UserSet } from '@analytics/shared/rollup/userSet';
+import type { ReportSource } from '../eventReader.ts';
+import { createPace } from '../pace.ts';
+import type { MemoryAccount } from '../reportMemory.ts';
+import { addEventUsers, beginReading, type EventUsers } from './eventUsers.ts';
+import { RollupUnreadableError } from './rollupErrors.ts';
+import { readUserSets, toPlaceBucket, type UsersPlace } from './userSetReader.ts';
 
-/** Users from several sources, of whom it is asked how many there are. */
-export interface UserSources {
+/** A union of users from several sources, of whom it is asked how many there are. */
+export interface UserUnion {
   places: UsersPlace[];
-  /** Names from events. */
-  names: string[];
+  /** Whether users of events belong to it, too. */
+  hasEvents: boolean;
 }
 
-/** Adds users of events. What is no text was put in by hand; it is never rolled up, and counts by a name that no text has. */
-export function addNames(names: string[], users: readonly unknown[]): void {
-  for (const user of users) {
-    if (typeof user === 'string') {
-      names.push(user);
-    } else if (user !== null && user !== undefined) {
-      names.push(`\0${typeof user} ${user}`);
-    }
-  }
+/** What a place takes while its set is being looked for. */
+const PLACE_BYTES = 300;
+
+/** A user takes two bytes in a set, or less (https://arxiv.org/abs/1603.06549), and a set has a head. */
+const USER_BYTES = 2;
+const SET_BYTES = 200;
+
+/** Sets that are made at the same time are no larger together, unless one alone is. */
+const MAX_BYTES_OF_ROUND = 8 * 1024 * 1024;
+
+export interface UnionContext {
+  source: ReportSource;
+  /** The site's number; undefined if none of its users has one. */
+  site: number | undefined;
+  memory: MemoryAccount;
 }
 
-/** A union that is being made. */
-interface OpenUnion {
-  index: number;
-  names: readonly string[];
-  /** How many sets are still to be added. */
-  left: number;
-  users: UserSet;
-}
-
-/** Counts the distinct users of each of some unions. */
+/**
+ * Counts the distinct users of each of some unions. `readEvents` is called once, if any union has events; each user of
+ * a union comes once.
+ *
+ * @throws RollupChangedError, RollupUnreadableError
+ * @throws MemoryShortError, TooManyValuesError
+ */
 export async function countUnions(
-  collections: RollupCollections,
-  site: number | undefined,
-  unions: readonly UserSources[],
+  context: UnionContext,
+  unions: readonly UserUnion[],
+  readEvents: () => AsyncIterable<EventUsers>,
 ): Promise<number[]> {
-  const counts: number[] = [];
-  const open = new Set<OpenUnion>();
-  const places: (UsersPlace & { union: OpenUnion })[] = [];
-  try {
-    for (const [index, sources] of unions.entries()) {
-      if (isAlone(sources)) {
-        counts[index] = countAlone(sources);
-        continue;
+  const indexes = [...unions.keys()];
+  const withEvents = indexes.filter((index) => unions[index]?.hasEvents);
+  const events = withEvents.length > 0 ? beginReading(readEvents()) : undefined;
+  const counts = unions.map(countAlone);
+  const united = indexes.filter((index) => !unions[index]?.hasEvents && counts[index] === undefined);
+  for (const round of divideIntoRounds(united, (index) => estimateBytes(unions[index]))) {
+    await withSets(context, unions, round, async (sets) => {
+      for (const [index, users] of sets) {
+        counts[index] = users.size;
       }
-      const union = { index, names: sources.names, left: sources.places.length, users: createUserSet() };
-      open.add(union);
-      for (const place of sources.places) {
-        places.push({ ...place, union });
-      }
-    }
-    for await (const [{ union }, set] of readUserSets(collections, places)) {
-      addEncodedUsers(union.users, set);
-      union.left -= 1;
-      if (union.left === 0 && union.names.length === 0) {
-        counts[union.index] = union.users.size;
-        union.users.dispose();
-        open.delete(union);
-      }
-    }
-    // After the sets: whoever is in one of them has a number by now.
-    const names = new Set([...open].flatMap((union) => union.names));
-    const numbers =
-      site === undefined || names.size === 0 ? new Map() : await readUserNumbers(collections, site, names);
-    for (const { index, names, users } of open) {
-      counts[index] = countWithNames(users, names, numbers);
-    }
-  } finally {
-    for (const { users } of open) {
-      users.dispose();
-    }
+    });
   }
-  return counts;
+  if (events) {
+    // After the sets: whoever is in one of them has a number by now.
+    await withSets(context, unions, withEvents, async (sets) => {
+      const unnumbered = await addEventUsers(context, sets, events);
+      for (const [index, users] of sets) {
+        counts[index] = users.size + (unnumbered.get(index) ?? 0);
+      }
+    });
+  }
+  return counts.map((count) => count ?? 0);
 }
 
 /** What one bucket alone has was counted when it was rolled up. */
-function isAlone({ places, names }: UserSources): boolean {
-  return places.length === 0 || (places.length === 1 && names.length === 0);
-}
-
-function countAlone({ places: [only], names }: UserSources): number {
-  return only ? (only.document.users[only.index] ?? 0) : new Set(names).size;
-}
-
-function countWithNames(
-  users: UserSet,
-  names: readonly string[],
-  numbers: ReadonlyMap<string, number>,
-): number {
-  const numbered: number[] = [];
-  const unnumbered = new Set<string>();
-  for (const name of names) {
-    const number = numbers.get(name);
-    if (number === undefined) {
-      unnumbered.add(name);
-    } else {
-      numbered.push(number);
-    }
+function countAlone({ places, hasEvents }: UserUnion): number | undefined {
+  const [only] = places;
+  if (hasEvents || places.length > 1) {
+    return undefined;
   }
-  users.addMany(numbered);
-  return users.size + unnumbered.size;
+  return only?.users ?? 0;
+}
+
+function estimateBytes(union: UserUnion | undefined): number {
+  let bytes = SET_BYTES;
+  for (const { users } of union?.places ?? []) {
+    bytes += users * USER_BYTES;
+  }
+  return bytes;
+}
+
+function* divideIntoRounds(indexes: readonly number[], estimate: (index: number) => number) {
+  let round: number[] = [];
+  let bytes = 0;
+  for (const index of indexes) {
+    const more = estimate(index);
+    if (bytes + more > MAX_BYTES_OF_ROUND && round.length > 0) {
+      yield round;
+      round = [];
+      bytes = 0;
+    }
+    round.push(index);
+    bytes += more;
+  }
+  if (round.length > 0) {
+    yield round;
+  }
+}
+
+/** Unites the sets of some unions, and frees them after their use. */
+async function withSets(
+  { source, memory }: UnionContext,
+  unions: readonly UserUnion[],
+  indexes: readonly number[],
+  use: (sets: ReadonlyMap<number, UserSet>) => Promise<void>,
+): Promise<void> {
+  let bytes = 0;
+  for (const index of indexes) {
+    bytes += estimateBytes(unions[index]) + (unions[index]?.places.length ?? 0) * PLACE_BYTES;
+  }
+  memory.take(bytes);
+  const sets = new Map<number, UserSet>();
+  try {
+    for (const index of indexes) {
+      sets.set(index, createUserSet());
+    }
+    const places = indexes.flatMap((index) =>
+      (unions[index]?.places ?? []).map((place) => ({ ...place, union: sets.get(index) as UserSet })),
+    );
+    const pace = createPace(source.signal);
+    for await (const [place, set] of readUserSets(source.rollups, places)) {
+      addSet(place, set);
+      if (pace.isDue()) {
+        await pace.rest();
+      }
+    }
+    await use(sets);
+  } finally {
+    for (const users of sets.values()) {
+      users.dispose();
+    }
+    memory.give(bytes);
+  }
+}
+
+/** A set that was counted has as many users as its counts say. */
+function addSet({ document, users, union }: UsersPlace & { union: UserSet }, bytes: Uint8Array): void {
+  let others: UserSet | undefined;
+  try {
+    others = decodeUserSet(bytes);
+    if (others.size !== users) {
+      throw new Error(`it has ${others.size} users and not ${users}`);
+    }
+    union.orInPlace(others);
+  } catch (error) {
+    throw new RollupUnreadableError('a set of users cannot be decoded', toPlaceBucket(document), error);
+  } finally {
+    others?.dispose();
+  }
 }

@@ -1,27 +1,51 @@
 import type { ReportSource } from '../eventReader.ts';
+import { MemoryShortError } from '../reportMemory.ts';
 import type { Span } from '../timeRange.ts';
-import { RollupChangedError } from './rollupReader.ts';
+import { toBucketKey } from './bucketKey.ts';
+import { RollupChangedError, RollupUnreadableError } from './rollupErrors.ts';
 import { type RollupSnapshot, readSnapshot } from './rollupSnapshot.ts';
+import { TooManyValuesError } from './tooManyValues.ts';
 
-const MAX_ATTEMPTS = 4;
+/** How often a report begins again because a rollup was written anew, and how many unreadable ones it goes around. */
+const MAX_CHANGES = 4;
+const MAX_UNREADABLE = 10;
 
 /**
- * Answers a question from what is rolled up in a stretch of time, and asks again when a rollup was written anew in between. In
- * the end it does without any.
+ * Answers a question from what is rolled up in a stretch of time. It begins again when a rollup was written anew in between, with
+ * events in the place of one that cannot be read, and with more memory where the question needs it. In the end it does
+ * without rollups.
  */
 export async function withSnapshot<Answer>(
-  { rollups }: ReportSource,
+  source: ReportSource,
   site_id: string,
   span: Span,
   answer: (snapshot: RollupSnapshot | undefined) => Promise<Answer>,
 ): Promise<Answer> {
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+  const unreadable = new Set<string>();
+  let changes = 0;
+  let isLarge = false;
+  while (changes < MAX_CHANGES && unreadable.size < MAX_UNREADABLE) {
+    const memory = isLarge ? await source.memory.openLarge(source.signal) : source.memory.openSmall();
     try {
-      return await answer(await readSnapshot(rollups, site_id, span));
+      return await answer(await readSnapshot(source, site_id, span, { memory, unreadable }));
     } catch (error) {
-      if (!(error instanceof RollupChangedError)) {
+      if (error instanceof RollupChangedError) {
+        changes += 1;
+      } else if (error instanceof MemoryShortError && !isLarge) {
+        isLarge = true;
+      } else if (error instanceof TooManyValuesError) {
+        break;
+      } else if (error instanceof RollupUnreadableError) {
+        source.onUnreadable(error);
+        if (!error.bucket) {
+          break;
+        }
+        unreadable.add(toBucketKey(error.bucket));
+      } else {
         throw error;
       }
+    } finally {
+      memory.close();
     }
   }
   return answer(undefined);

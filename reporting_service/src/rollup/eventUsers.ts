@@ -1,0 +1,174 @@
+import { isTooLargeGroup } from '@analytics/shared/largeGroups';
+import type { UserSet } from '@analytics/shared/rollup/userSet';
+import { createPace } from '../pace.ts';
+import { estimateTextBytes } from '../reportMemory.ts';
+import { readUserNumbers } from './userNumberReader.ts';
+import type { UnionContext } from './userUnion.ts';
+
+/** Distinct users of events that belong to a union. */
+export interface EventUsers {
+  /** The place of the union in the list of unions. */
+  index: number;
+  /** Null and undefined stand for nobody. */
+  users: readonly unknown[];
+}
+
+/** Users that come one by one are sent so many at a time. */
+export const USERS_PER_REPLY = 5000;
+
+/**
+ * A large report looks users up when it holds so many, or so many bytes of them: each look-up reads most of what is known of a site's
+ * users, so that few large ones are quicker. A small report looks all up at once, or it is not small.
+ */
+const USERS_PER_LOOK_UP = 250_000;
+const BYTES_PER_LOOK_UP = 48 * 1024 * 1024;
+
+/** What a user takes beside the name: the head of the text, and its place in a list. */
+const USER_BYTES = 60;
+
+/** So few users are looked up without waiting for a turn. */
+const SMALL_LOOK_UP = 2000;
+
+/**
+ * Yields what `use` makes of each document, until the server finds a group too large.
+ *
+ * @returns whether all documents were read.
+ */
+export async function* untilTooLarge<Document, Item>(
+  documents: AsyncIterable<Document>,
+  use: (document: Document) => Iterable<Item>,
+): AsyncGenerator<Item, boolean> {
+  try {
+    for await (const document of documents) {
+      yield* use(document);
+    }
+    return true;
+  } catch (error) {
+    if (isTooLargeGroup(error)) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** Begins to read before anybody waits for the result. */
+export function beginReading<Item>(items: AsyncIterable<Item>): AsyncIterable<Item> {
+  const iterator = items[Symbol.asyncIterator]();
+  const first = iterator.next();
+  // Whoever iterates meets its failure. If another one comes before, there is nothing to tell.
+  first.catch(() => {});
+  return {
+    async *[Symbol.asyncIterator]() {
+      try {
+        for (let next = await first; !next.done; next = await iterator.next()) {
+          yield next.value;
+        }
+      } finally {
+        await iterator.return?.();
+      }
+    },
+  };
+}
+
+/** Users who wait to be looked up. */
+interface Buffer {
+  /** The names of each union. */
+  names: Map<number, string[]>;
+  count: number;
+  bytes: number;
+}
+
+const createBuffer = (): Buffer => ({ names: new Map(), count: 0, bytes: 0 });
+
+/**
+ * Adds users of events to the sets of their unions. Their numbers are looked up some at a time, however many there are.
+ *
+ * @throws MemoryShortError, TooManyValuesError
+ * @returns how many users of each union have no number, and so are in no set.
+ */
+export async function addEventUsers(
+  context: UnionContext,
+  sets: ReadonlyMap<number, UserSet>,
+  events: AsyncIterable<EventUsers>,
+): Promise<ReadonlyMap<number, number>> {
+  const { source, memory } = context;
+  const unnumbered = new Map<number, number>();
+  const addUnnumbered = (index: number, count: number) =>
+    unnumbered.set(index, (unnumbered.get(index) ?? 0) + count);
+  const pace = createPace(source.signal);
+  let buffer = createBuffer();
+
+  async function lookUp(): Promise<void> {
+    const { names, count, bytes } = buffer;
+    buffer = createBuffer();
+    // In a set a new user may take four bytes.
+    memory.take(4 * count);
+    for (const [index, numbered] of await findNumbers(context, names)) {
+      addUnnumbered(index, (names.get(index)?.length ?? 0) - numbered.length);
+      sets.get(index)?.addMany(numbered);
+      if (pace.isDue()) {
+        await pace.rest();
+      }
+    }
+    memory.give(bytes);
+  }
+
+  for await (const { index, users } of events) {
+    const before = buffer.bytes;
+    for (const user of users) {
+      if (typeof user === 'string') {
+        hold(buffer, index, user);
+      } else if (user !== null && user !== undefined) {
+        // It was put in by hand. No rollup has it.
+        addUnnumbered(index, 1);
+      }
+    }
+    memory.take(buffer.bytes - before);
+    if (memory.isLarge && (buffer.count >= USERS_PER_LOOK_UP || buffer.bytes >= BYTES_PER_LOOK_UP)) {
+      await lookUp();
+    }
+    if (pace.isDue()) {
+      await pace.rest();
+    }
+  }
+  await lookUp();
+  return unnumbered;
+}
+
+function hold(buffer: Buffer, index: number, user: string): void {
+  const names = buffer.names.get(index);
+  if (names) {
+    names.push(user);
+  } else {
+    buffer.names.set(index, [user]);
+  }
+  buffer.count += 1;
+  buffer.bytes += USER_BYTES + estimateTextBytes(user);
+}
+
+/** The numbers of the users of each union, as far as they have one. */
+async function findNumbers(
+  { source, site }: UnionContext,
+  names: ReadonlyMap<number, readonly string[]>,
+): Promise<Map<number, number[]>> {
+  const wanted = new Set<string>();
+  for (const some of names.values()) {
+    for (const name of some) {
+      wanted.add(name);
+    }
+  }
+  const isSmall = wanted.size < SMALL_LOOK_UP;
+  const passTurn = isSmall ? () => {} : await source.memory.takeLookUp(source.signal);
+  try {
+    const numbers =
+      site === undefined || wanted.size === 0
+        ? new Map<string, number>()
+        : await readUserNumbers(source.rollups, site, wanted);
+    const isKnown = (number: number | undefined) => number !== undefined;
+    return new Map(
+      [...names].map(([index, some]) => [index, some.map((name) => numbers.get(name)).filter(isKnown)]),
+    );
+  } finally {
+    passTurn();
+  }
+}

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { createReportMemory, MemoryShortError } from '../src/reportMemory.ts';
+import { TooManyValuesError } from '../src/rollup/tooManyValues.ts';
+
+const { signal } = new AbortController();
+
+test('small reports share a budget, and what one gives back another one may take', () => {
+  const memory = createReportMemory({ sharedBytes: 10, smallReportBytes: 8 });
+  const [one, two] = [memory.openSmall(), memory.openSmall()];
+
+  one.take(8);
+  expect(() => one.take(1)).toThrow(MemoryShortError);
+  two.take(2);
+  expect(() => two.take(1)).toThrow(MemoryShortError);
+  one.give(3);
+  two.take(3);
+  one.close();
+  one.close();
+  two.take(3);
+
+  expect(() => one.take(0)).toThrow(MemoryShortError);
+});
+
+test('one report at a time is large, and MongoDB does what does not fit even so', async () => {
+  const memory = createReportMemory({ largeReportBytes: 5 });
+  const first = await memory.openLarge(signal);
+  let isOpen = false;
+  const second = memory.openLarge(signal).then((account) => {
+    isOpen = true;
+    return account;
+  });
+
+  first.take(5);
+  expect(() => first.take(1)).toThrow(TooManyValuesError);
+  await new Promise(setImmediate);
+  expect(isOpen).toBe(false);
+  first.close();
+
+  (await second).take(5);
+});
+
+test('whoever leaves the line of large reports is not waited for', async () => {
+  const memory = createReportMemory();
+  const first = await memory.openLarge(signal);
+  const leaving = new AbortController();
+  const left = memory.openLarge(leaving.signal);
+  const last = memory.openLarge(signal);
+
+  leaving.abort(new Error('left'));
+  await expect(left).rejects.toThrow('left');
+  first.close();
+
+  expect((await last).isLarge).toBe(true);
+});
