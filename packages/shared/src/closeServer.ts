@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { type Connections, endConnectionAfter, getConnections } from './connections.ts';
 import { closeLingering, isLingering } from './lingeringClose.ts';
 
@@ -11,6 +12,8 @@ import { closeLingering, isLingering } from './lingeringClose.ts';
 const QUIET_CHECKS = 20;
 const QUIET_CHECK_INTERVAL_MS = 50;
 const GRACE_MS = 5000;
+/** How long connections are still accepted where new ones never cease. */
+const MAX_ACCEPT_MS = 200;
 
 export interface CloseOptions {
   /** How long requests under way have to finish. */
@@ -21,8 +24,8 @@ export interface CloseOptions {
 
 /**
  * Takes no new connection and answers requests on the open ones, each with `Connection: close`. A connection without a
- * request is closed once it was quiet for a second, because its client may be about to send one and would see a reset. What is not done
- * five seconds later, such as a request whose body still trickles in, is cut off.
+ * request is closed once it was quiet for a second, because its client may be about to send one and would see a reset. What
+ * is not done five seconds later, such as a request whose body still trickles in, is cut off.
  */
 export async function closeServer(
   server: Server,
@@ -31,15 +34,46 @@ export async function closeServer(
   if (!server.listening) {
     return;
   }
-  const closed = once(server, 'close');
-  // The method of `http.Server` would also destroy every connection that has no request at this very moment.
-  NetServer.prototype.close.call(server);
   const connections = getConnections(server);
+  const closed = once(server, 'close');
+  await stopListening(server, connections?.sockets() ?? []);
   const quietCheck = connections && closeQuietConnections(connections, quietChecks);
   const cutOff = setTimeout(() => destroyAll(connections?.sockets() ?? []), graceMs);
   await closed;
   clearInterval(quietCheck);
   clearTimeout(cutOff);
+}
+
+/**
+ * Closes the listening socket when it has no connection left that the system has made and Node has not accepted: those would
+ * be reset. Node accepts one in each turn of its event loop. Meanwhile nothing is read, so that the turns are short and clients
+ * that wait for a response make no further connection.
+ */
+async function stopListening(server: Server, sockets: Iterable<Socket>): Promise<void> {
+  const paused = [...sockets].filter((socket) => !socket.isPaused());
+  let turnsWithoutAny = 0;
+  const hold = (socket: Socket) => {
+    turnsWithoutAny = 0;
+    paused.push(socket);
+    // Node has asked for the reading of a new connection to start in this tick.
+    process.nextTick(() => socket.pause());
+  };
+  for (const socket of paused) {
+    socket.pause();
+  }
+  server.on('connection', hold);
+  const deadlineMs = performance.now() + MAX_ACCEPT_MS;
+  // The first turn may have begun before this.
+  while (turnsWithoutAny < 2 && performance.now() < deadlineMs) {
+    turnsWithoutAny += 1;
+    await setImmediate();
+  }
+  // The method of `http.Server` would also destroy every connection that has no request at this very moment.
+  NetServer.prototype.close.call(server);
+  server.off('connection', hold);
+  for (const socket of paused) {
+    socket.resume();
+  }
 }
 
 function destroyAll(sockets: Iterable<Socket>): void {
@@ -48,6 +82,7 @@ function destroyAll(sockets: Iterable<Socket>): void {
   }
 }
 
+/** Comes after the last accept: a client that is told to close its connection makes a new one at once. */
 function closeQuietConnections(connections: Connections, quietChecks: number): NodeJS.Timeout {
   connections.isClosing = true;
   for (const socket of connections.sockets()) {

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
 import { connectRaw } from '@analytics/local-stack/testing/rawClient';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { closeServer } from '@analytics/shared/closeServer';
@@ -29,8 +28,6 @@ async function serveOnRelease() {
   };
 }
 
-const isClosing = (server: Server) => !server.listening;
-
 test('closing lets a request under way finish and says that its connection ends', async () => {
   const { server, port, release } = await serveOnRelease();
   const { socket, ended } = connectRaw(port);
@@ -38,6 +35,7 @@ test('closing lets a request under way finish and says that its connection ends'
   await once(server, 'request');
 
   const closed = closeServer(server);
+  await waitUntil(() => !server.listening);
   release();
 
   expect(await ended).toMatch(/^HTTP\/1\.1 200 OK\r\n(.+\r\n)*Connection: close\r\n(.+\r\n)+\r\nhello$/);
@@ -51,7 +49,7 @@ test('a request that arrives on an open connection while the server closes is an
   await waitUntil(() => received().endsWith('hello'));
 
   const closed = closeServer(server);
-  expect(isClosing(server)).toBe(true);
+  await waitUntil(() => !server.listening);
   socket.write(REQUEST);
 
   const [first, second] = (await ended).split('hello');
@@ -71,6 +69,22 @@ test('a request whose headers are still arriving when the server closes is answe
 
   expect(await ended).toMatch(/^HTTP\/1\.1 200 OK\r\n(.+\r\n)+\r\nhello$/);
   clearInterval(sending);
+  await closed;
+});
+
+test('connections that were made when the server closes are accepted and answered', async () => {
+  const { server, port } = await serve();
+  const clients = Array.from({ length: 50 }, () => connectRaw(port));
+  // The system makes all the connections at once; the server accepts one in each turn of the event loop.
+  await Promise.all(clients.map(({ socket }) => once(socket, 'connect')));
+
+  const closed = closeServer(server);
+  for (const { socket } of clients) {
+    socket.write(REQUEST);
+  }
+
+  const answers = await Promise.all(clients.map(({ ended }) => ended));
+  expect(answers.map((answer) => answer.slice(0, 15))).toEqual(Array(50).fill('HTTP/1.1 200 OK'));
   await closed;
 });
 
