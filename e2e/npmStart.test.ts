@@ -22,12 +22,13 @@ const ports = {
 };
 
 /** Runs `npm start` as a terminal does: in a process group of its own, which a Ctrl-C reaches as a whole. */
-function npmStart(...args: string[]) {
-  const { register, ...settings } = stack;
+function npmStart(args: string[] = [], ownSettings: Record<string, string> = {}) {
+  const { register, ...stackSettings } = stack;
+  const settings = { ...stackSettings, ...ports, DATA_FOLDER: dataFolder, ...ownSettings };
   const child = spawn('npm', ['start', '--', ...args], {
     cwd: rootFolder,
     detached: true,
-    env: { ...process.env, ...toText({ ...settings, ...ports, DATA_FOLDER: dataFolder }) },
+    env: { ...process.env, ...toText(settings) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -86,7 +87,8 @@ test('npm start serves what its screen says, keeps the data and ends cleanly wit
   const [firstCode] = await first.exited;
   const stopTookMs = Date.now() - stoppedAt;
 
-  const second = npmStart();
+  // The start needs no line of a service's log.
+  const second = npmStart([], { LOG_LEVEL: 'warn' });
   await waitUntil(second.readOutput, (output) => output.includes('Ctrl-C stops everything.'), 30_000);
   const statsAgain = runFromScreen(second.readOutput(), "curl 'http");
   pressCtrlC(second.child);
@@ -134,7 +136,7 @@ test('a port in use is named in one sentence, with exit code 1 and nothing left 
 });
 
 test('npm start -- --help says what it does and starts nothing', async () => {
-  const { exited, readOutput } = npmStart('--help');
+  const { exited, readOutput } = npmStart(['--help']);
 
   expect((await exited)[0]).toBe(0);
   expect(readOutput()).toContain('npm start: the whole system, until Ctrl-C.');

@@ -3,7 +3,7 @@ import { collectGarbageEarly } from '@analytics/shared/collectGarbageEarly';
 import { readConfig } from '@analytics/shared/config';
 import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { exitWithFatalError, handleFatalErrors } from '@analytics/shared/fatal';
-import { createHttpServer, listen } from '@analytics/shared/httpServer';
+import { announceListening, createHttpServer, listen } from '@analytics/shared/httpServer';
 import { createLogger } from '@analytics/shared/logger';
 import { closeRedis, createRequestRedis, describeRedis, renewRedisConnection } from '@analytics/shared/redis';
 import { describeWarnings, watchRedisDurability } from '@analytics/shared/redisDurability';
@@ -87,4 +87,4 @@ const app = createApp({
 const server = createHttpServer(app);
 shutdown.register('the HTTP server', () => closeServer(server));
 const port = await listen(server, config.PORT, config.HOST);
-logger.info({ host: config.HOST ?? 'all interfaces', port }, 'listening');
+announceListening(logger, { host: config.HOST, port });

@@ -5,7 +5,7 @@ import { readConfig } from '@analytics/shared/config';
 import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { openEventQueue } from '@analytics/shared/eventQueue';
 import { exitWithFatalError, handleFatalErrors } from '@analytics/shared/fatal';
-import { createHttpServer, listen } from '@analytics/shared/httpServer';
+import { announceListening, createHttpServer, listen } from '@analytics/shared/httpServer';
 import { createLogger } from '@analytics/shared/logger';
 import {
   closeMongo,
@@ -111,7 +111,7 @@ const app = createApp({
 const server = createHttpServer(app);
 shutdown.register('the HTTP server', () => closeServer(server));
 const port = await listen(server, config.PORT, config.HOST);
-logger.info({ host: config.HOST ?? 'all interfaces', port }, 'listening for health checks');
+announceListening(logger, { host: config.HOST, port });
 
 const starting = new AbortController();
 const started = startWork(starting.signal);

@@ -2,7 +2,7 @@ import { closeServer } from '@analytics/shared/closeServer';
 import { readConfig } from '@analytics/shared/config';
 import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
 import { handleFatalErrors } from '@analytics/shared/fatal';
-import { createHttpServer, listen } from '@analytics/shared/httpServer';
+import { announceListening, createHttpServer, listen } from '@analytics/shared/httpServer';
 import { createLogger } from '@analytics/shared/logger';
 import {
   closeMongo,
@@ -77,7 +77,7 @@ shutdown.register('the HTTP server', () => closeServer(server));
 const port = await listen(server, config.PORT, config.HOST);
 // Reports by local days are as right as these tables, which belong to Node.
 const time_zones = process.versions['tz'];
-logger.info({ host: config.HOST ?? 'all interfaces', port, time_zones }, 'listening');
+announceListening(logger, { host: config.HOST, port }, { time_zones });
 
 const connecting = new AbortController();
 shutdown.register('the connecting to MongoDB', () => connecting.abort());

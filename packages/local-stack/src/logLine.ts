@@ -3,8 +3,6 @@ interface JsonLogLine {
   level?: number;
   msg?: string;
   err?: { message?: string };
-  /** Where a service listens. */
-  port?: unknown;
   /** mongod's severity: I, W, E or F. */
   s?: string;
   /** mongod's component. */
@@ -23,11 +21,6 @@ const PINO_FATAL_LEVEL = 60;
 export function readServiceWarning(line: string): string | undefined {
   const { level = 0, ...entry } = parseJson(line) ?? {};
   return level >= PINO_WARN_LEVEL && level < PINO_FATAL_LEVEL ? describe(entry) : undefined;
-}
-
-/** Whether a service says with this line that it listens. */
-export function isListeningLine(line: string): boolean {
-  return typeof parseJson(line)?.port === 'number';
 }
 
 /** The last thing that a program complained about before it ended, or its last words, or `undefined` if it had none. */

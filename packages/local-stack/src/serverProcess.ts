@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { guard } from './guardian.ts';
 import { findLastProblem } from './logLine.ts';
@@ -38,6 +39,8 @@ export interface ServerProcessOptions extends OutputReceivers {
   /** Asked again and again with the last lines of its output until it says true. */
   isReady(lines: readonly string[]): boolean | Promise<boolean>;
   readyTimeoutMs: number;
+  /** Gets what the program sends by `process.send`; without it the program has no channel to send on. */
+  onMessage?: ((message: unknown) => void) | undefined;
   /** Gives the start up: what runs by then is stopped. */
   signal?: AbortSignal | undefined;
 }
@@ -65,9 +68,9 @@ export function isPortTakenError(error: unknown): boolean {
  * @throws ServerStartError if it can't be run, ends first or is not ready within `readyTimeoutMs`; it has ended by then.
  */
 export async function startServerProcess(options: ServerProcessOptions): Promise<RunningServer> {
-  const { name, program, args, port, cwd, env, signal } = options;
+  const { name, port, signal } = options;
   signal?.throwIfAborted();
-  const child = spawn(program, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawnProgram(options);
   const { pid } = child;
   if (pid === undefined) {
     const [error] = (await once(child, 'error')) as [Error];
@@ -84,6 +87,19 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     throw error;
   }
   return server;
+}
+
+function spawnProgram({ program, args, cwd, env, onMessage }: ServerProcessOptions) {
+  const child = spawn(program, args, {
+    cwd,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', ...(onMessage ? (['ipc'] as const) : [])],
+  });
+  if (onMessage) {
+    child.on('message', onMessage);
+  }
+  return child as ChildProcessByStdio<null, Readable, Readable>;
 }
 
 function createEnding(

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type Environment, portSetting, SettingsError } from '@analytics/shared/config';
 import { createPortTakenError, requireFreePort } from './freePort.ts';
 import { formatHost, toReachableHost } from './host.ts';
-import { isListeningLine, readServiceWarning } from './logLine.ts';
+import { readServiceWarning } from './logLine.ts';
 import { isPortTakenError, type RunningServer, startServerProcess } from './serverProcess.ts';
 import type { Stack } from './stack.ts';
 import { complain, type Progress } from './terminal.ts';
@@ -121,13 +121,15 @@ async function startService(
       port,
       logFile: join(stack.logFolder, `${name}.log`),
       onLine: (line) => {
-        isListening ||= isListeningLine(line);
         const warning = readServiceWarning(line);
         if (warning !== undefined) {
           showWarning(name, warning);
         }
       },
-      // Its own words first: the answer on the port could come from another program that holds it.
+      onMessage: (message) => {
+        isListening ||= (message as { listeningOn?: unknown }).listeningOn === port;
+      },
+      // Its own message first: the answer on the port could come from another program that holds it.
       isReady: () => isListening && isReady(host, port),
       readyTimeoutMs: READY_TIMEOUT_MS,
       signal,

@@ -23,7 +23,7 @@ const ECHO = (setting: string) => `
   http.createServer((request, response) => {
     asked += 1;
     response.writeHead(request.url === '/readyz' && asked > 2 ? 200 : 503).end();
-  }).listen(port, HOST, () => console.log(JSON.stringify({ level: 30, msg: 'listening', port: Number(port) })));`;
+  }).listen(port, HOST, () => process.send({ listeningOn: Number(port) }));`;
 
 /** A repository whose services are small servers that are ready when they are asked for the third time. */
 async function createRepository(overrides: Record<string, string> = {}) {

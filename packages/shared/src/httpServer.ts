@@ -5,6 +5,7 @@ import type { Express } from 'express';
 import { trackConnections } from './connections.ts';
 import { holdContinue } from './expectContinue.ts';
 import { probeHalfClosedClient } from './halfClosedClient.ts';
+import type { Logger } from './logger.ts';
 import { presetPrototype } from './presetPrototype.ts';
 import { answerUnreadableRequest, endWithProblem } from './unreadableRequest.ts';
 
@@ -93,6 +94,25 @@ export async function listen(server: Server, port: number, host?: string): Promi
     });
   }
   return (server.address() as AddressInfo).port;
+}
+
+/** Where a service listens; `host` is undefined for every interface. */
+export interface ListeningAddress {
+  host: string | undefined;
+  port: number;
+}
+
+/**
+ * Logs that a service listens. Also sends `{ listeningOn: port }` to the process that started it with a channel
+ * (`process.send`), as `npm start` does: no level of the log hides that.
+ */
+export function announceListening(
+  logger: Pick<Logger, 'info'>,
+  { host, port }: ListeningAddress,
+  details: Record<string, unknown> = {},
+): void {
+  logger.info({ host: host ?? 'all interfaces', port, ...details }, 'listening');
+  process.send?.({ listeningOn: port });
 }
 
 const LISTEN_ERRORS: Record<string, string> = {
