@@ -58,6 +58,8 @@ test.each([
   'application/json; charset=utf8',
   "application/json; charset='utf-8'",
   'application/json; charset=us-ascii',
+  'application/json; charset=',
+  'application/json; charset=utf-8,',
   'application/json;',
   'application/json ; ',
   'application/json; profile="https://example.org/a;b"; charset=utf-8; odd',
@@ -170,7 +172,8 @@ test.each(invalidBodies)(
       title: 'Bad Request',
       status: 400,
       detail: expect.stringContaining(fields[0] ?? ''),
-      errors: fields.map((field) => ({ field, message: expect.any(String) })),
+      // In the words of this service, not those of zod.
+      errors: fields.map((field) => ({ field, message: expect.not.stringContaining('Invalid input') })),
     });
     await expectToGoOn();
   },

@@ -6,8 +6,8 @@ export type BodyEncoding = 'identity' | 'gzip' | 'deflate' | 'br';
 
 const PARAMETER = /;\s*([^;=\s"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)/g;
 
-/** Names of UTF-8 (the Encoding Standard has `utf8`, too), and of ASCII, which is a part of it. */
-const UTF8_NAMES = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii']);
+/** The letters and digits of the names of UTF-8, and of ASCII, which is a part of it. An empty name says nothing. */
+const UTF8_NAMES = new Set(['', 'utf8', 'usascii', 'ascii']);
 
 /**
  * Makes sure that a body is announced as JSON. JSON has one encoding, UTF-8 (RFC 8259), so `charset` may only say so; other
@@ -24,17 +24,15 @@ export function requireJsonType({ 'content-type': type = '' }: IncomingHttpHeade
     throw createTypeError('The body must be sent with Content-Type: application/json.');
   }
   for (const [, name = '', value = ''] of type.matchAll(PARAMETER)) {
-    if (name.toLowerCase() === 'charset' && !UTF8_NAMES.has(unquote(value))) {
+    if (name.toLowerCase() === 'charset' && !UTF8_NAMES.has(toLettersAndDigits(value))) {
       throw createTypeError('The body must be JSON in UTF-8, but its Content-Type names another charset.');
     }
   }
 }
 
-function unquote(value: string): string {
-  return value
-    .trim()
-    .replaceAll(/^["']|["']$/g, '')
-    .toLowerCase();
+/** Some clients write quotes, underscores or commas that do not belong there. */
+function toLettersAndDigits(value: string): string {
+  return value.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 }
 
 function createTypeError(detail: string): ProblemError {

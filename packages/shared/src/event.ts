@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { countPropertyUnits, eventPropertiesSchema } from './eventProperties.ts';
 import { toStoredReferrer } from './referrer.ts';
-import { text, whenPresent } from './text.ts';
+import { describeNonObject, text, whenPresent } from './text.ts';
 import { normalizeTimestamp, TIMESTAMP_RULE } from './timestamp.ts';
 
 /** The most characters of each text, in UTF-16 code units, as JavaScript counts. */
@@ -21,24 +21,27 @@ export const siteIdSchema = text(TEXT_LIMITS.site_id);
  * The event at its border with a client: the body of `POST /event`. Lengths count UTF-16 code units, as JavaScript does.
  * Whether the timestamp lies too far ahead depends on the clock, so it is the validating service's to check.
  */
-export const eventInputSchema = z.strictObject({
-  site_id: siteIdSchema,
-  event_type: text(TEXT_LIMITS.event_type),
-  path: text(TEXT_LIMITS.path),
-  user_id: text(TEXT_LIMITS.user_id).nullish(),
-  timestamp: z.string({ error: whenPresent(TIMESTAMP_RULE) }).transform((timestamp, context) => {
-    const normalized = normalizeTimestamp(timestamp);
-    if (normalized === undefined) {
-      context.addIssue({ code: 'custom', message: TIMESTAMP_RULE });
-      return z.NEVER;
-    }
-    return normalized;
-  }),
-  event_id: text(TEXT_LIMITS.event_id).optional(),
-  /** Any text. A client does not choose its referrer, so one that is not a URL is dropped and not refused. */
-  referrer: z.string({ error: 'must be a string' }).transform(toStoredReferrer).nullish(),
-  properties: eventPropertiesSchema.nullish(),
-});
+export const eventInputSchema = z.strictObject(
+  {
+    site_id: siteIdSchema,
+    event_type: text(TEXT_LIMITS.event_type),
+    path: text(TEXT_LIMITS.path),
+    user_id: text(TEXT_LIMITS.user_id).nullish(),
+    timestamp: z.string({ error: whenPresent(TIMESTAMP_RULE) }).transform((timestamp, context) => {
+      const normalized = normalizeTimestamp(timestamp);
+      if (normalized === undefined) {
+        context.addIssue({ code: 'custom', message: TIMESTAMP_RULE });
+        return z.NEVER;
+      }
+      return normalized;
+    }),
+    event_id: text(TEXT_LIMITS.event_id).optional(),
+    /** Any text. A client does not choose its referrer, so one that is not a URL is dropped and not refused. */
+    referrer: z.string({ error: 'must be a string' }).transform(toStoredReferrer).nullish(),
+    properties: eventPropertiesSchema.nullish(),
+  },
+  { error: describeNonObject },
+);
 
 /** What a client sends, once it is validated: `Date` reads its `timestamp`, and its `referrer` can be stored. */
 export type EventInput = z.infer<typeof eventInputSchema>;
@@ -47,12 +50,15 @@ export type EventInput = z.infer<typeof eventInputSchema>;
 export const MAX_BATCH_EVENTS = 500;
 
 /** The body of `POST /events`, its events still to be looked at one by one. */
-export const eventBatchInputSchema = z.strictObject({
-  events: z
-    .array(z.unknown(), { error: whenPresent('must be an array') })
-    .min(1, 'must hold at least one event')
-    .max(MAX_BATCH_EVENTS, `must hold at most ${MAX_BATCH_EVENTS} events`),
-});
+export const eventBatchInputSchema = z.strictObject(
+  {
+    events: z
+      .array(z.unknown(), { error: whenPresent('must be an array') })
+      .min(1, 'must hold at least one event')
+      .max(MAX_BATCH_EVENTS, `must hold at most ${MAX_BATCH_EVENTS} events`),
+  },
+  { error: describeNonObject },
+);
 
 /** An ObjectId, written out. */
 export const OBJECT_ID = /^[0-9a-f]{24}$/;

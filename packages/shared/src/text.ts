@@ -14,6 +14,11 @@ export function isStorableText(value: string): boolean {
   return !value.includes('\0') && value.isWellFormed();
 }
 
+/** What zod says of a value that is not an object. Unknown keys of an object keep zod's own message. */
+export function describeNonObject(issue: { code?: string }) {
+  return issue.code === 'invalid_type' ? 'must be an object' : undefined;
+}
+
 /** What zod says of a field: that it is missing, or else `message`. */
 export function whenPresent(message: string) {
   return (issue: { input?: unknown }) => (issue.input === undefined ? 'is required' : message);
