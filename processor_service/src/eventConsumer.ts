@@ -38,7 +38,7 @@ export interface EventConsumerOptions extends EventQueueNames {
   concurrency: number;
   processJob: ProcessJob;
   suspectJobs: SuspectJobs;
-  /** Told when a job has failed for good. */
+  /** Called when a try of a job has failed, the last one or an earlier one. */
   onJobFailed: () => void;
   logger: Logger;
 }

@@ -1,28 +1,32 @@
 import { eventJobOptions } from '@analytics/shared/eventQueue';
-import type { Job, JobsOptions } from 'bullmq';
+import { type BackoffOptions, Backoffs, type Job, type JobsOptions } from 'bullmq';
 import type { JobResult } from './processJob.ts';
 import { TolerantWorker } from './tolerantWorker.ts';
 
 /**
- * The worker of the event queue. It gives every job at least the attempts that our own producer's jobs have, and keeps every
- * failed job until the sweep has moved it: BullMQ's defaults are one attempt, and a foreign producer may ask to have failed jobs
- * removed, with the events in them.
+ * The worker of the event queue. Whatever a job's producer asked for, the job has as many attempts as our own producer's jobs, and
+ * is kept when it fails until the sweep has moved it. BullMQ's default is one attempt, a very large number of them would hide
+ * an event that cannot be stored, and a failed job that is removed takes its events with it.
  */
 export class EventWorker extends TolerantWorker<JobResult> {
   protected override createJob(
     ...args: Parameters<TolerantWorker<JobResult>['createJob']>
   ): Job<unknown, JobResult> {
     const job = super.createJob(...args);
-    Object.assign(job.opts, describeRetries(job.opts));
+    Object.assign(job.opts, describeRetries(job.opts.backoff));
     return job;
   }
 }
 
-function describeRetries({ attempts = 1, backoff }: JobsOptions): JobsOptions {
+function describeRetries(backoff: JobsOptions['backoff']): JobsOptions {
   return {
-    attempts: Math.max(attempts, eventJobOptions.attempts),
-    // Without a pause, a job that fails is a busy loop.
-    backoff: backoff || eventJobOptions.backoff,
+    attempts: eventJobOptions.attempts,
+    backoff: isKnown(backoff) ? backoff : eventJobOptions.backoff,
     removeOnFail: eventJobOptions.removeOnFail,
   };
+}
+
+/** BullMQ throws at a strategy that only its producer knows. It neither fails such a job nor tries it again. */
+function isKnown(backoff: JobsOptions['backoff']): backoff is BackoffOptions {
+  return typeof backoff === 'object' && backoff.type in Backoffs.builtinStrategies;
 }

@@ -12,8 +12,8 @@ const queue = openQueue(stack);
 const { Event, DeadLetter, processJob } = await openStore(stack);
 startConsumer(stack, processJob, { concurrency: 20 });
 
-/** What BullMQ gives a job of a producer that asks for nothing, apart from the pause. */
-const FOREIGN = { attempts: 1, backoff: { type: 'fixed', delay: 20 } };
+/** The options of a foreign producer's job; BullMQ's default is one attempt. */
+const foreign = (attempts: number) => ({ attempts, backoff: { type: 'fixed', delay: 20 } });
 
 beforeEach(async () => {
   await Event.deleteMany();
@@ -30,39 +30,48 @@ const findStored = async (events: readonly EventJob[]) =>
     .map(({ _id }) => String(_id))
     .sort();
 
-test('an event that an index of the operator refuses becomes a dead letter after five tries, alone', async () => {
-  const refused = createEvent({ user_id: 'ann' });
-  const others = Array.from({ length: 30 }, () => createEvent());
-  const batch = [refused, ...others.slice(0, 10)];
+test.each([1, 50])(
+  'an event that an index of the operator refuses becomes a dead letter after five tries, alone; its producer asked for %i',
+  async (attempts) => {
+    await DeadLetter.deleteMany();
+    const refused = createEvent({ user_id: 'ann' });
+    const others = Array.from({ length: 30 }, () => createEvent());
+    const batch = [refused, ...others.slice(0, 10)];
 
-  const job = await queue.add(INGEST_BATCH_JOB, { events: batch }, FOREIGN);
-  await queue.addBulk(
-    others.slice(10).map((data) => ({ name: INGEST_EVENT_JOB, data, opts: { attempts: 1 } })),
-  );
-  await waitUntil(isDone);
+    const job = await queue.add(INGEST_BATCH_JOB, { events: batch }, foreign(attempts));
+    await queue.addBulk(
+      others.slice(10).map((data) => ({ name: INGEST_EVENT_JOB, data, opts: { attempts: 1 } })),
+    );
+    await waitUntil(isDone);
 
-  expect(await findStored([refused, ...others])).toEqual(others.map(({ _id }) => _id).sort());
-  expect(await DeadLetter.collection.find().toArray()).toMatchObject([
-    {
-      raw: JSON.stringify(refused),
-      job_id: job.id,
-      attempts: 5,
-      reason: expect.stringMatching(/^MongoDB refused the event: E11000 duplicate key .* index: user_id_1 /),
-    },
-  ]);
-});
+    expect(await findStored([refused, ...others])).toEqual(others.map(({ _id }) => _id).sort());
+    expect(await DeadLetter.collection.find().toArray()).toMatchObject([
+      {
+        raw: JSON.stringify(refused),
+        job_id: job.id,
+        attempts: 5,
+        reason: expect.stringMatching(
+          /^MongoDB refused the event: E11000 duplicate key .* index: user_id_1 /,
+        ),
+      },
+    ]);
+  },
+);
 
-test('an event that MongoDB takes at a later try is stored, and no letter is made', async () => {
-  await DeadLetter.deleteMany();
-  const event = createEvent({ user_id: 'ann' });
+test.each([{ type: 'fixed', delay: 20 }, { type: 'a strategy of the producer' }])(
+  'an event that MongoDB takes at a later try is stored, and no letter is made: backoff $type',
+  async (backoff) => {
+    await DeadLetter.deleteMany();
+    const event = createEvent({ user_id: 'ann' });
 
-  const job = await queue.add(INGEST_EVENT_JOB, event, FOREIGN);
-  await waitUntil(async () => ((await queue.getJob(job.id ?? ''))?.attemptsMade ?? 0) > 0);
-  await Event.collection.dropIndex('user_id_1');
-  await waitUntil(isDone);
+    const job = await queue.add(INGEST_EVENT_JOB, event, { backoff });
+    await waitUntil(async () => ((await queue.getJob(job.id ?? ''))?.attemptsMade ?? 0) > 0);
+    await Event.collection.dropIndex('user_id_1');
+    await waitUntil(isDone);
 
-  expect([await findStored([event]), await DeadLetter.countDocuments()]).toEqual([[event._id], 0]);
-});
+    expect([await findStored([event]), await DeadLetter.countDocuments()]).toEqual([[event._id], 0]);
+  },
+);
 
 test('a job whose producer asked to remove it when it fails is kept until it is moved to the dead letters', async () => {
   const name = { ...stack, QUEUE_NAME: 'removing' };
