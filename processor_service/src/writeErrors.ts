@@ -70,6 +70,7 @@ const SERVER_STATES = new Map([
   [50, 'MaxTimeMSExpired'],
   [112, 'WriteConflict'],
   [365, 'TemporarilyUnavailable'],
+  [371, 'UserWritesBlocked'],
   [11601, 'Interrupted'],
   [14031, 'OutOfDiskSpace'],
 ]);

@@ -4,7 +4,7 @@ import { PassingWriteError, readOutcomes } from '../src/writeErrors.ts';
 /** What MongoDB answers for the second of three documents. */
 const reply = (error: object) => ({ writeErrors: [{ index: 1, code: 0, errmsg: 'why', ...error }] });
 
-test.each([6, 24, 50, 89, 112, 189, 365, 9001, 10058, 11601, 11602, 13388, 13435, 14031])(
+test.each([6, 24, 50, 89, 112, 189, 365, 371, 9001, 10058, 11601, 11602, 13388, 13435, 14031])(
   'error %i of a document passes: the write is done again',
   (code) => {
     expect(() => readOutcomes(reply({ code }), 3)).toThrow(PassingWriteError);
