@@ -1,6 +1,11 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { eventJobOptions, INGEST_BATCH_JOB, INGEST_EVENT_JOB } from '@analytics/shared/eventQueue';
+import {
+  eventJobOptions,
+  INGEST_BATCH_JOB,
+  INGEST_EVENT_JOB,
+  MAX_JOB_BYTES,
+} from '@analytics/shared/eventQueue';
 import { createLogger } from '@analytics/shared/logger';
 import { closeRedis, createWorkerRedis } from '@analytics/shared/redis';
 import { UnrecoverableError } from 'bullmq';
@@ -67,6 +72,20 @@ test('a job that took its worker down too often goes to the dead letters, and th
 });
 
 const MEBI = 1024 * 1024;
+
+test('a job of exactly the most bytes is read', async () => {
+  const event = createEvent();
+  const frame = JSON.stringify({ events: [event], padding: '' });
+  const padding = 'x'.repeat(MAX_JOB_BYTES - frame.length);
+  const { processJob } = await openStore(stack);
+  const consumer = startConsumer(stack, processJob);
+
+  await openForeignQueue(stack).add(INGEST_BATCH_JOB, { events: [event], padding });
+  await waitUntil(async () => (await Event.countDocuments({ _id: event._id })) === 1);
+  await consumer.close();
+
+  expect(await queue.getFailedCount()).toBe(0);
+});
 
 test.each([
   ['twenty million letters', 'x'.repeat(20 * MEBI - 2)],

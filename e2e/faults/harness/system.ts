@@ -1,4 +1,5 @@
 import { findFreePort } from '@analytics/local-stack/freePort';
+import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { startService } from '../../startServices.ts';
 import { type Proxies, startProxies, throughProxies } from './proxies.ts';
@@ -28,6 +29,8 @@ export interface System extends View {
   redis: Victim;
   mongo: Victim;
   proxies: Proxies | undefined;
+  /** The settings by which a command finds Redis and MongoDB. */
+  settings: Record<string, string>;
   /** Starts one more worker and resolves when it is up, whether it is ready or not. */
   addWorker(): Promise<ServiceVictim>;
   /** All that should be running and is not. */
@@ -64,6 +67,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       redis,
       mongo,
       proxies,
+      settings: toSettings(servers.stack),
       addWorker: services.addWorker,
       findDead: () =>
         [redis, mongo, ...services.started].filter(({ isRunning }) => !isRunning).map(({ name }) => name),
@@ -73,6 +77,10 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     await remove();
     throw error;
   }
+}
+
+function toSettings({ register: _, ...settings }: TestStack): Record<string, string> {
+  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)]));
 }
 
 /** Knows how each service is started, and all that were. */
