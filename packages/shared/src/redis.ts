@@ -60,12 +60,13 @@ const RECONNECT = 1;
 const RECONNECT_AND_RESEND = 2;
 
 /**
- * Makes a new connection in the place of one that looks alive and gives no answer: its other end may be gone without a word.
- * What was not answered is sent again on the new one.
+ * Makes a new connection in the place of one that looks alive and gives no answer: its other end may be gone without a word,
+ * also before it has greeted. What was not answered is sent again on the new one.
  */
 export function renewRedisConnection(redis: Redis): void {
-  if (redis.status === 'ready') {
-    redis.disconnect(true);
+  if (redis.status === 'ready' || redis.status === 'connect') {
+    // Not `disconnect`, which waits for the other end to agree, and would look like a server that turns us away.
+    redis.stream.destroy(new Error('no answer on this connection'));
   }
 }
 

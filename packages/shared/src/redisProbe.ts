@@ -2,6 +2,9 @@ import { once } from 'node:events';
 import type { Redis } from 'ioredis';
 import { explainRedisError, findRedisError, forgetRedisError, noteRedisError } from './redisErrors.ts';
 
+/** The probe of each connection that has no answer yet. */
+const pending = new WeakMap<Redis, Promise<void>>();
+
 /**
  * Asks Redis for what the queue needs of it: a server that takes writes. Deletes two keys that do not exist, which Redis refuses
  * as it refuses any write (a replica, a disk that is full, too few replicas, a cluster that has the keys elsewhere), and which
@@ -12,7 +15,14 @@ import { explainRedisError, findRedisError, forgetRedisError, noteRedisError } f
  * cluster takes BullMQ's scripts only where all keys of a queue are in one slot.
  * @throws Error that says why Redis can't be used and what to do, as soon as that is known; the cause is what Redis said.
  */
-export async function probeRedis(redis: Redis, keyPrefix: string): Promise<void> {
+export function probeRedis(redis: Redis, keyPrefix: string): Promise<void> {
+  // One at a time: while Redis hangs, commands and listeners would pile up on the connection.
+  const probe = pending.get(redis) ?? ask(redis, keyPrefix).finally(() => pending.delete(redis));
+  pending.set(redis, probe);
+  return probe;
+}
+
+async function ask(redis: Redis, keyPrefix: string): Promise<void> {
   try {
     if (redis.status !== 'ready') {
       const known = findRedisError(redis);
