@@ -2,7 +2,12 @@ import { chunk } from '@analytics/shared/chunk';
 import { GRANULARITIES, type Granularity } from '@analytics/shared/rollup/buckets';
 import type { MarkDocument, RollupCollections } from '@analytics/shared/rollup/rollupCollections';
 import { runAtOnce } from '@analytics/shared/runAtOnce';
-import { type BucketRollerDeps, createBucketRoller, type RollupOutcome } from './bucketRoller.ts';
+import {
+  type BucketRoller,
+  type BucketRollerDeps,
+  createBucketRoller,
+  type RollupOutcome,
+} from './bucketRoller.ts';
 import { openSite, type RollupSite } from './sites.ts';
 
 /** Marks that are looked at together. */
@@ -34,92 +39,110 @@ export interface Roller {
 }
 
 export function createRoller(deps: RollerDeps): Roller {
-  const { collections, marks } = deps;
-  const { rollUpHours, rollUpLarger } = createBucketRoller(deps);
-
+  const bucketRoller = createBucketRoller(deps);
   return {
-    rollUpRipe: async ({ site_id, signal, onBucket }) => {
-      const failures: unknown[] = [];
-      /** Shared, so that what is done at the same time takes in the same dimensions. */
-      const sites = new Map<string, Promise<RollupSite>>();
-
-      function findSite(site_id: string): Promise<RollupSite> {
-        const site = sites.get(site_id) ?? openSite(collections, site_id);
-        sites.set(site_id, site);
-        return site;
-      }
-
-      /**
-       * Does a task, or each of its marks alone if it fails, so that one bad bucket holds up no other. A new attempt
-       * is a new edition, because the first one may have written a part.
-       */
-      async function attempt(task: readonly MarkDocument[], claimed?: number): Promise<void> {
-        const done = new Set<MarkDocument>();
-        const onDone = (mark: MarkDocument, outcome: RollupOutcome) => {
-          done.add(mark);
-          onBucket?.(mark._id, outcome);
-        };
-        const [first] = task;
-        if (first === undefined || signal.aborted) {
-          return;
-        }
-        const { site_id } = first._id;
-        let finding: Promise<RollupSite> | undefined;
-        try {
-          let edition = claimed;
-          if (edition === undefined) {
-            edition = await marks.claim(task);
-            sites.delete(site_id);
-          }
-          finding = findSite(site_id);
-          const site = await finding;
-          if (first._id.granularity === 'hour') {
-            await rollUpHours(site, task, edition, signal, onDone);
-          } else {
-            onDone(first, await rollUpLarger(site, first, edition));
-          }
-        } catch (error) {
-          // What it knows may be behind what is there.
-          if (sites.get(site_id) === finding) {
-            sites.delete(site_id);
-          }
-          if (task.length === 1) {
-            failures.push(error);
-            return;
-          }
-          for (const mark of task) {
-            if (!done.has(mark)) {
-              await attempt([mark]);
-            }
-          }
-        }
-      }
-
+    rollUpRipe: async (options) => {
+      const attempts = createAttempts(deps, bucketRoller, options);
       for (const granularity of GRANULARITIES) {
-        const tried = new Set<string>();
-        for (;;) {
-          const ripe = await marks.findRipe(granularity, tried.size + MARKS_AT_ONCE, site_id);
-          const fresh = ripe.filter(({ _id }) => !tried.has(toKey(_id)));
-          if (fresh.length === 0 || signal.aborted) {
-            break;
-          }
-          const edition = await marks.claim(fresh);
+        for await (const { claimed, edition } of claimRipe(deps.marks, granularity, options)) {
           // Open sites after the claim only. They then have every dimension that another process met before it made
           // these marks, and the number that counts: whoever throws all rollups away ends the claims.
-          sites.clear();
-          for (const { _id } of fresh) {
-            tried.add(toKey(_id));
-          }
-          await runAtOnce(TASKS_AT_ONCE, divideIntoTasks(granularity, fresh), (task) =>
-            attempt(task, edition),
+          attempts.forgetSites();
+          await runAtOnce(TASKS_AT_ONCE, divideIntoTasks(granularity, claimed), (task) =>
+            attempts.attempt(task, edition),
           );
         }
       }
-      if (failures.length > 0) {
-        throw failures[0];
+      if (attempts.failures.length > 0) {
+        throw attempts.failures[0];
       }
     },
   };
+}
+
+/** Claims the ripe marks of one length, some hundreds at a time and each once, until none is left or the signal aborts. */
+async function* claimRipe(
+  marks: RollerDeps['marks'],
+  granularity: Granularity,
+  { site_id, signal }: RollOptions,
+): AsyncGenerator<{ claimed: MarkDocument[]; edition: number }> {
+  const tried = new Set<string>();
+  for (;;) {
+    const ripe = await marks.findRipe(granularity, tried.size + MARKS_AT_ONCE, site_id);
+    const fresh = ripe.filter(({ _id }) => !tried.has(toKey(_id)));
+    if (fresh.length === 0 || signal.aborted) {
+      return;
+    }
+    for (const { _id } of fresh) {
+      tried.add(toKey(_id));
+    }
+    yield { claimed: fresh, edition: await marks.claim(fresh) };
+  }
+}
+
+/** Makes the attempts at the tasks of one run, and gathers the errors of single buckets. */
+function createAttempts(
+  { collections, marks }: RollerDeps,
+  { rollUpHours, rollUpLarger }: BucketRoller,
+  { signal, onBucket }: RollOptions,
+) {
+  const failures: unknown[] = [];
+  /** Shared, so that tasks that run at the same time add to the same dimensions. */
+  const sites = new Map<string, Promise<RollupSite>>();
+
+  function findSite(site_id: string): Promise<RollupSite> {
+    const site = sites.get(site_id) ?? openSite(collections, site_id);
+    sites.set(site_id, site);
+    return site;
+  }
+
+  /**
+   * Does a task, or each of its marks alone if it fails, so that one bad bucket holds up no other. A new attempt
+   * is a new edition, because the first one may have written a part.
+   */
+  async function attempt(task: readonly MarkDocument[], claimed?: number): Promise<void> {
+    const done = new Set<MarkDocument>();
+    const onDone = (mark: MarkDocument, outcome: RollupOutcome) => {
+      done.add(mark);
+      onBucket?.(mark._id, outcome);
+    };
+    const [first] = task;
+    if (first === undefined || signal.aborted) {
+      return;
+    }
+    const { site_id } = first._id;
+    let finding: Promise<RollupSite> | undefined;
+    try {
+      let edition = claimed;
+      if (edition === undefined) {
+        edition = await marks.claim(task);
+        sites.delete(site_id);
+      }
+      finding = findSite(site_id);
+      const site = await finding;
+      if (first._id.granularity === 'hour') {
+        await rollUpHours(site, task, edition, signal, onDone);
+      } else {
+        onDone(first, await rollUpLarger(site, first, edition));
+      }
+    } catch (error) {
+      // What it knows may be behind what is there.
+      if (sites.get(site_id) === finding) {
+        sites.delete(site_id);
+      }
+      if (task.length === 1) {
+        failures.push(error);
+        return;
+      }
+      for (const mark of task) {
+        if (!done.has(mark)) {
+          await attempt([mark]);
+        }
+      }
+    }
+  }
+
+  return { failures, attempt, forgetSites: () => sites.clear() };
 }
 
 /** The hours of a site are counted together, as many as leave something for each of those at work. */
