@@ -1,6 +1,11 @@
 import { findBucketEnd, findBucketStart, MIN_DATE } from '@analytics/shared/rollup/buckets';
-import { ROLLUP_FORMAT, type RollupCollections } from '@analytics/shared/rollup/rollupCollections';
+import {
+  type BaselineDocument,
+  ROLLUP_FORMAT,
+  type RollupCollections,
+} from '@analytics/shared/rollup/rollupCollections';
 import type { mongo } from 'mongoose';
+import { discardSites, listSiteNumbers } from './discardSites.ts';
 import type { Marks, SiteBucket } from './marks.ts';
 
 /** Hours that are marked, and remembered as done, together. */
@@ -50,18 +55,25 @@ export async function ensureBaseline(
   }
 }
 
-/** No answer that begins from here on believes any of it; the last step says that all of it is gone. */
-async function beginAnew(collections: RollupCollections): Promise<undefined> {
-  const { states, rollups, userSets, userSlots, sites } = collections;
-  await states.updateOne({ _id: 'baseline' }, { $set: { is_complete: false } });
-  for (const collection of [rollups, userSets, userSlots, sites]) {
-    await collection.deleteMany({});
+/**
+ * Throws away what is rolled up in another form. No answer that begins meanwhile believes any of it; the last step says that all of
+ * it is gone.
+ *
+ * @returns the state to go on from.
+ */
+async function beginAnew(collections: RollupCollections): Promise<BaselineDocument> {
+  const { states } = collections;
+  const numbers = await listSiteNumbers(collections);
+  const state = await states.findOne({ _id: 'baseline' });
+  if (state?.format === ROLLUP_FORMAT) {
+    // Another process was faster, and these may be numbers of the new form.
+    return state;
   }
-  await states.replaceOne(
-    { _id: 'baseline' },
-    { is_complete: false, format: ROLLUP_FORMAT },
-    { upsert: true },
-  );
+  await states.updateOne({ _id: 'baseline' }, { $set: { is_complete: false } });
+  await discardSites(collections, numbers);
+  const begun = { is_complete: false, format: ROLLUP_FORMAT };
+  await states.replaceOne({ _id: 'baseline' }, begun, { upsert: true });
+  return { _id: 'baseline', ...begun };
 }
 
 /** The next hours that have events, in the order of site and time. Jumps from one to the next by the index. */
