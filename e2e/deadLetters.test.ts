@@ -32,7 +32,7 @@ test('npm run dead-letters speaks to the Redis and the MongoDB of the settings',
   expect(await run(['replay', '--yes'])).toMatchObject({ stdout: 'No dead letter matches.\n' });
 });
 
-test('npm run dead-letters says why the Redis of the settings can not be used', async () => {
+test('npm run dead-letters says why the Redis of the settings cannot be used', async () => {
   const replica = await startOwnRedis(['--replicaof', '127.0.0.1', '1']);
   stack.register(() => replica.remove());
   const client = new mongo.MongoClient(`${stack.MONGO_URI}-replica`);

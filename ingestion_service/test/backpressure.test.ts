@@ -168,7 +168,7 @@ test('without maxmemory half of the machine is the limit, and the log says so on
 });
 
 test.each([
-  ['INFO', ['-info'], { maxQueueBytes: 50_000 }, /^The memory of Redis can not be read.*INFO.*NOPERM/],
+  ['INFO', ['-info'], { maxQueueBytes: 50_000 }, /^The memory of Redis cannot be read.*INFO.*NOPERM/],
   ['INFO, LLEN and ZCARD', ['-info', '-llen', '-zcard'], { maxWaitingEvents: 50 }, /LLEN and ZCARD.*NOPERM/],
 ])(
   'a Redis user who may not %s is told so in the log, and new events are limited all the same',

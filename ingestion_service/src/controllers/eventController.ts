@@ -11,7 +11,7 @@ const BATCH_LIMIT_BYTES = 512 * 1024;
 export interface EventControllerDeps {
   readJsonBody: ReadJsonBody;
   validator: EventValidator;
-  /** Resolves once the queue has the events for good, all of them. */
+  /** Resolves once Redis has acknowledged the one job that carries all events. */
   enqueueEvents: (events: readonly EventJob[]) => Promise<void>;
 }
 

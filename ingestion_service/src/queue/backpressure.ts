@@ -64,7 +64,7 @@ export function createBackpressure(options: BackpressureOptions): Backpressure {
   let queuedBefore: QueuedLoad = { ...queued };
   let isRefusing = false;
 
-  /** The fullest measure: how full, of 1, and what a client is told past the limit. */
+  /** The fullest measure: its share of the limit, and the refusal that clients get once that reaches 1. */
   function findFill(): { share: number; refusal: string } {
     const sinceSample = {
       events: queued.events - queuedBefore.events,

@@ -44,7 +44,7 @@ export interface EventProducer {
    * `event_id`s. ProblemError 413 if the events are more than a job can hold.
    */
   enqueueEvents(events: readonly EventJob[]): Promise<void>;
-  /** Resolves when nothing waits any more, then closes the queue; the connection is left to whoever opened it. */
+  /** Resolves when nothing waits any more, then closes the queue but not the connection. */
   close(): Promise<void>;
 }
 

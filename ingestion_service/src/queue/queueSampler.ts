@@ -37,7 +37,7 @@ export interface QueueSampler {
 const LISTS = ['wait', 'paused', 'active'];
 const SORTED_SETS = ['prioritized', 'delayed'];
 
-/** A failure that lasts for so many samples is logged; a shorter one is a connection that just broke, which its watch logs. */
+/** A failure is logged once it lasts this many samples. A shorter one is a broken connection, which its watch logs. */
 const LOGGED_FAILURES = 3;
 
 /**
@@ -113,14 +113,14 @@ export function createQueueSampler(options: QueueSamplerOptions): QueueSampler {
 
 const MEMORY_WORDS: OutageWords = {
   began:
-    'The memory of Redis can not be read, so new events are refused by the bytes that wait in the queue (QUEUE_MAX_BYTES). ' +
+    'The memory of Redis cannot be read, so new events are refused by the bytes that wait in the queue (QUEUE_MAX_BYTES). ' +
     'Allow the Redis user INFO',
   ended: 'the memory of Redis can be read again',
 };
 
 const JOBS_WORDS: OutageWords = {
   began:
-    'The jobs in the queue can not be counted, so only those of this process count against the limits. ' +
+    'The jobs in the queue cannot be counted, so only those of this process count against the limits. ' +
     'Allow the Redis user LLEN and ZCARD',
   ended: 'the jobs in the queue can be counted again',
 };

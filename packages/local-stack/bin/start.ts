@@ -28,7 +28,7 @@ await runInForeground(async ({ signal, own }) => {
   const progress = createProgress();
   const stack = await startStack({ rootFolder, settings, progress, signal });
   stack.servers.forEach(own);
-  // Nobody is asked who they are, so that it takes a decision to let others in.
+  // There is no authentication, so other machines get in only by a setting.
   const host = settings['HOST'] ?? '127.0.0.1';
   const services = await startServices({ rootFolder, stack, ports, host, progress, signal });
   services.forEach(own);

@@ -77,7 +77,7 @@ async function ask(port: number, request: Buffer): Promise<Buffer | undefined> {
 }
 
 async function speaksTls(port: number): Promise<boolean> {
-  // Only the kind of server is in question: nothing is sent to it, whoever it is.
+  // This asks only whether the server speaks TLS. Nothing is sent, so the certificate does not matter.
   const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
   socket.setTimeout(ANSWER_TIMEOUT_MS);
   try {

@@ -58,7 +58,7 @@ export function readEnvironment({ processEnv, within, portAlias }: EnvironmentSo
 }
 
 /**
- * Reads the settings and parses them, so that what was strange about the reading is told with what is wrong about the result.
+ * Reads and parses the settings. An error about them ends with the warnings, which may name the cause.
  *
  * @throws SettingsError
  */

@@ -46,14 +46,14 @@ export interface EventQueueNames {
 }
 
 /**
- * Opens the queue for adding jobs or looking after them. Whoever opened the connection closes it. Job data may be a
+ * Opens the queue for adding jobs or looking after them. The caller closes the connection. Job data may be a
  * `SerializedData`. `add` rejects with a RangeError if a job's data exceeds `MAX_JOB_BYTES`.
  */
 export function openEventQueue(redis: Redis, { queueName, queuePrefix }: EventQueueNames): Queue {
   const queue = new EventQueue(queueName, {
     connection: redis,
     prefix: queuePrefix,
-    // BullMQ asks for the version once, and a queue whose question got no answer would stay broken for good.
+    // BullMQ asks for the version once, and a queue that gets no answer stays broken.
     skipVersionCheck: true,
     defaultJobOptions: eventJobOptions,
   });

@@ -36,7 +36,7 @@ export function createMongoConnection(): Connection {
 
 /**
  * Opens a connection and makes sure that this MongoDB can be used, retrying until it can; once open, the driver reconnects by
- * itself. Says nothing: whoever watches the dependency logs its absence. Resolves without a connection when `signal` ends the retries.
+ * itself. It logs nothing: the dependency watch logs outages. Resolves without a connection when `signal` ends the retries.
  *
  * @throws UnusableMongoError if MongoDB is too old.
  */

@@ -22,8 +22,8 @@ export function isPlainEventInput(value: unknown): value is EventInput {
 }
 
 /**
- * The same of an event as the queue carries it, except that its referrer may be one that the schema drops: whoever
- * stores it looks for the host, and does not store a referrer without one.
+ * The same of an event as the queue carries it, except that its referrer may be one that the schema drops: the
+ * store looks for the host, and does not store a referrer without one.
  */
 export function isPlainEventJob(value: unknown): value is EventJob {
   if (!hasOnlyKeys(value, JOB_KEYS)) {

@@ -110,7 +110,7 @@ export function createProblemHandler(logger: Pick<Logger, 'error'>): ErrorReques
   };
 }
 
-/** So much of a refused body is read and dropped, to keep its connection. The sender of a longer one must be told to stop. */
+/** Up to this much of a refused body is read and dropped, to keep the connection. A longer one ends it. */
 const MAX_DROPPED_BODY_BYTES = 64 * 1024;
 
 function sendProblem(response: Response, problem: Problem): void {

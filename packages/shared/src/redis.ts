@@ -43,7 +43,7 @@ export function createRequestRedis(settings: RedisSettings): Redis {
  * writes. BullMQ demands that there be no limit, and its blocking reads would run into any timeout.
  *
  * A command that Redis refused for one of these reasons was not carried out, so sending it again repeats nothing. Only the
- * probe's DEL fails, or nobody would learn the reason.
+ * probe's DEL fails, so that the reason is known.
  */
 export function createWorkerRedis(settings: RedisSettings): Redis {
   return createRedis(settings, {

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 
-/** Why each connection was last lost or refused. Whoever watches the dependency logs it. */
+/** Why each connection was last lost or refused. The dependency watch logs it. */
 const lastErrors = new WeakMap<Redis, Error>();
 
 /** Why the connection was last lost or refused, since it last worked. */

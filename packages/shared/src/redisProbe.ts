@@ -8,7 +8,7 @@ const pending = new WeakMap<Redis, Promise<void>>();
 /**
  * Asks Redis for what the queue needs of it: a server that takes writes. Deletes two keys that do not exist, which Redis refuses
  * as it refuses any write (a replica, a disk that is full, too few replicas, a cluster that has the keys elsewhere), and which
- * otherwise changes nothing: neither the append-only file nor a replica hears of it. A Redis whose memory is full passes, because
+ * otherwise changes nothing, not even in the append-only file or on a replica. A Redis whose memory is full passes, because
  * deleting is still possible; new events are refused before it is full.
  *
  * @param keyPrefix What the keys begin with, so that a user who may only touch the queue's keys can ask. Two keys, because a
