@@ -64,7 +64,7 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
   } = options;
   const stopping = new AbortController();
   const handingOver = new AbortController();
-  // Each job in hand listens to both.
+  // Each running job listens to both.
   setMaxListeners(2 * concurrency, stopping.signal, handingOver.signal);
   const writeOutage = createOutageLog(
     { began: 'MongoDB does not take the events', ended: 'MongoDB takes the events again' },

@@ -22,7 +22,7 @@ export interface SuspectJobsOptions {
 
 export interface SuspectJobs {
   /**
-   * Runs `work` for a job, at once if nothing speaks against the job. A suspect is put off while others are in hand, and a
+   * Runs `work` for a job, at once if nothing speaks against the job. A suspect is put off while others are running, and a
    * batch that is a suspect again and again is taken apart instead.
    *
    * @throws DelayedError if the job was put off, which BullMQ takes for no failure.
@@ -34,14 +34,14 @@ export interface SuspectJobs {
  * Keeps jobs apart that may have killed a worker. Of the many that a dying worker held, one may have been the cause. Taken up
  * together again they would all be counted again, until BullMQ fails them all.
  *
- * So they are tested as in any search by groups: after its first death a job is in hand with a few other suspects, and after
+ * So they are tested as in any search by groups: after its first death a job runs beside a few other suspects, and after
  * another one with none. The cause takes one group with it and then only itself, so an innocent job is counted twice at most;
  * and as groups are as large as they are many, all of them are through after about `2 * sqrt(concurrency)` rounds.
  */
 export function createSuspectJobs(options: SuspectJobsOptions): SuspectJobs {
   const { queue, deadLetters, concurrency, logger } = options;
   const groupSize = Math.ceil(Math.sqrt(concurrency));
-  let inHand = 0;
+  let running = 0;
   let isOneAlone = false;
 
   async function takeApart(job: ProcessableJob): Promise<JobResult> {
@@ -69,17 +69,17 @@ export function createSuspectJobs(options: SuspectJobsOptions): SuspectJobs {
         return work();
       }
       const mustBeAlone = deaths > 1;
-      if (isOneAlone || inHand >= (mustBeAlone ? 1 : groupSize)) {
+      if (isOneAlone || running >= (mustBeAlone ? 1 : groupSize)) {
         await job.moveToDelayed(Date.now() + PUT_OFF_MS * (0.5 + Math.random()), token);
         throw new DelayedError();
       }
-      inHand += 1;
+      running += 1;
       isOneAlone = mustBeAlone;
       try {
         const isToTakeApart = job.name === INGEST_BATCH_JOB && deaths >= TAKE_APART_AFTER;
         return await (isToTakeApart ? takeApart(toProcessableJob(job)) : work());
       } finally {
-        inHand -= 1;
+        running -= 1;
         isOneAlone = false;
       }
     },

@@ -20,7 +20,7 @@ const logger = createLogger({ name: 'processor_service', level: 'silent', isPret
 
 const CONCURRENCY = 30;
 
-/** Queues a job that was left by so many workers that died. `stc` is where BullMQ counts that. */
+/** Queues a job that was left by this many dead workers. `stc` is where BullMQ counts that. */
 async function addLeftJob(name: string, data: unknown, stalledCount: number): Promise<void> {
   const job = await queue.add(name, data, { delay: 3_600_000 });
   await redis.hset(queue.toKey(job.id ?? ''), 'stc', stalledCount);
@@ -41,15 +41,15 @@ const isQueueEmpty = async () =>
   (await queue.getJobCountByTypes('wait', 'active', 'delayed', 'failed')) === 0;
 
 /**
- * Runs jobs that were left `deaths` times, and jobs that never were. Those in hand stay there until `together` of the former
- * and all of the latter are, and every other suspect was put off. Resolves with how many of each were in hand at most.
+ * Runs jobs that were left `deaths` times, and jobs that never were. Those that run go on until `together` of the former
+ * and all of the latter run and every other suspect was put off. Resolves with how many of each ran together at most.
  */
 async function runLeftJobs({ deaths, count, together }: { deaths: number; count: number; together: number }) {
   const left = Array.from({ length: count }, () => createEvent());
   const others = Array.from({ length: 10 }, () => createEvent());
   const leftIds = new Set(left.map(({ _id }) => _id));
   const putOff = new Set<unknown>();
-  const inHand = { left: 0, others: 0 };
+  const running = { left: 0, others: 0 };
   const most = { left: 0, others: 0 };
   const suspectJobs = createSuspectJobs({ queue, deadLetters, concurrency: CONCURRENCY, logger });
   const guard: SuspectJobs['guard'] = (job, ...rest) =>
@@ -67,11 +67,11 @@ async function runLeftJobs({ deaths, count, together }: { deaths: number; count:
     stack,
     async (job) => {
       const kind = leftIds.has((job.data as EventJob)._id) ? 'left' : 'others';
-      inHand[kind] += 1;
-      most[kind] = Math.max(most[kind], inHand[kind]);
+      running[kind] += 1;
+      most[kind] = Math.max(most[kind], running[kind]);
       await waitUntil(() => most.others === others.length && putOff.size === count - together);
       const result = await processJob(job);
-      inHand[kind] -= 1;
+      running[kind] -= 1;
       return result;
     },
     { concurrency: CONCURRENCY, suspectJobs: { guard } },
@@ -82,11 +82,11 @@ async function runLeftJobs({ deaths, count, together }: { deaths: number; count:
   return most;
 }
 
-test('of the jobs that a dead worker left, a few are in hand together; others go on beside them', async () => {
+test('of the jobs that a dead worker left, a few run together; others go on beside them', async () => {
   expect(await runLeftJobs({ deaths: 1, count: 20, together: 6 })).toEqual({ left: 6, others: 10 });
 });
 
-test('of the jobs that two dead workers left, one is in hand at a time; others go on beside it', async () => {
+test('of the jobs that two dead workers left, one runs at a time; others go on beside it', async () => {
   expect(await runLeftJobs({ deaths: 2, count: 5, together: 1 })).toEqual({ left: 1, others: 10 });
 });
 
@@ -105,7 +105,7 @@ test('a job that is put off for a moment is not left for a second', async () => 
   expect(Math.min(...waitsMs)).toBeLessThan(1000);
 });
 
-test('a job that failed is no suspect: it is in hand at once, however many are', async () => {
+test('a job that failed is no suspect: it runs at once, however many do', async () => {
   let failures = 0;
   const consumer = startGuardedConsumer(async (job) => {
     failures += job.isLastAttempt ? 0 : 1;

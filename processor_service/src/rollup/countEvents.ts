@@ -35,7 +35,7 @@ export interface CountEventsOptions<Each extends EventSpan> extends BucketCounts
   spans: Iterable<Each>;
 }
 
-/** What was counted of one span. Whoever takes it disposes of the counts. */
+/** The counts of one span. The consumer disposes of them. */
 export interface CountedEvents<Each extends EventSpan> {
   span: Each;
   counts: BucketCounts;

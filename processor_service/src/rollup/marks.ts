@@ -68,7 +68,7 @@ export function createMarks({ marks, editions }: Pick<RollupCollections, 'marks'
     }
   }
 
-  /** Looks for marks of the shortest buckets inside a bucket, of so many lengths. */
+  /** Looks for marks of the `lengths` shortest granularities inside a bucket. */
   async function hasMark({ site_id, startMs, granularity }: SiteBucket, lengths: number): Promise<boolean> {
     const endMs = findBucketEnd({ granularity, startMs });
     const ranges = GRANULARITIES.slice(0, lengths).map((each) => ({

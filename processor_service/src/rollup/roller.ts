@@ -24,7 +24,7 @@ export interface RollOptions {
   /** Only of this site. */
   site_id?: string;
   signal: AbortSignal;
-  /** Told after each bucket. */
+  /** Called after each bucket. */
   onBucket?: (mark: MarkDocument['_id'], outcome: RollupOutcome) => void;
 }
 
@@ -46,7 +46,7 @@ export function createRoller(deps: RollerDeps): Roller {
       for (const granularity of GRANULARITIES) {
         for await (const { claimed, edition } of claimRipe(deps.marks, granularity, options)) {
           // Open sites after the claim only. They then have every dimension that another process met before it made
-          // these marks, and the number that counts: whoever throws all rollups away ends the claims.
+          // these marks, and the number that counts: throwing all rollups away ends the claims.
           attempts.forgetSites();
           await runAtOnce(TASKS_AT_ONCE, divideIntoTasks(granularity, claimed), (task) =>
             attempts.attempt(task, edition),

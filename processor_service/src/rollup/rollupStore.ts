@@ -187,7 +187,7 @@ export function createRollupStore({
           _id: between({ ...bucket, dimension }, findBucketEnd(bucket)) as never,
         }));
         const older = { $or: ranges, edition: { $lt: edition } };
-        // Counts go first: whoever has read them misses their sets, and asks anew.
+        // Counts go first: a report that has read them misses their sets, and asks anew.
         await rollups.deleteMany(older);
         await userSets.deleteMany(older);
       }
