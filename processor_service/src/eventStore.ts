@@ -1,3 +1,4 @@
+import { chunk } from '@analytics/shared/chunk';
 import type { EventJob } from '@analytics/shared/event';
 import type { EventModel } from '@analytics/shared/eventModel';
 import { withTimeout } from '@analytics/shared/withTimeout';
@@ -25,6 +26,9 @@ export interface EventStore {
  * jobs, whose locks the worker goes on renewing, for ever.
  */
 const WRITE_TIMEOUT_MS = 15_000;
+
+/** Events that are looked up together. A foreign producer's job may hold a hundred thousand, each in an hour of its own. */
+const EVENTS_PER_LOOKUP = 1000;
 
 /** Writes events with one unordered insert, so that one event's failure is not its neighbours'. */
 export function createEventStore(
@@ -60,19 +64,31 @@ export function createEventStore(
       return outcomes;
     },
     findMissing: async (events) => {
-      const ids = events.map(({ _id }) => Types.ObjectId.createFromHexString(_id));
-      // What only one member of a replica set has may be rolled back.
-      const found = await Event.find({ _id: { $in: ids } }, { _id: 1 })
-        .readConcern('majority')
-        .lean();
-      const stored = new Set(found.map(({ _id }) => _id.toHexString()));
-      const marked = events
-        .filter(({ _id }) => stored.has(_id))
-        .map(({ site_id, timestamp }) => ({ site_id, timestamp: new Date(timestamp) }));
-      await withTimeout(markAgain(marked), WRITE_TIMEOUT_MS);
-      return events.filter(({ _id }) => !stored.has(_id));
+      const missing: EventJob[] = [];
+      for (const some of chunk(events, EVENTS_PER_LOOKUP)) {
+        missing.push(...(await findMissingOf(Event, markAgain, some)));
+      }
+      return missing;
     },
   };
+}
+
+async function findMissingOf(
+  Event: EventModel,
+  markAgain: EventMarks['markAgain'],
+  events: readonly EventJob[],
+): Promise<EventJob[]> {
+  const ids = events.map(({ _id }) => Types.ObjectId.createFromHexString(_id));
+  // What only one member of a replica set has may be rolled back.
+  const found = await Event.find({ _id: { $in: ids } }, { _id: 1 })
+    .readConcern('majority')
+    .lean();
+  const stored = new Set(found.map(({ _id }) => _id.toHexString()));
+  const marked = events
+    .filter(({ _id }) => stored.has(_id))
+    .map(({ site_id, timestamp }) => ({ site_id, timestamp: new Date(timestamp) }));
+  await withTimeout(markAgain(marked), WRITE_TIMEOUT_MS);
+  return events.filter(({ _id }) => !stored.has(_id));
 }
 
 interface RecordsOfEvents {

@@ -250,6 +250,21 @@ test('the hours of events that a dead worker had stored are rolled up again', as
   expect(await marks.distinct('_id.site_id')).toEqual(['stored']);
 });
 
+test('the events of a job are looked up in commands that take little time each, however many there are', async () => {
+  const events = Array.from({ length: 2100 }, () => createEvent());
+  const stored = events.filter((_, index) => index % 2 === 0);
+  await Event.collection.insertMany(stored.map(({ _id }) => ({ _id: new Types.ObjectId(_id) })) as never);
+  await connection.db?.setProfilingLevel('all');
+
+  const missing = await store.findMissing(events);
+
+  await connection.db?.setProfilingLevel('off');
+  expect(missing).toEqual(events.filter((_, index) => index % 2 === 1));
+  const profile = connection.db?.collection('system.profile');
+  const lookups = await profile?.find({ 'command.find': 'events' }).toArray();
+  expect(lookups?.map(({ command }) => command.filter._id.$in.length)).toEqual([1000, 1000, 100]);
+});
+
 test('an index that somebody made with other options is left as it is and does not stop the worker', async () => {
   const told: unknown[] = [];
   const logger = {
