@@ -117,6 +117,8 @@ async function startService(
         ...stack.mongo.connection,
         ...Object.fromEntries(settings),
         HOST: host,
+        // No load balancer has to notice the end, and Ctrl-C kills what takes longer than a moment.
+        SHUTDOWN_DRAIN_SECONDS: '0',
       },
       port,
       logFile: join(stack.logFolder, `${name}.log`),

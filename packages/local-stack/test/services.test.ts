@@ -16,8 +16,8 @@ import { makeTemporaryFolder } from './temporaryFolder.ts';
 
 const ECHO = (setting: string) => `
   const http = require('node:http');
-  const { ${setting}: port, HOST, PORT, REDIS_HOST, MONGO_URI } = process.env;
-  console.log(JSON.stringify({ level: 30, msg: 'starting', HOST, PORT, REDIS_HOST, MONGO_URI }));
+  const { ${setting}: port, HOST, PORT, SHUTDOWN_DRAIN_SECONDS, REDIS_HOST, MONGO_URI } = process.env;
+  console.log(JSON.stringify({ level: 30, msg: 'starting', HOST, PORT, SHUTDOWN_DRAIN_SECONDS, REDIS_HOST, MONGO_URI }));
   console.log(JSON.stringify({ level: 40, msg: 'a warning of all' }));
   let asked = 0;
   http.createServer((request, response) => {
@@ -77,6 +77,7 @@ test('starts each service with its address and the way to Redis and MongoDB, and
       level: 30,
       msg: 'starting',
       HOST: '127.0.0.1',
+      SHUTDOWN_DRAIN_SECONDS: '0',
       REDIS_HOST: 'redis.example',
       MONGO_URI: 'mongodb://mongo.example',
     });
