@@ -71,19 +71,8 @@ export function watchRedisDurability(options: RedisDurabilityOptions): RedisDura
     return found;
   }
 
-  /** What makes a strict service refuse events is in the log of the probe. */
-  function log({ risks, unknowns, notes }: Findings): void {
-    const lines = [
-      ...(isStrict || risks.length === 0
-        ? []
-        : [
-            `This Redis can lose accepted events: ${risks.join('; ')}. REDIS_DURABILITY=strict would refuse to run on it.`,
-          ]),
-      ...(isStrict || unknowns.length === 0
-        ? []
-        : [`It is unknown whether this Redis keeps accepted events: ${unknowns.join('; ')}.`]),
-      ...notes.map((note) => `About this Redis: ${note}.`),
-    ];
+  function log(found: Findings): void {
+    const lines = describeFindings(found, isStrict);
     const text = lines.join('\n');
     if (text === loggedText) {
       return;
@@ -142,6 +131,20 @@ export function watchRedisDurability(options: RedisDurabilityOptions): RedisDura
 /** What `/readyz` says beside whether Redis is up. */
 export function describeWarnings({ warnings }: RedisDurability): { warnings?: string[] } {
   return warnings.length > 0 ? { warnings: [...warnings] } : {};
+}
+
+/** The lines of the log. What makes a strict service refuse events is in the log of the probe. */
+function describeFindings({ risks, unknowns, notes }: Findings, isStrict: boolean): string[] {
+  const lines = notes.map((note) => `About this Redis: ${note}.`);
+  if (unknowns.length > 0 && !isStrict) {
+    lines.unshift(`It is unknown whether this Redis keeps accepted events: ${unknowns.join('; ')}.`);
+  }
+  if (risks.length > 0 && !isStrict) {
+    lines.unshift(
+      `This Redis can lose accepted events: ${risks.join('; ')}. REDIS_DURABILITY=strict would refuse to run on it.`,
+    );
+  }
+  return lines;
 }
 
 function describeRefusal({ risks, unknowns }: Findings): string | undefined {
