@@ -7,7 +7,10 @@ export interface FaultRow {
   deadLettered: number;
   lost: number;
   doubled: number;
+  /** Until a new event was accepted and stored. */
   recoverySeconds: number;
+  /** Until all events that were acknowledged before were stored. */
+  catchUpSeconds: number;
 }
 
 const COLUMNS: readonly [title: string, read: (row: FaultRow) => string][] = [
@@ -19,6 +22,7 @@ const COLUMNS: readonly [title: string, read: (row: FaultRow) => string][] = [
   ['lost', ({ lost }) => String(lost)],
   ['doubled', ({ doubled }) => String(doubled)],
   ['time to recover (s)', ({ recoverySeconds }) => recoverySeconds.toFixed(1)],
+  ['all stored (s)', ({ catchUpSeconds }) => catchUpSeconds.toFixed(1)],
 ];
 
 /** Writes the rows as a table in Markdown that also reads well in a terminal. */
