@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { countPropertyUnits, eventPropertiesSchema } from './eventProperties.ts';
+import { eventPropertiesSchema } from './eventProperties.ts';
 import { toStoredReferrer } from './referrer.ts';
 import { describeNonObject, text, whenPresent } from './text.ts';
 import { normalizeTimestamp, TIMESTAMP_RULE } from './timestamp.ts';
@@ -96,19 +96,6 @@ export function toEventJob(input: EventInput, _id = fixEventId(input)): EventJob
 
 function fixEventId({ site_id, event_id }: EventInput): string {
   return event_id === undefined ? createEventId() : deriveEventId(site_id, event_id);
-}
-
-/** How long an event's texts are together, in UTF-16 code units: what its size depends on, wherever it goes. */
-export function countTextUnits(event: EventJob): number {
-  const { site_id, event_type, path, user_id, referrer, properties } = event;
-  return (
-    site_id.length +
-    event_type.length +
-    path.length +
-    (user_id?.length ?? 0) +
-    (referrer?.length ?? 0) +
-    (properties ? countPropertyUnits(properties) : 0)
-  );
 }
 
 /**

@@ -28,16 +28,6 @@ export function isEventProperties(value: unknown): value is EventProperties {
   return findPropertyFaults(value).length === 0;
 }
 
-/** How long names and values are together, in UTF-16 code units; a value that is no text counts as eight. */
-export function countPropertyUnits(properties: EventProperties): number {
-  let units = 0;
-  for (const key in properties) {
-    const value = properties[key];
-    units += key.length + (typeof value === 'string' ? value.length : 8);
-  }
-  return units;
-}
-
 interface PropertyFault {
   /** Of the property at fault; absent if the whole is. */
   key?: string;
