@@ -9,6 +9,12 @@ import { INGEST_BATCH_JOB, INGEST_EVENT_JOB } from '@analytics/shared/eventQueue
 import { isPlainEventJob } from '@analytics/shared/plainEvent';
 import { describeFieldErrors, toFieldErrors } from '@analytics/shared/problem';
 
+/**
+ * More items than a job of MAX_JOB_BYTES has room for as events, the shortest of which takes 72 bytes. Reading an item that is no event
+ * takes half a kilobyte of memory and about ten microseconds, so a job of millions would take down one process after another.
+ */
+const MAX_ITEMS = 250_000;
+
 /** What a worker needs to know of a job to read it. */
 export interface QueuedJob {
   id: string;
@@ -85,8 +91,15 @@ function listItems({ name, data }: QueuedJob): unknown[] | Pick<Unreadable, 'rea
     return { reason: `There is no job of the name ${name}.`, cause: 'a job has a name that is not known' };
   }
   const events = (data as { events?: unknown } | null)?.events;
-  const reason = "The job's data holds no events.";
-  return Array.isArray(events) && events.length > 0 ? events : { reason, cause: reason };
+  if (!Array.isArray(events) || events.length === 0) {
+    const reason = "The job's data holds no events.";
+    return { reason, cause: reason };
+  }
+  if (events.length > MAX_ITEMS) {
+    const reason = `The job holds ${events.length} items. More than ${MAX_ITEMS} cannot all be events, and are not read.`;
+    return { reason, cause: reason };
+  }
+  return events;
 }
 
 /**

@@ -178,6 +178,12 @@ const unstorable: [name: string, data: unknown, jobName: string, reason: RegExp]
   ],
   ['that is a batch without events', { events: [] }, INGEST_BATCH_JOB, /holds no events/],
   ['that is a batch of another shape', { event: 1 }, INGEST_BATCH_JOB, /holds no events/],
+  [
+    'that is a batch of more items than could be events',
+    { events: new Array(250_001).fill(0) },
+    INGEST_BATCH_JOB,
+    /holds 250001 items/,
+  ],
 ];
 
 test.each(unstorable)(
