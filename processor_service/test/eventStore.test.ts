@@ -1,7 +1,6 @@
 import { startOwnMongo } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import type { EventJob } from '@analytics/shared/event';
-import { createLogger } from '@analytics/shared/logger';
 import { createMongoConnection } from '@analytics/shared/mongo';
 import { Types } from 'mongoose';
 import { afterEach, expect, test } from 'vitest';
@@ -11,7 +10,6 @@ import { createEventStore } from '../src/eventStore.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
 import { createEventMarks } from '../src/rollup/eventMarks.ts';
 import { createEvent } from './createEvent.ts';
-import { createIndexedCollections } from './createIndexedCollections.ts';
 import { openRollups } from './openRollups.ts';
 
 const stack = useTestStack();
@@ -263,19 +261,4 @@ test('the events of a job are looked up in commands that take little time each, 
   const profile = connection.db?.collection('system.profile');
   const lookups = await profile?.find({ 'command.find': 'events' }).toArray();
   expect(lookups?.map(({ command }) => command.filter._id.$in.length)).toEqual([1000, 1000, 100]);
-});
-
-test('an index that somebody made with other options is left as it is and does not stop the worker', async () => {
-  const told: unknown[] = [];
-  const logger = {
-    ...createLogger({ name: 'x', level: 'silent', isPretty: false }),
-    warn: (line: unknown) => told.push(line),
-    info: () => {},
-  };
-  await Event.collection.dropIndexes();
-  await Event.collection.createIndex({ timestamp: 1 }, { expireAfterSeconds: 86_400 * 365 * 50 });
-
-  await createIndexedCollections(connection, [Event], { MONGO_URI, logger: logger as never });
-
-  expect(told).toEqual([expect.stringMatching(/^an index is left as it is: /)]);
 });
