@@ -2,9 +2,13 @@ import { isIP } from 'node:net';
 import { Redis, type RedisOptions } from 'ioredis';
 import { noteRedisErrors } from './redisErrors.ts';
 import { findRedisAddress, type RedisSettings } from './redisSettings.ts';
+import { withTimeout } from './withTimeout.ts';
 
 const CONNECT_TIMEOUT_MS = 2000;
 const MAX_RECONNECT_DELAY_MS = 1000;
+
+/** How long Redis may take to answer the goodbye. */
+const CLOSE_TIMEOUT_MS = 1000;
 
 /** The pause before the next connection to a Redis that answered, but could not carry out what it was asked. */
 const REFUSED_RECONNECT_DELAY_MS = 500;
@@ -76,13 +80,13 @@ export function describeRedis(settings: RedisSettings): string {
   return `Redis at ${host}:${port}`;
 }
 
-/** Ends a connection: politely where Redis answers, at once where it doesn't. */
+/** Ends a connection: politely where Redis answers within a second, else at once. */
 export async function closeRedis(redis: Redis): Promise<void> {
   if (redis.status === 'ready') {
-    await redis.quit().catch(() => redis.disconnect());
-  } else {
-    redis.disconnect();
+    // How Redis takes its leave changes nothing: the connection ends either way.
+    await withTimeout(redis.quit(), CLOSE_TIMEOUT_MS).catch(() => undefined);
   }
+  redis.disconnect();
 }
 
 // ioredis types its constructor by `replyMapping`, which stays at its default here.

@@ -2,7 +2,12 @@ import { connect, createServer, type Socket } from 'node:net';
 import { startOwnRedis } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { createRequestRedis, createWorkerRedis, renewRedisConnection } from '@analytics/shared/redis';
+import {
+  closeRedis,
+  createRequestRedis,
+  createWorkerRedis,
+  renewRedisConnection,
+} from '@analytics/shared/redis';
 import { probeRedis } from '@analytics/shared/redisProbe';
 import type { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
@@ -21,24 +26,29 @@ function countListeners(redis: Redis): number[] {
   return ['error', 'close', 'ready'].map((event) => redis.listenerCount(event));
 }
 
-test.each([
+const connections: [name: string, create: typeof createRequestRedis][] = [
   ['request', createRequestRedis],
   ['worker', createWorkerRedis],
-])('probes of a Redis that hangs do not pile up on the %s connection', async (_name, create) => {
-  const redis = open(create, server.port);
-  await probeRedis(redis, 'bull:queue');
-  process.kill(server.pid, 'SIGSTOP');
-  const first = probeRedis(redis, 'bull:queue');
-  const before = countListeners(redis);
+];
 
-  const others = Array.from({ length: 20 }, () => probeRedis(redis, 'bull:queue'));
-  const during = countListeners(redis);
-  process.kill(server.pid, 'SIGCONT');
-  await Promise.all([first, ...others]);
+test.each(connections)(
+  'probes of a Redis that hangs do not pile up on the %s connection',
+  async (_name, create) => {
+    const redis = open(create, server.port);
+    await probeRedis(redis, 'bull:queue');
+    process.kill(server.pid, 'SIGSTOP');
+    const first = probeRedis(redis, 'bull:queue');
+    const before = countListeners(redis);
 
-  expect(during).toEqual(before);
-  await expect(probeRedis(redis, 'bull:queue')).resolves.toBeUndefined();
-});
+    const others = Array.from({ length: 20 }, () => probeRedis(redis, 'bull:queue'));
+    const during = countListeners(redis);
+    process.kill(server.pid, 'SIGCONT');
+    await Promise.all([first, ...others]);
+
+    expect(during).toEqual(before);
+    await expect(probeRedis(redis, 'bull:queue')).resolves.toBeUndefined();
+  },
+);
 
 test('a connection whose other end never greets is made anew', async () => {
   const sockets: Socket[] = [];
@@ -72,3 +82,17 @@ test('a connection whose other end never greets is made anew', async () => {
     ),
   ).resolves.toBe('usable');
 });
+
+test.each(connections)(
+  'the %s connection to a Redis that hangs is closed within two seconds',
+  async (_name, create) => {
+    const redis = open(create, server.port);
+    await probeRedis(redis, 'bull:queue');
+    process.kill(server.pid, 'SIGSTOP');
+
+    const startedMs = performance.now();
+    await closeRedis(redis).finally(() => process.kill(server.pid, 'SIGCONT'));
+
+    expect(performance.now() - startedMs).toBeLessThan(2000);
+  },
+);
