@@ -45,8 +45,8 @@ export interface ReportSource {
   aggregate<Result>(pipeline: PipelineStage[]): Promise<Result[]>;
   /** Asks with a pipeline that keeps sets of users in memory. Undefined if one outgrows it: then another must do without. */
   tryAggregate<Result>(pipeline: PipelineStage[]): Promise<Result[] | undefined>;
-  /** Asks for what may be too much to hold, `batchSize` documents at a time. */
-  stream<Result extends object>(pipeline: PipelineStage[], batchSize: number): AsyncIterable<Result>;
+  /** Asks for what may be too much to hold. Yields `batchSize` documents at a time. */
+  stream<Result extends object>(pipeline: PipelineStage[], batchSize: number): AsyncIterable<Result[]>;
   /** What the processor has counted. */
   rollups: RollupCollections;
   memory: ReportMemory;
@@ -147,15 +147,15 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
     const events = db.collection(Event.collection.collectionName);
     // To MongoDB, 0 would mean without a limit.
     const findTimeLeft = () => Math.max(Math.ceil(deadlineMs - performance.now()), 1);
-    const stream = <Result extends object>(pipeline: PipelineStage[], batchSize?: number) =>
+    const open = <Result extends object>(pipeline: PipelineStage[], options: { batchSize?: number } = {}) =>
       events.aggregate<Result>(pipeline, {
         maxTimeMS: findTimeLeft(),
         allowDiskUse: true,
         signal,
-        ...(batchSize !== undefined && { batchSize }),
+        ...options,
       });
     const aggregate = <Result>(pipeline: PipelineStage[]) =>
-      stream<Result & object>(pipeline).toArray() as Promise<Result[]>;
+      open<Result & object>(pipeline).toArray() as Promise<Result[]>;
     return {
       asOfMs: now(),
       signal,
@@ -167,7 +167,16 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
           }
           throw error;
         }),
-      stream,
+      stream: async function* <Result extends object>(pipeline: PipelineStage[], batchSize: number) {
+        const cursor = open<Result>(pipeline, { batchSize });
+        try {
+          while (await cursor.hasNext()) {
+            yield cursor.readBufferedDocuments() as Result[];
+          }
+        } finally {
+          await cursor.close();
+        }
+      },
       rollups: openRollupCollections(db, {
         get maxTimeMS() {
           return findTimeLeft();

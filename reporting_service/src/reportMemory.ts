@@ -5,7 +5,7 @@ const MIB = 1024 * 1024;
 
 /** What small reports may hold together, and one of them at most. */
 const SHARED_BYTES = 64 * MIB;
-const SMALL_REPORT_BYTES = 16 * MIB;
+const SMALL_REPORT_BYTES = 24 * MIB;
 
 /** What a large report may hold. There is only one at a time. */
 const LARGE_REPORT_BYTES = 144 * MIB;

@@ -1,8 +1,8 @@
-/** The longest list of users that is sent as one document, in bytes: some 80,000 users. */
-const MAX_LIST_BYTES = 2 * 1024 * 1024;
+/** The longest list of users that is sent as one document, in bytes: some 120,000 users. */
+const MAX_LIST_BYTES = 6 * 1024 * 1024;
 
-/** Documents of one reply, so that it has no more than four lists of that length. */
-export const LISTS_PER_REPLY = 4;
+/** Documents of one reply, so that it has no more than two lists of that length. */
+export const LISTS_PER_REPLY = 2;
 
 /**
  * A stage after a `$group` that collects `users`. It leaves out lists that are too long, and makes the server say so when a group is

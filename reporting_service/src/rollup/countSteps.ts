@@ -1,7 +1,6 @@
 import type { Bucket } from '@analytics/shared/rollup/buckets';
 import { type CountsDocument, QUARTERS, TOTALS } from '@analytics/shared/rollup/rollupCollections';
-import type { Counts, FilterQuery, ReportMeta } from '@analytics/shared/stats';
-import { LISTS_PER_REPLY } from '../aggregations/longLists.ts';
+import type { Counts, FilterQuery } from '@analytics/shared/stats';
 import type { EventSelection } from '../aggregations/matchEvents.ts';
 import {
   buildLargeStepUsersPipeline,
@@ -16,16 +15,14 @@ import type { ReportSource } from '../eventReader.ts';
 import { createPace } from '../pace.ts';
 import type { Span } from '../timeRange.ts';
 import { toBucketKey } from './bucketKey.ts';
-import { type Coverage, cover } from './coverage.ts';
-import { type EventUsers, USERS_PER_REPLY, untilTooLarge } from './eventUsers.ts';
+import { type AnswerSource, type Coverage, cover, describeSource, isPartlyRolledUp } from './coverage.ts';
+import { type EventUsers, groupUsers, readLists, USERS_PER_REPLY } from './eventUsers.ts';
 import { type FilterDimension, findFilterDimension } from './filterDimension.ts';
 import { readUsableCounts } from './readUsableCounts.ts';
 import type { RollupSnapshot } from './rollupSnapshot.ts';
 import { unlessTooMany } from './tooManyValues.ts';
 import { createPlaces, requireFewPlaces } from './userSetReader.ts';
 import { countUnions, type UserUnion } from './userUnion.ts';
-
-export type AnswerSource = Exclude<ReportMeta['source'], 'cache'>;
 
 export interface StepsAnswer {
   /** Of each step, in the order of the steps. */
@@ -125,17 +122,18 @@ interface StepParts {
 /** Counts the users of the steps, and adds the views that are read from events. */
 async function countUsers(
   source: ReportSource,
-  { site, memory }: RollupSnapshot,
+  snapshot: RollupSnapshot,
   question: StepsQuestion,
   { coverages, sums }: StepParts,
 ): Promise<number[]> {
+  const { site, memory } = snapshot;
   for (const [index, sum] of sums.entries()) {
     const coverage = coverages[index] as Coverage;
     sum.hasEvents = isPartlyRolledUp(coverage) && coverage.raw.length > 0;
   }
   const [users] = await Promise.all([
     countUnions({ source, site: site?.number, memory }, sums, () =>
-      readStepUsers(source, question, coverages, sums),
+      readStepUsers(source, snapshot, question, { coverages, sums }),
     ),
     addWholeSteps(source, question, coverages, sums),
   ]);
@@ -165,15 +163,6 @@ function addPassing(
       }
     }
   }
-}
-
-export function describeSource(coverages: readonly Coverage[]): AnswerSource {
-  const hasRaw = coverages.some(({ raw }) => raw.length > 0);
-  return hasRaw ? (coverages.some(isPartlyRolledUp) ? 'mixed' : 'live') : 'rollup';
-}
-
-function isPartlyRolledUp({ buckets, hourParts }: Coverage): boolean {
-  return buckets.length > 0 || hourParts.length > 0;
 }
 
 /** Steps that are read from events alone are counted by MongoDB, which then sends two numbers of each. */
@@ -210,44 +199,34 @@ export async function readSteps(
 /** Of steps that are partly rolled up the users are needed by name. Their views are added on the way. */
 async function* readStepUsers(
   source: ReportSource,
+  { memory }: RollupSnapshot,
   { site_id, filters, steps }: StepsQuestion,
-  coverages: readonly Coverage[],
-  sums: readonly StepSum[],
+  { coverages, sums }: StepParts,
 ): AsyncGenerator<EventUsers> {
-  const left = new Set([...sums.keys()].filter((index) => sums[index]?.hasEvents));
-  const select = (): EventSelection => {
-    const span = joinRaw([...left].map((index) => coverages[index] as Coverage));
-    return { site_id, span, ...filters };
-  };
+  const span = joinRaw(coverages.filter((_, index) => sums[index]?.hasEvents));
+  const selection = { site_id, span, ...filters };
   const add = (index: number, views: number) => {
     const sum = sums[index];
     if (sum) {
       sum.views += views;
     }
   };
-  const long = new Set<number>();
-  const lists = source.stream<StepUsers>(buildStepUsersPipeline(select(), steps), LISTS_PER_REPLY);
-  const isComplete = yield* untilTooLarge(lists, function* ({ _id, views, users }) {
-    if (users) {
+  if (!memory.isLarge) {
+    for await (const { _id, views, users } of readLists<StepUsers>(
+      source,
+      buildStepUsersPipeline(selection, steps),
+    )) {
       add(_id, views);
-      left.delete(_id);
       yield { index: _id, users };
-    } else {
-      long.add(_id);
     }
-  });
-  for (const index of isComplete ? left : []) {
-    // Nothing happened in it.
-    if (!long.has(index)) {
-      left.delete(index);
-    }
+    return;
   }
-  if (left.size > 0) {
-    const pipeline = buildLargeStepUsersPipeline(select(), steps);
-    for await (const { _id, views } of source.stream<StepUser>(pipeline, USERS_PER_REPLY)) {
+  const singly = source.stream<StepUser>(buildLargeStepUsersPipeline(selection, steps), USERS_PER_REPLY);
+  for await (const batch of singly) {
+    for (const { _id, views } of batch) {
       add(_id.step, views);
-      yield { index: _id.step, users: [_id.user] };
     }
+    yield* groupUsers(batch.map(({ _id: { step, user } }) => ({ index: step, user })));
   }
 }
 

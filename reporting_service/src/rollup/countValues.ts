@@ -14,34 +14,23 @@ import {
   type ValueUsers,
   type ValueViews,
 } from '../aggregations/breakdownPipeline.ts';
-import { LISTS_PER_REPLY } from '../aggregations/longLists.ts';
 import type { EventSelection } from '../aggregations/matchEvents.ts';
 import type { ReportSource } from '../eventReader.ts';
 import { createPace } from '../pace.ts';
 import { estimateValueBytes } from '../reportMemory.ts';
-import { takeFirst } from '../takeFirst.ts';
 import type { Span } from '../timeRange.ts';
-import { compareValues } from './compareValues.ts';
-import { type AnswerSource, describeSource } from './countSteps.ts';
-import { type EventUsers, USERS_PER_REPLY, untilTooLarge } from './eventUsers.ts';
+import { type AnswerSource, describeSource } from './coverage.ts';
+import { type EventUsers, groupUsers, readLists, USERS_PER_REPLY } from './eventUsers.ts';
 import { findFilterDimension } from './filterDimension.ts';
 import { isCounted } from './readUsableCounts.ts';
 import type { RollupSnapshot } from './rollupSnapshot.ts';
 import { scanValues, type ValuesScan } from './scanValues.ts';
-import { TooManyValuesError, unlessTooMany } from './tooManyValues.ts';
+import { unlessTooMany } from './tooManyValues.ts';
 import { createPlaces, requireFewPlaces } from './userSetReader.ts';
 import { countUnions, type UserUnion } from './userUnion.ts';
+import { turnToPage } from './valuesPage.ts';
 
 const VALUES_PER_REPLY = 5000;
-
-/** So many values are looked at between two looks at the clock. */
-const VALUES_PER_LOOK = 256;
-
-/** What a value takes that is put in order: twice, a row and its place in a list. */
-const ORDERED_VALUE_BYTES = 150;
-
-/** The end of the last page that is put in order here. */
-const MAX_ORDERED_VALUES = 100_000;
 
 export interface ValuesQuestion {
   site_id: string;
@@ -151,68 +140,18 @@ async function addRawViews(
   views: Map<DimensionValue, number>,
 ): Promise<void> {
   const pace = createPace(source.signal);
-  for await (const { _id, views: more } of source.stream<ValueViews>(pipeline, VALUES_PER_REPLY)) {
-    const before = views.get(_id);
-    if (before === undefined) {
-      memory.take(estimateValueBytes(_id));
+  for await (const batch of source.stream<ValueViews>(pipeline, VALUES_PER_REPLY)) {
+    for (const { _id, views: more } of batch) {
+      const before = views.get(_id);
+      if (before === undefined) {
+        memory.take(estimateValueBytes(_id));
+      }
+      views.set(_id, (before ?? 0) + more);
     }
-    views.set(_id, (before ?? 0) + more);
     if (pace.isDue()) {
       await pace.rest();
     }
   }
-}
-
-type ValueAndViews = [DimensionValue, number];
-
-function compareRows([a, viewsOfA]: ValueAndViews, [b, viewsOfB]: ValueAndViews): number {
-  return viewsOfB - viewsOfA || compareValues(a, b);
-}
-
-/** @throws TooManyValuesError if the page ends behind too many values. */
-async function turnToPage(
-  { signal }: ReportSource,
-  { memory }: RollupSnapshot,
-  views: ReadonlyMap<DimensionValue, number>,
-  { limit, offset, search }: ValuesQuestion,
-) {
-  const isFound = (value: DimensionValue) =>
-    search === undefined || (typeof value === 'string' && value.includes(search));
-  const pace = createPace(signal);
-  async function forEachFound(use: (row: ValueAndViews) => void): Promise<void> {
-    let seen = 0;
-    for (const row of views) {
-      if (isFound(row[0])) {
-        use(row);
-      }
-      seen += 1;
-      if (seen % VALUES_PER_LOOK === 0 && pace.isDue()) {
-        await pace.rest();
-      }
-    }
-  }
-
-  let total = 0;
-  await forEachFound(() => {
-    total += 1;
-  });
-  const end = Math.min(offset + limit, total);
-  if (end > MAX_ORDERED_VALUES && offset < total) {
-    throw new TooManyValuesError(`The page ends behind ${MAX_ORDERED_VALUES} values.`);
-  }
-  let page: ValueAndViews[] = [];
-  if (offset < total) {
-    const first = takeFirst(end, compareRows);
-    memory.take(end * ORDERED_VALUE_BYTES);
-    await forEachFound(first.add);
-    page = first.list().slice(offset);
-    memory.give(end * ORDERED_VALUE_BYTES);
-  }
-  let allViews = 0;
-  for (const each of views.values()) {
-    allViews += each;
-  }
-  return { page, total, allViews };
 }
 
 interface UsersQuestion {
@@ -225,9 +164,10 @@ interface UsersQuestion {
 /** Counts the users of each of some values. */
 async function countUsers(
   source: ReportSource,
-  { site, memory }: RollupSnapshot,
+  snapshot: RollupSnapshot,
   { scan, raw, field, values }: UsersQuestion,
 ): Promise<number[]> {
+  const { site, memory } = snapshot;
   const hasEvents = raw.span.length > 0;
   const unions = values.map((): UserUnion => ({ places: [], hasEvents }));
   const indexes = new Map(values.map((value, index) => [value, index]));
@@ -248,40 +188,29 @@ async function countUsers(
     }
   }
   return countUnions({ source, site: site?.number, memory }, unions, () =>
-    readUsersOfValues(source, raw, field, indexes),
+    readUsersOfValues(source, snapshot, indexes, raw, field, values),
   );
 }
 
 /** The users of the values in events, by name. */
 async function* readUsersOfValues(
   source: ReportSource,
-  raw: EventSelection,
-  field: string,
+  { memory }: RollupSnapshot,
   indexes: ReadonlyMap<DimensionValue, number>,
+  ...[selection, field, values]: Parameters<typeof buildUsersOfValuesPipeline>
 ): AsyncGenerator<EventUsers> {
-  const left = new Set(indexes.keys());
-  const long = new Set<DimensionValue>();
-  const lists = source.stream<UsersOfValue>(
-    buildUsersOfValuesPipeline(raw, field, [...left]),
-    LISTS_PER_REPLY,
-  );
-  const isComplete = yield* untilTooLarge(lists, function* ({ _id, users }) {
-    const index = _id ? indexes.get(_id.value) : undefined;
-    if (_id && users === undefined) {
-      long.add(_id.value);
-    } else if (_id && users && index !== undefined) {
-      left.delete(_id.value);
-      yield { index, users };
-    }
-  });
-  const values = isComplete ? [...long] : [...left];
-  if (values.length > 0) {
-    const pipeline = buildLargeUsersOfValuesPipeline(raw, field, values);
-    for await (const { _id } of source.stream<UserOfValue>(pipeline, USERS_PER_REPLY)) {
-      const index = indexes.get(_id.value);
-      if (index !== undefined) {
-        yield { index, users: [_id.user] };
+  const find = (value: DimensionValue) => indexes.get(value) ?? Number.NaN;
+  if (!memory.isLarge) {
+    const pipeline = buildUsersOfValuesPipeline(selection, field, values);
+    for await (const { _id, users } of readLists<UsersOfValue>(source, pipeline)) {
+      if (_id) {
+        yield { index: find(_id.value), users };
       }
     }
+    return;
+  }
+  const pipeline = buildLargeUsersOfValuesPipeline(selection, field, values);
+  for await (const batch of source.stream<UserOfValue>(pipeline, USERS_PER_REPLY)) {
+    yield* groupUsers(batch.map(({ _id: { value, user } }) => ({ index: find(value), user })));
   }
 }

@@ -5,6 +5,7 @@ import {
   GRANULARITIES,
   QUARTER_MS,
 } from '@analytics/shared/rollup/buckets';
+import type { ReportMeta } from '@analytics/shared/stats';
 import type { Span } from '../timeRange.ts';
 
 /** What a stretch of time is put together from, without a gap and without an overlap. */
@@ -79,6 +80,18 @@ function addRaw(raw: Span[], span: Span): void {
   } else {
     raw.push({ ...span });
   }
+}
+
+export type AnswerSource = Exclude<ReportMeta['source'], 'cache'>;
+
+/** What answers are read from that are put together so. */
+export function describeSource(coverages: readonly Coverage[]): AnswerSource {
+  const hasRaw = coverages.some(({ raw }) => raw.length > 0);
+  return hasRaw ? (coverages.some(isPartlyRolledUp) ? 'mixed' : 'live') : 'rollup';
+}
+
+export function isPartlyRolledUp({ buckets, hourParts }: Coverage): boolean {
+  return buckets.length > 0 || hourParts.length > 0;
 }
 
 /** Buckets of one length that follow each other. */

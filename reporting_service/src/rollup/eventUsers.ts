@@ -1,7 +1,10 @@
 import { isTooLargeGroup } from '@analytics/shared/largeGroups';
 import type { UserSet } from '@analytics/shared/rollup/userSet';
+import type { PipelineStage } from 'mongoose';
+import { LISTS_PER_REPLY } from '../aggregations/longLists.ts';
+import type { ReportSource } from '../eventReader.ts';
 import { createPace } from '../pace.ts';
-import { estimateTextBytes } from '../reportMemory.ts';
+import { estimateTextBytes, MemoryShortError } from '../reportMemory.ts';
 import { readUserNumbers } from './userNumberReader.ts';
 import type { UnionContext } from './userUnion.ts';
 
@@ -14,7 +17,7 @@ export interface EventUsers {
 }
 
 /** Users that come one by one are sent so many at a time. */
-export const USERS_PER_REPLY = 5000;
+export const USERS_PER_REPLY = 4000;
 
 /**
  * A large report looks users up when it holds so many, or so many bytes of them: each look-up reads most of what is known of a site's
@@ -30,25 +33,42 @@ const USER_BYTES = 60;
 const SMALL_LOOK_UP = 2000;
 
 /**
- * Yields what `use` makes of each document, until the server finds a group too large.
+ * Reads lists of users, which are quicker to read than users one by one.
  *
- * @returns whether all documents were read.
+ * @throws MemoryShortError if one of them is too long: a large report reads users one by one.
  */
-export async function* untilTooLarge<Document, Item>(
-  documents: AsyncIterable<Document>,
-  use: (document: Document) => Iterable<Item>,
-): AsyncGenerator<Item, boolean> {
+export async function* readLists<Document extends { users?: readonly unknown[] }>(
+  { stream }: ReportSource,
+  pipeline: PipelineStage[],
+): AsyncGenerator<Document & { users: readonly unknown[] }> {
   try {
-    for await (const document of documents) {
-      yield* use(document);
+    for await (const batch of stream<Document>(pipeline, LISTS_PER_REPLY)) {
+      for (const document of batch) {
+        yield requireList(document);
+      }
     }
-    return true;
   } catch (error) {
-    if (isTooLargeGroup(error)) {
-      return false;
-    }
-    throw error;
+    throw isTooLargeGroup(error) ? new MemoryShortError('A list of users is too long.') : error;
   }
+}
+
+function requireList<Document extends { users?: readonly unknown[] }>(document: Document) {
+  const { users } = document;
+  if (users === undefined) {
+    throw new MemoryShortError('A list of users is too long.');
+  }
+  return { ...document, users };
+}
+
+/** Puts the users of each union together. */
+export function groupUsers(items: Iterable<{ index: number; user: unknown }>): EventUsers[] {
+  const groups = new Map<number, unknown[]>();
+  for (const { index, user } of items) {
+    const group = groups.get(index) ?? [];
+    group.push(user);
+    groups.set(index, group);
+  }
+  return [...groups].map(([index, users]) => ({ index, users }));
 }
 
 /** Begins to read before anybody waits for the result. */
