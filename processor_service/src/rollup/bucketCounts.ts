@@ -2,10 +2,10 @@ import { type DimensionValue, QUARTERS, TOTALS } from '@analytics/shared/rollup/
 import { createPendingLimit, createValueCounts, type ValueCounts } from './valueCounts.ts';
 
 /**
- * The memory budget of the counts of one bucket, over all dimensions: some 200,000 values of ordinary length.
+ * The memory budget of the counts of one bucket, over all dimensions: some 150,000 values of ordinary length.
  * Reports would have to add up more values than that, too, and count them faster from events.
  */
-export const MAX_BUCKET_BYTES = 64 * 1024 * 1024;
+export const MAX_BUCKET_BYTES = 48 * 1024 * 1024;
 
 /** Never overflow: they have four values at most. */
 const ALWAYS_KEPT = new Set([TOTALS, QUARTERS]);

@@ -11,7 +11,7 @@ import type { UserNumbers } from './userNumbers.ts';
 const MAX_HELD_USERS = 100_000;
 
 /** Or once the held groups take about this much memory. */
-const MAX_HELD_BYTES = 16 * 1024 * 1024;
+const MAX_HELD_BYTES = 8 * 1024 * 1024;
 
 /** The memory of a text without its code units, and of each code unit. */
 const TEXT_BYTES = 32;
