@@ -8,6 +8,7 @@ import { probeHalfClosedClient } from './halfClosedClient.ts';
 import type { Logger } from './logger.ts';
 import { presetPrototype } from './presetPrototype.ts';
 import { answerUnreadableRequest, endWithProblem } from './unreadableRequest.ts';
+import { cutOffUnreadResponses } from './unreadResponse.ts';
 
 /** How often Node looks for requests that are past their time: what the limits below can be exceeded by. */
 const TIMEOUT_CHECK_INTERVAL_MS = 1000;
@@ -18,12 +19,13 @@ const MAX_CONNECTIONS = 10_000;
 const MAX_HEADER_BYTES = 36 * 1024;
 /** Longer than the 60 s after which nginx and most load balancers give up an idle connection, so that they do it first. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
-const REQUEST_TIMEOUTS: RequestTimeouts = { headersMs: 10_000, requestMs: 30_000 };
+const CLIENT_TIMEOUTS: ClientTimeouts = { headersMs: 10_000, requestMs: 30_000, unreadMs: 30_000 };
 
-/** How long a client may take to send the headers of a request, and all of it. */
-export interface RequestTimeouts {
+/** How long a client may take to send the headers of a request and all of it, and how long it may leave a response unread. */
+export interface ClientTimeouts {
   headersMs: number;
   requestMs: number;
+  unreadMs: number;
 }
 
 /**
@@ -34,11 +36,12 @@ export interface RequestTimeouts {
  * - a response arrives although the client is still sending, or has ended its half of the connection;
  * - `100 Continue` is sent only when the app wants the body (`sendContinue`);
  * - what isn't HTTP is answered with a problem;
- * - slow or silent clients are bounded: headers within 10 s, a whole request within 30 s, 10,000 connections.
+ * - slow or silent clients are bounded: headers within 10 s, a whole request within 30 s, a response that is not read for
+ *   30 s, 10,000 connections.
  *
  * Close it with `closeServer`.
  */
-export function createHttpServer(app: Express, timeouts: RequestTimeouts = REQUEST_TIMEOUTS): Server {
+export function createHttpServer(app: Express, timeouts: ClientTimeouts = CLIENT_TIMEOUTS): Server {
   const sampleRequest = new IncomingMessage(new Socket());
   const server = createServer({
     IncomingMessage: presetPrototype(IncomingMessage, app.request, [sampleRequest.socket]),
@@ -56,6 +59,7 @@ export function createHttpServer(app: Express, timeouts: RequestTimeouts = REQUE
     connections.begin(request, response);
     app(request, response);
   };
+  cutOffUnreadResponses(server, connections, timeouts.unreadMs);
   server.maxConnections = MAX_CONNECTIONS;
   Object.assign(server, { httpAllowHalfOpen: true });
   server.on('request', handle);

@@ -14,7 +14,7 @@ async function serve(handler: RequestHandler) {
   const app = createServiceApp({ checks: {}, logger: { error: () => {} } }, (routes) => {
     routes.use('/handled', handler);
   });
-  const server = createHttpServer(app, { headersMs: 200, requestMs: 1000 });
+  const server = createHttpServer(app, { headersMs: 200, requestMs: 1000, unreadMs: 1000 });
   const port = await listen(server, 0);
   onTestFinished(() => closeServer(server, { graceMs: 0 }));
   return { app, server, port };
