@@ -5,8 +5,8 @@ import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
 import { createUnavailableError, ProblemError } from '@analytics/shared/problem';
 import { openRollupCollections, type RollupCollections } from '@analytics/shared/rollup/rollupCollections';
-import { TimeoutError } from '@analytics/shared/withTimeout';
 import { mongo, type PipelineStage } from 'mongoose';
+import { limitTime, untilAborted } from './limitTime.ts';
 import { createReportMemory, type ReportMemory } from './reportMemory.ts';
 import type { RollupUnreadableError } from './rollup/rollupErrors.ts';
 import { createTurns, TooManyWaitingError, type Turns } from './turns.ts';
@@ -23,7 +23,7 @@ const MAX_CHECKS = 4;
 const MAX_UNREADABLE_LOGGED = 100;
 
 export interface EventReaderOptions {
-  /** How long a report may wait and take, in milliseconds: MongoDB works on each of its questions for what is left of that. */
+  /** How long a request may wait for its report, and how long a reading may take once it has its turn, in milliseconds. */
   timeoutMs: number;
   /** How many reports may be worked on at once. The others wait. */
   maxConcurrent: number;
@@ -64,12 +64,21 @@ export interface Reading {
 
 export interface EventReader {
   /**
-   * Does the reading of one report, when its turn comes. Gives the turn back when the work has stopped.
+   * Answers one request within its time limit, whatever it waits for: a check, a turn, or a report that another
+   * request began.
    *
-   * @throws ProblemError 503 if the report could not be made in time, or MongoDB is away.
+   * @throws ProblemError 503 when that time is over.
+   * @throws the signal's reason once it aborts.
+   */
+  inTime<Answer>(signal: AbortSignal, findAnswer: (signal: AbortSignal) => Promise<Answer>): Promise<Answer>;
+  /**
+   * Does the reading of one report, when its turn comes. Waits for the turn until the signal aborts, and gives it back when
+   * the work has stopped.
+   *
+   * @throws ProblemError 503 if the reading takes longer than a request may wait, or MongoDB is away.
    */
   read<Report>(reading: Reading, makeReport: (source: ReportSource) => Promise<Report>): Promise<Report>;
-  /** Does a short piece of reading, which has no need to wait for a report's turn. Otherwise like `read`. */
+  /** Does a short piece of reading, which has no need to wait for a report's turn, in the time of a request. */
   check<Answer>(reading: Reading, makeAnswer: (source: ReportSource) => Promise<Answer>): Promise<Answer>;
 }
 
@@ -87,16 +96,12 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
     { site_id, signal }: Reading,
     makeReport: (source: ReportSource) => Promise<Report>,
   ): Promise<Report> {
+    const passTurn = await turns.take(site_id, signal);
     const deadlineMs = performance.now() + timeoutMs;
-    const stopping = new AbortController();
-    const leave = () => stopping.abort(signal.reason);
-    const timer = setTimeout(() => stopping.abort(createTimeoutError(timeoutMs)), timeoutMs);
-    signal.addEventListener('abort', leave, { once: true });
+    const { stopping, end } = limitTime(signal, timeoutMs);
     let work: Promise<unknown> = Promise.resolve();
-    let passTurn = () => {};
     try {
-      signal.throwIfAborted();
-      passTurn = await turns.take(site_id, stopping.signal);
+      stopping.signal.throwIfAborted();
       return await untilAborted(
         stopping.signal,
         mongoWatch.whileUp(async () => {
@@ -106,10 +111,23 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
         }),
       );
     } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', leave);
+      end();
       stopping.abort();
       void work.catch(() => {}).finally(passTurn);
+    }
+  }
+
+  async function inTime<Answer>(
+    signal: AbortSignal,
+    findAnswer: (signal: AbortSignal) => Promise<Answer>,
+  ): Promise<Answer> {
+    const { stopping, end } = limitTime(signal, timeoutMs);
+    try {
+      return await untilAborted(stopping.signal, findAnswer(stopping.signal));
+    } catch (error) {
+      throw toProblem(error, signal);
+    } finally {
+      end();
     }
   }
 
@@ -189,8 +207,10 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
   }
 
   return {
+    inTime,
     read: (reading, makeReport) => read(reportTurns, reading, makeReport),
-    check: (reading, makeAnswer) => read(checkTurns, reading, makeAnswer),
+    check: ({ site_id, signal }, makeAnswer) =>
+      inTime(signal, (limited) => read(checkTurns, { site_id, signal: limited }, makeAnswer)),
   };
 }
 
@@ -210,22 +230,4 @@ function createUnreadableLog(logger: Logger): (error: RollupUnreadableError) => 
 function createSiteTurns(maxRunning: number): Turns {
   const maxRunningOfOwner = Math.max(Math.floor(maxRunning * MAX_SHARE_OF_SITE), 1);
   return createTurns({ maxRunning, maxRunningOfOwner, maxWaiting: MAX_WAITING });
-}
-
-function createTimeoutError(timeoutMs: number): TimeoutError {
-  return new TimeoutError(`not answered within ${timeoutMs} ms, waiting for its turn included`);
-}
-
-/** Resolves as `work` does, unless the signal aborts before; then `work` may still take a moment to stop. */
-async function untilAborted<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
-  let stop = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }

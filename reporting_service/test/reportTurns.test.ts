@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { startOwnMongo } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
@@ -40,11 +41,16 @@ const plain = await start();
 const { admin } = plain;
 
 /** MongoDB begins aggregations only after a while: all of them, or some. */
-const delayAggregations = (blockTimeMS: number, mode: 'alwaysOn' | { times: number } = 'alwaysOn') =>
+const delayAggregations = (blockTimeMS: number, mode: Mode = 'alwaysOn') =>
+  delayCommands('aggregate', blockTimeMS, mode);
+
+type Mode = 'alwaysOn' | { times: number };
+
+const delayCommands = (command: string, blockTimeMS: number, mode: Mode) =>
   admin.command({
     configureFailPoint: 'failCommand',
     mode,
-    data: { failCommands: ['aggregate'], blockConnection: true, blockTimeMS },
+    data: { failCommands: [command], blockConnection: true, blockTimeMS },
   });
 
 /** MongoDB takes 20 ms for each event that it reads, between two looks at whether anybody still wants the answer. */
@@ -95,6 +101,29 @@ test('503 is for reports whose turn does not come in time, when their time is ov
   expect(statuses[0]).toBe(200);
   expect(new Set(statuses)).toEqual(new Set([200, 503]));
   await waitUntil(async () => (await ask('/stats?site_id=a')).status === 200);
+});
+
+test('each request has its whole time, also one that waits for what another one asked for', async () => {
+  const { ask } = await start({ STATS_TIMEOUT_SECONDS: '1', STATS_MAX_CONCURRENT: '1' });
+  await delayAggregations(1500, { times: 2 });
+  const takesTurn = ask('/stats?site_id=a');
+  await waitUntil(() => listOperations('$cmd'), isAny);
+  const timed = async (path: string) => {
+    const startedMs = performance.now();
+    const { status } = await ask(path);
+    return { status, ms: performance.now() - startedMs };
+  };
+
+  const requests: ReturnType<typeof timed>[] = [];
+  for (let index = 0; index < 8; index += 1) {
+    requests.push(timed('/stats?site_id=b'));
+    await delay(100);
+  }
+
+  const answers = await Promise.all(requests);
+  expect(answers.filter(({ status, ms }) => status !== 200 && ms < 990)).toEqual([]);
+  expect(answers.at(-1)?.status).toBe(200);
+  await takesTurn;
 });
 
 test('a site that asks for much does not hold up another one', async () => {
@@ -174,6 +203,26 @@ test.each([
     expect(answer.total_views).toBe(change === storeLate ? 1 : 0);
   },
 );
+
+test('a client that leaves a report takes nothing from one that was about to wait for it', async () => {
+  const { ask, get, storeSite } = await start({ STATS_CACHE_TTL_SECONDS: '5', STATS_MAX_CONCURRENT: '4' });
+  const lines = Array.from({ length: 100 }, (_, index) => `2025-11-12T10:00:00Z /${index} ann`);
+  const path = `/stats?site_id=${await storeSite(...lines)}&date=2025-11-12`;
+  await slowDownReading();
+  const leaving = new AbortController();
+  const left = ask(path, leaving.signal);
+  await waitUntil(() => listOperations('events'), isAny);
+  // The second request is looking at marks when the first one leaves.
+  await delayCommands('find', 300, { times: 1 });
+  const answer = get(path);
+  await waitUntil(() => listOperations('$cmd'), isAny);
+
+  leaving.abort();
+  await expect(left).rejects.toThrow('abort');
+  await admin.command({ configureFailPoint: SLOW, mode: 'off' });
+
+  expect(await answer).toMatchObject({ total_views: 100 });
+});
 
 test('as_of is a moment in the turn of a report: what was stored while it waited is in the numbers', async () => {
   const { get, storeEvents } = await start({ STATS_MAX_CONCURRENT: '1' });

@@ -112,14 +112,21 @@ export function createReportCache({ reader, ttlMs, maxBytes, now }: ReportCacheO
     return shared;
   }
 
-  return async (request, makeReport, signal) => {
+  async function findAnswer(
+    request: ReportRequest,
+    makeReport: MakeReport,
+    signal: AbortSignal,
+  ): Promise<ReportBody> {
     const { key } = request;
-    const answer = kept.find(key);
-    const begun = underWay.get(key);
-    if ((isFresh(answer?.asOfMs) || isFresh(begun?.asOfMs)) && (await mayBeOld(request))) {
+    const hasFresh = () => isFresh(kept.find(key)?.asOfMs) || isFresh(underWay.get(key)?.asOfMs);
+    if (hasFresh() && (await mayBeOld(request))) {
+      signal.throwIfAborted();
+      // During the check a report may have been finished, begun or given up.
+      const answer = kept.find(key);
       if (answer && isFresh(answer.asOfMs)) {
         return { body: answer.body, ageSeconds: Math.floor((now() - answer.asOfMs) / 1000) };
       }
+      const begun = underWay.get(key);
       if (begun && isFresh(begun.asOfMs)) {
         return begun.join(signal);
       }
@@ -128,7 +135,10 @@ export function createReportCache({ reader, ttlMs, maxBytes, now }: ReportCacheO
     const next = underWay.get(key);
     const shared = next && next.asOfMs === undefined ? next : begin(request, makeReport);
     return shared.join(signal);
-  };
+  }
+
+  return (request, makeReport, signal) =>
+    reader.inTime(signal, (limited) => findAnswer(request, makeReport, limited));
 }
 
 /** A check is short, and several requests may wait for it: it goes on when the first of them leaves. */
