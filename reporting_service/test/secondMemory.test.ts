@@ -36,3 +36,11 @@ test('what throws is not remembered, nor is more than a thousand texts', () => {
   expect(remember('999', () => -1)).toBe(999);
   expect([remember('more', () => 1), remember('more', () => 2)]).toEqual([1, 2]);
 });
+
+test('a text of more than two thousand characters is not remembered: a URL may have 32 KiB', () => {
+  const remember = createSecondMemory<number>(() => 0);
+  const [long, tooLong] = ['a'.repeat(2000), 'a'.repeat(2001)];
+
+  expect([remember(long, () => 1), remember(long, () => 2)]).toEqual([1, 1]);
+  expect([remember(tooLong, () => 1), remember(tooLong, () => 2)]).toEqual([1, 2]);
+});
