@@ -6,10 +6,10 @@ import { compareValues } from './compareValues.ts';
 import type { RollupSnapshot } from './rollupSnapshot.ts';
 import { TooManyValuesError } from './tooManyValues.ts';
 
-/** So many values are looked at between two looks at the clock. */
+/** Check the clock after this many values. */
 const VALUES_PER_LOOK = 256;
 
-/** What a value takes that is put in order: twice, a row and its place in a list. */
+/** The estimated size of a value that is put in order: its row, and its place in a list that doubles when it grows. */
 const ORDERED_VALUE_BYTES = 150;
 
 /** The end of the last page that is put in order here. */
@@ -68,7 +68,7 @@ export async function turnToPage(
     const first = takeFirst(end, compareRows);
     memory.take(end * ORDERED_VALUE_BYTES);
     await forEachFound(first.add);
-    page = first.list().slice(offset);
+    page = first.takeLast(end - offset);
     memory.give(end * ORDERED_VALUE_BYTES);
   }
   let allViews = 0;
