@@ -39,7 +39,7 @@ export interface EventReaderOptions {
 export interface ReportSource {
   /** When the reading began, in milliseconds since 1970: what was stored before is in the report. */
   asOfMs: number;
-  /** Aborts when nobody waits for the report any more, or its time is over. */
+  /** Aborts when no request waits for the report, or its time is over. */
   signal: AbortSignal;
   /** Asks the events themselves. The result must be small. */
   aggregate<Result>(pipeline: PipelineStage[]): Promise<Result[]>;
@@ -54,11 +54,11 @@ export interface ReportSource {
   onUnreadable(error: RollupUnreadableError): void;
 }
 
-/** Who wants something read. */
+/** For whom and how long to read. */
 export interface Reading {
   /** Whose turn it takes. */
   site_id: string;
-  /** Aborts when nobody waits for it any more. */
+  /** Aborts when no request waits for it. */
   signal: AbortSignal;
 }
 
@@ -143,7 +143,7 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
   }
 
   function toProblem(error: unknown, signal: AbortSignal): unknown {
-    // A report that nobody waits for has not failed.
+    // A report that was given up has not failed.
     if (error instanceof ProblemError || signal.aborted) {
       return error;
     }

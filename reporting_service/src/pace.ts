@@ -13,7 +13,7 @@ export interface Pace {
   /**
    * Lets the event loop turn once.
    *
-   * @throws the signal's reason, once nobody wants the work any more.
+   * @throws the signal's reason once it aborts.
    */
   rest(): Promise<void>;
 }

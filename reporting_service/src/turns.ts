@@ -4,7 +4,7 @@ export type PassTurn = () => void;
 export interface TurnsOptions {
   /** How many turns there are at the same time. */
   maxRunning: number;
-  /** How many of them one owner may have, so that nobody else has to wait for a turn of theirs. */
+  /** How many of them one owner may have; the rest is left to others. */
   maxRunningOfOwner: number;
   /** How many may wait. */
   maxWaiting: number;
@@ -20,7 +20,7 @@ export interface Turns {
   take(owner: string, signal: AbortSignal): Promise<PassTurn>;
 }
 
-/** The line is as long as it may be. */
+/** The line is full. */
 export class TooManyWaitingError extends Error {
   override readonly name = 'TooManyWaitingError';
 }

@@ -1,4 +1,4 @@
-/** What an answer costs beside its body: its key, and its places in a map and on the heap. */
+/** The estimated size of an answer beside its body: its key, its map entry and its objects. */
 const ENTRY_BYTES = 500;
 
 /** One answer may have this share of the memory. */
@@ -13,13 +13,13 @@ export interface KeptAnswer {
 
 export interface KeptAnswers {
   find(key: string): KeptAnswer | undefined;
-  /** Keeps an answer, unless it is very large. Forgets others, those first that nobody asked for the longest. */
+  /** Keeps an answer, unless it is very large, and evicts the least recently used ones beyond the limit. */
   keep(key: string, answer: KeptAnswer): void;
 }
 
-/** Keeps answers in the memory of the process, in `maxBytes` at most. */
+/** Creates an LRU cache of answers that holds at most `maxBytes`. */
 export function createKeptAnswers(maxBytes: number): KeptAnswers {
-  /** The one that was asked for last comes last. */
+  /** The least recently used comes first. */
   const answers = new Map<string, KeptAnswer>();
   let bytes = 0;
 

@@ -1,6 +1,6 @@
 /**
- * Answers a question by a check that was begun after it was asked. Who asks while a check is under way waits for the next one,
- * together with all others who do: however many ask, one check follows the other.
+ * Answers a request with a check that began after the request came. Requests that come during a check share the next one, so that
+ * one check runs at a time for each key.
  */
 export function createLatestCheck<Answer>(): (key: string, check: () => Promise<Answer>) => Promise<Answer> {
   const lines = new Map<string, { underWay: Promise<Answer>; next?: Promise<Answer> }>();

@@ -38,7 +38,7 @@ export type MakeReport = (source: ReportSource) => Promise<object>;
  * Answers a request.
  *
  * @throws ProblemError 503 if MongoDB could not answer in time.
- * @throws the signal's reason once it aborts; the work stops when nobody else waits for it.
+ * @throws the signal's reason once it aborts; the work stops unless other requests wait for it.
  */
 export type AnswerReport = (
   request: ReportRequest,
@@ -57,9 +57,8 @@ export interface ReportCacheOptions {
 }
 
 /**
- * Answers with what was answered a moment ago, and makes each report once for all who ask at the same time. An answer that was
- * begun before a request came may be given to it only if it is not older than `ttlMs`, and only of the present may it be
- * old: while events come late to an hour that is over, every request gets an answer that was begun after it came.
+ * Answers from recent answers, and makes each report once for simultaneous requests. A request may get an answer that began
+ * before it only if that answer is younger than `ttlMs` and no event has come late to an hour of its range that is over.
  */
 export function createReportCache({ reader, ttlMs, maxBytes, now }: ReportCacheOptions): AnswerReport {
   const kept = createKeptAnswers(maxBytes);

@@ -1,7 +1,7 @@
-/** A report that is being made for all who wait for it. */
+/** A report that several requests wait for. */
 export interface SharedReport<Result> {
   /**
-   * Waits for it. Who leaves by the signal is not waited for; when everybody has left, the making is given up.
+   * Waits for the report. When the signals of all waiting requests have aborted, the report is given up.
    *
    * @throws the signal's reason when it aborts before the report is there.
    */
@@ -11,13 +11,13 @@ export interface SharedReport<Result> {
 }
 
 export interface Making {
-  /** Aborts when nobody waits any more. */
+  /** Aborts when no request waits for the report. */
   signal: AbortSignal;
   /** Notes that the reading has begun. */
   begin: (asOfMs: number) => void;
 }
 
-/** Begins to make a report that several may wait for. `onEnd` is called when it is made, has failed or is given up. */
+/** Begins a report that several requests may wait for. Calls `onEnd` when it is finished, has failed or is given up. */
 export function shareReport<Result>(
   make: (making: Making) => Promise<Result>,
   onEnd: () => void,
@@ -31,7 +31,7 @@ export function shareReport<Result>(
       asOfMs = beganMs;
     },
   }).finally(onEnd);
-  // Everybody who joined meets its failure. If nobody is left, there is nobody to tell.
+  // Each request that joined gets the failure. Without one, a failure must not count as unhandled.
   result.catch(() => {});
 
   function leave(): void {

@@ -75,7 +75,7 @@ function parseQuery<Schema extends z.ZodType>(schema: Schema, parameters: unknow
   return parsed.data;
 }
 
-/** Nobody reads it: the connection is closed. */
+/** The reason of an abort. It reaches no client, because the connection is closed. */
 function createGoneError(): ProblemError {
   return new ProblemError(499, 'The client has closed the connection.');
 }
