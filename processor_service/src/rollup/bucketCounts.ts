@@ -25,7 +25,7 @@ export interface EventGroup {
 export interface BucketCounts {
   /** By dimension, the totals among them. */
   readonly dimensions: ReadonlyMap<string, ValueCounts>;
-  /** The memory that all of them take, estimated. */
+  /** The memory that all of them took when the budget was last checked, estimated. */
   readonly bytes: number;
   /** Counts events in every dimension. */
   add(group: EventGroup): void;
@@ -52,6 +52,7 @@ export function createBucketCounts({
 }: BucketCountsOptions): BucketCounts {
   const dimensions = new Map<string, ValueCounts>();
   const limit = createPendingLimit();
+  let bytes = 0;
 
   function open(dimension: string): ValueCounts {
     const counts = dimensions.get(dimension) ?? createValueCounts(limit);
@@ -71,15 +72,15 @@ export function createBucketCounts({
   }
 
   function sumBytes(): number {
-    let bytes = 0;
+    let sum = 0;
     for (const counts of dimensions.values()) {
-      bytes += counts.bytes;
+      sum += counts.bytes;
     }
-    return bytes;
+    return sum;
   }
 
   function keepBudget(): void {
-    while (sumBytes() > maxBytes) {
+    for (bytes = sumBytes(); bytes > maxBytes; bytes = sumBytes()) {
       const largest = findLargest(dimensions);
       if (largest === undefined) {
         return;
@@ -91,7 +92,7 @@ export function createBucketCounts({
   return {
     dimensions,
     get bytes() {
-      return sumBytes();
+      return bytes;
     },
     add: ({ values, views, users }) => {
       for (const dimension of values.keys()) {

@@ -1,3 +1,4 @@
+import { chunk } from '@analytics/shared/chunk';
 import { isTooLargeGroup } from '@analytics/shared/largeGroups';
 import { QUARTER_MS } from '@analytics/shared/rollup/buckets';
 import { createEventLoopYield } from '@analytics/shared/yieldEventLoop';
@@ -118,11 +119,13 @@ function createHeldGroups(
     for (const { of, group } of groups) {
       earlierBytes += last === undefined || last === of ? 0 : last.counts.bytes;
       last = of;
-      for (let start = 0; start < group.users.length; start += USERS_AT_ONCE) {
-        const some = group.users.slice(start, start + USERS_AT_ONCE);
+      for (const some of chunk(group.users, USERS_AT_ONCE)) {
         of.counts.add({ values: group.values, views: some.length, users: lookUp(some, numbers) });
-        await yieldLoop();
-        await turn.hold(earlierBytes + of.counts.bytes);
+        const wait = turn.hold(earlierBytes + of.counts.bytes) ?? yieldLoop();
+        // There are many groups, and seldom a reason to wait.
+        if (wait) {
+          await wait;
+        }
       }
     }
     groups = [];
