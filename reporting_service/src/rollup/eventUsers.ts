@@ -71,21 +71,26 @@ export function groupUsers(items: Iterable<{ index: number; user: unknown }>): E
   return [...groups].map(([index, users]) => ({ index, users }));
 }
 
-/** Begins to read before anybody waits for the result. */
-export function beginReading<Item>(items: AsyncIterable<Item>): AsyncIterable<Item> {
+/** Items that are being read. */
+interface Reading<Item> extends AsyncIterable<Item> {
+  /** Stops the reading, also if no item was taken. It does not wait for an answer that is on its way. */
+  close(): void;
+}
+
+/** Begins to read before the first item is asked for. */
+export function beginReading<Item>(items: AsyncIterable<Item>): Reading<Item> {
   const iterator = items[Symbol.asyncIterator]();
   const first = iterator.next();
-  // Whoever iterates meets its failure. If another one comes before, there is nothing to tell.
+  // Iterating throws the failure. Without it, a failure must not count as unhandled.
   first.catch(() => {});
   return {
     async *[Symbol.asyncIterator]() {
-      try {
-        for (let next = await first; !next.done; next = await iterator.next()) {
-          yield next.value;
-        }
-      } finally {
-        await iterator.return?.();
+      for (let next = await first; !next.done; next = await iterator.next()) {
+        yield next.value;
       }
+    },
+    close: () => {
+      iterator.return?.().catch(() => {});
     },
   };
 }

@@ -42,11 +42,25 @@ export async function countUnions(
   unions: readonly UserUnion[],
   readEvents: () => AsyncIterable<EventUsers>,
 ): Promise<number[]> {
-  const indexes = [...unions.keys()];
-  const withEvents = indexes.filter((index) => unions[index]?.hasEvents);
+  const withEvents = [...unions.keys()].filter((index) => unions[index]?.hasEvents);
   const events = withEvents.length > 0 ? beginReading(readEvents()) : undefined;
+  try {
+    return await unite(context, unions, withEvents, events);
+  } finally {
+    events?.close();
+  }
+}
+
+async function unite(
+  context: UnionContext,
+  unions: readonly UserUnion[],
+  withEvents: readonly number[],
+  events: AsyncIterable<EventUsers> | undefined,
+): Promise<number[]> {
   const counts = unions.map(countAlone);
-  const united = indexes.filter((index) => !unions[index]?.hasEvents && counts[index] === undefined);
+  const united = [...unions.keys()].filter(
+    (index) => !unions[index]?.hasEvents && counts[index] === undefined,
+  );
   for (const round of divideIntoRounds(united, (index) => estimateBytes(unions[index]))) {
     await withSets(context, unions, round, async (sets) => {
       for (const [index, users] of sets) {
@@ -55,7 +69,7 @@ export async function countUnions(
     });
   }
   if (events) {
-    // After the sets: whoever is in one of them has a number by now.
+    // After the sets: by now every user in one of them has a number.
     await withSets(context, unions, withEvents, async (sets) => {
       const unnumbered = await addEventUsers(context, sets, events);
       for (const [index, users] of sets) {
