@@ -37,8 +37,8 @@ export interface MemoryAccount {
 /** The memory that all reports of a process share. */
 export interface ReportMemory {
   openSmall(): MemoryAccount;
-  /** Waits until no other report is large. */
-  openLarge(signal: AbortSignal): Promise<MemoryAccount>;
+  /** Waits until no other report is large. Sites that wait take turns. */
+  openLarge(site_id: string, signal: AbortSignal): Promise<MemoryAccount>;
   /** Waits for a turn to look up users, each of which may take some 30 MiB beside what is accounted for. */
   takeLookUp(signal: AbortSignal): Promise<PassTurn>;
 }
@@ -76,8 +76,8 @@ export function createReportMemory({
           sharedInUse -= bytes;
         },
       }),
-    openLarge: async (signal) => {
-      const passTurn = await large.take('', signal);
+    openLarge: async (site_id, signal) => {
+      const passTurn = await large.take(site_id, signal);
       return createAccount({
         isLarge: true,
         take: (bytes, held) => {
@@ -92,7 +92,7 @@ export function createReportMemory({
   };
 }
 
-/** Turns in the order in which they are asked for, by reports that have a turn already. */
+/** Turns for reports that have a report's turn already, which bounds how many wait. */
 function createLine(maxRunning: number): Turns {
   return createTurns({ maxRunning, maxRunningOfOwner: maxRunning, maxWaiting: Number.POSITIVE_INFINITY });
 }

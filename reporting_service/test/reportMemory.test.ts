@@ -23,9 +23,9 @@ test('small reports share a budget, and what one gives back another one may take
 
 test('one report at a time is large, and MongoDB does what does not fit even so', async () => {
   const memory = createReportMemory({ largeReportBytes: 5 });
-  const first = await memory.openLarge(signal);
+  const first = await memory.openLarge('a', signal);
   let isOpen = false;
-  const second = memory.openLarge(signal).then((account) => {
+  const second = memory.openLarge('a', signal).then((account) => {
     isOpen = true;
     return account;
   });
@@ -41,14 +41,31 @@ test('one report at a time is large, and MongoDB does what does not fit even so'
 
 test('whoever leaves the line of large reports is not waited for', async () => {
   const memory = createReportMemory();
-  const first = await memory.openLarge(signal);
+  const first = await memory.openLarge('a', signal);
   const leaving = new AbortController();
-  const left = memory.openLarge(leaving.signal);
-  const last = memory.openLarge(signal);
+  const left = memory.openLarge('a', leaving.signal);
+  const last = memory.openLarge('a', signal);
 
   leaving.abort(new Error('left'));
   await expect(left).rejects.toThrow('left');
   first.close();
 
   expect((await last).isLarge).toBe(true);
+});
+
+test('a site with many large reports does not hold up another one', async () => {
+  const memory = createReportMemory();
+  const order: string[] = [];
+  const takeTurn = async (site_id: string) => {
+    const account = await memory.openLarge(site_id, signal);
+    order.push(site_id);
+    account.close();
+  };
+  const first = await memory.openLarge('busy', signal);
+  const waiting = ['busy', 'busy', 'busy', 'quiet'].map(takeTurn);
+
+  first.close();
+  await Promise.all(waiting);
+
+  expect(order).toEqual(['busy', 'quiet', 'busy', 'busy']);
 });

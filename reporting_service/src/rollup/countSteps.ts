@@ -20,7 +20,6 @@ import { type EventUsers, groupUsers, readLists, USERS_PER_REPLY } from './event
 import { type FilterDimension, findFilterDimension } from './filterDimension.ts';
 import { readUsableCounts } from './readUsableCounts.ts';
 import type { RollupSnapshot } from './rollupSnapshot.ts';
-import { unlessTooMany } from './tooManyValues.ts';
 import { createPlaces, requireFewPlaces } from './userSetReader.ts';
 import { countUnions, type UserUnion } from './userUnion.ts';
 
@@ -46,17 +45,18 @@ interface StepSum extends UserUnion {
 
 const createSum = (): StepSum => ({ views: 0, places: [], hasEvents: false });
 
-/** Counts the views and the distinct users of each step, from rollups as far as there are any. */
+/**
+ * Counts the views and the distinct users of each step, from rollups as far as there are any.
+ *
+ * @throws RollupChangedError, RollupUnreadableError, MemoryShortError, TooManyValuesError for `withSnapshot`.
+ */
 export function countSteps(
   source: ReportSource,
   snapshot: RollupSnapshot | undefined,
   question: StepsQuestion,
 ): Promise<StepsAnswer> {
   const filter = findFilterDimension(question.filters);
-  const readEvents = () => countLive(source, question);
-  return snapshot && filter
-    ? unlessTooMany(() => countCovered(source, snapshot, filter, question), readEvents)
-    : readEvents();
+  return snapshot && filter ? countCovered(source, snapshot, filter, question) : countLive(source, question);
 }
 
 async function countLive(source: ReportSource, question: StepsQuestion): Promise<StepsAnswer> {

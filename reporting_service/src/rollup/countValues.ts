@@ -25,7 +25,6 @@ import { findFilterDimension } from './filterDimension.ts';
 import { isCounted } from './readUsableCounts.ts';
 import type { RollupSnapshot } from './rollupSnapshot.ts';
 import { scanValues, type ValuesScan } from './scanValues.ts';
-import { unlessTooMany } from './tooManyValues.ts';
 import { createPlaces, requireFewPlaces } from './userSetReader.ts';
 import { countUnions, type UserUnion } from './userUnion.ts';
 import { turnToPage } from './valuesPage.ts';
@@ -54,7 +53,11 @@ export interface ValuesAnswer {
   source: AnswerSource;
 }
 
-/** Counts the views and the users of the values of a dimension, the most views first, from rollups as far as there are any. */
+/**
+ * Counts the views and the users of the values of a dimension, the most views first, from rollups as far as there are any.
+ *
+ * @throws RollupChangedError, RollupUnreadableError, MemoryShortError, TooManyValuesError for `withSnapshot`.
+ */
 export function countValues(
   source: ReportSource,
   snapshot: RollupSnapshot | undefined,
@@ -62,10 +65,9 @@ export function countValues(
 ): Promise<ValuesAnswer> {
   const filter = findFilterDimension(question.filters);
   const isOfDimension = filter?.dimension === TOTALS || filter?.dimension === question.dimension;
-  const readEvents = () => countLive(source, question);
   return snapshot && filter && isOfDimension && isCounted(snapshot, question.dimension)
-    ? unlessTooMany(() => countCovered(source, snapshot, question), readEvents)
-    : readEvents();
+    ? countCovered(source, snapshot, question)
+    : countLive(source, question);
 }
 
 /** The field of the stored event that a dimension reads. */

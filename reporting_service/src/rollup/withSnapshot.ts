@@ -25,7 +25,9 @@ export async function withSnapshot<Answer>(
   let changes = 0;
   let isLarge = false;
   while (changes < MAX_CHANGES && unreadable.size < MAX_UNREADABLE) {
-    const memory = isLarge ? await source.memory.openLarge(source.signal) : source.memory.openSmall();
+    const memory = isLarge
+      ? await source.memory.openLarge(site_id, source.signal)
+      : source.memory.openSmall();
     try {
       return await answer(await readSnapshot(source, site_id, span, { memory, unreadable }));
     } catch (error) {

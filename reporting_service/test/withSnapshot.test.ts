@@ -1,0 +1,56 @@
+import { ROLLUP_FORMAT } from '@analytics/shared/rollup/rollupCollections';
+import { expect, test } from 'vitest';
+import type { ReportSource } from '../src/eventReader.ts';
+import { createReportMemory } from '../src/reportMemory.ts';
+import { countValues } from '../src/rollup/countValues.ts';
+import { withSnapshot } from '../src/rollup/withSnapshot.ts';
+
+const { signal } = new AbortController();
+const DAY = { startMs: Date.parse('2025-11-12'), endMs: Date.parse('2025-11-13') };
+
+/** A source of one rolled-up document, and of events that are counted while `useEvents` runs. */
+function createSource(
+  memory: ReportSource['memory'],
+  documents: Iterable<object>,
+  useEvents: () => Promise<void>,
+) {
+  async function* read(items: Iterable<object>) {
+    yield* items;
+  }
+  const state = { _id: 'baseline', is_complete: true, format: ROLLUP_FORMAT };
+  const site = { _id: 'a', number: 1, dimensions: ['path'], has_more_dimensions: false };
+  const aggregate = async () => {
+    await useEvents();
+    return [];
+  };
+  const rollups = {
+    states: { aggregate: () => read([state, site]) },
+    rollups: { find: () => read(documents) },
+    readOptions: {},
+  };
+  return { signal, memory, rollups, aggregate } as unknown as ReportSource;
+}
+
+test('while MongoDB counts what is too large for the large report, another report may be large', async () => {
+  const memory = createReportMemory({ smallReportBytes: 100, largeReportBytes: 1000 });
+  const document = {
+    _id: { site: 1, dimension: 'path', granularity: 'day', start: new Date(DAY.startMs), part: 0 },
+    edition: 1,
+    parts: 1,
+    values: Array.from({ length: 100 }, (_, index) => `/${index}`),
+    views: Array(100).fill(1),
+    users: Array(100).fill(1),
+  };
+  let isFree = false;
+  const source = createSource(memory, [document], async () => {
+    (await memory.openLarge('b', AbortSignal.timeout(500))).close();
+    isFree = true;
+  });
+
+  const question = { site_id: 'a', filters: {}, span: DAY, dimension: 'path', limit: 10, offset: 0 };
+  const answer = await withSnapshot(source, 'a', DAY, (snapshot) =>
+    countValues(source, snapshot, { ...question, hasUsers: false }),
+  );
+
+  expect([answer.source, isFree]).toEqual(['live', true]);
+});
