@@ -62,15 +62,22 @@ export interface Reading {
   signal: AbortSignal;
 }
 
+/** A request that waits. */
+export interface Waiting {
+  /** Aborts when the client has left. */
+  signal: AbortSignal;
+  /** When the request came, by `performance.now()`. */
+  startedMs: number;
+}
+
 export interface EventReader {
   /**
-   * Answers one request within its time limit, whatever it waits for: a check, a turn, or a report that another
-   * request began.
+   * Lets a request wait for work no longer than it may, whatever that waits for.
    *
-   * @throws ProblemError 503 when that time is over.
+   * @throws ProblemError 503 when the time of the request is over.
    * @throws the signal's reason once it aborts.
    */
-  inTime<Answer>(signal: AbortSignal, findAnswer: (signal: AbortSignal) => Promise<Answer>): Promise<Answer>;
+  inTime<Answer>(waiting: Waiting, work: (signal: AbortSignal) => Promise<Answer>): Promise<Answer>;
   /**
    * Does the reading of one report, when its turn comes. Waits for the turn until the signal aborts, and gives it back when
    * the work has stopped.
@@ -78,7 +85,10 @@ export interface EventReader {
    * @throws ProblemError 503 if the reading takes longer than a request may wait, or MongoDB is away.
    */
   read<Report>(reading: Reading, makeReport: (source: ReportSource) => Promise<Report>): Promise<Report>;
-  /** Does a short piece of reading, which has no need to wait for a report's turn, in the time of a request. */
+  /**
+   * Does a short piece of reading, which has no need to wait for a report's turn. It may take half of a request's time, because
+   * a request may wait for two of them in a row. Otherwise like `read`.
+   */
   check<Answer>(reading: Reading, makeAnswer: (source: ReportSource) => Promise<Answer>): Promise<Answer>;
 }
 
@@ -118,12 +128,13 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
   }
 
   async function inTime<Answer>(
-    signal: AbortSignal,
-    findAnswer: (signal: AbortSignal) => Promise<Answer>,
+    { signal, startedMs }: Waiting,
+    work: (signal: AbortSignal) => Promise<Answer>,
+    limitMs = timeoutMs,
   ): Promise<Answer> {
-    const { stopping, end } = limitTime(signal, timeoutMs);
+    const { stopping, end } = limitTime(signal, limitMs, startedMs);
     try {
-      return await untilAborted(stopping.signal, findAnswer(stopping.signal));
+      return await untilAborted(stopping.signal, work(stopping.signal));
     } catch (error) {
       throw toProblem(error, signal);
     } finally {
@@ -210,7 +221,11 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
     inTime,
     read: (reading, makeReport) => read(reportTurns, reading, makeReport),
     check: ({ site_id, signal }, makeAnswer) =>
-      inTime(signal, (limited) => read(checkTurns, { site_id, signal: limited }, makeAnswer)),
+      inTime(
+        { signal, startedMs: performance.now() },
+        (limited) => read(checkTurns, { site_id, signal: limited }, makeAnswer),
+        timeoutMs / 2,
+      ),
   };
 }
 

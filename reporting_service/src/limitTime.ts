@@ -1,12 +1,13 @@
 import { TimeoutError } from '@analytics/shared/withTimeout';
 
 /**
- * Makes a controller that aborts with the signal's reason, or with a TimeoutError when the time is over.
- * `end` detaches it from both.
+ * Makes a controller that aborts with the signal's reason, or with a TimeoutError `limitMs` after `startedMs`, which is by
+ * `performance.now()`. `end` detaches it from both.
  */
 export function limitTime(
   signal: AbortSignal,
-  timeoutMs: number,
+  limitMs: number,
+  startedMs = performance.now(),
 ): { stopping: AbortController; end: () => void } {
   const stopping = new AbortController();
   const leave = () => stopping.abort(signal.reason);
@@ -14,7 +15,8 @@ export function limitTime(
     leave();
   }
   signal.addEventListener('abort', leave, { once: true });
-  const timer = setTimeout(() => stopping.abort(createTimeoutError(timeoutMs)), timeoutMs);
+  const leftMs = Math.max(startedMs + limitMs - performance.now(), 0);
+  const timer = setTimeout(() => stopping.abort(createTimeoutError(limitMs)), leftMs);
   return {
     stopping,
     end: () => {
@@ -38,6 +40,6 @@ export async function untilAborted<Result>(signal: AbortSignal, work: Promise<Re
   }
 }
 
-function createTimeoutError(timeoutMs: number): TimeoutError {
-  return new TimeoutError(`not answered within ${timeoutMs} ms, waiting for its turn included`);
+function createTimeoutError(limitMs: number): TimeoutError {
+  return new TimeoutError(`not answered within ${limitMs} ms`);
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { EventReader, ReportSource } from '../eventReader.ts';
 import { hasLateEvents } from '../rollup/lateEvents.ts';
 import type { Span } from '../timeRange.ts';
-import { createKeptAnswers } from './keptAnswers.ts';
+import { createKeptAnswers, type KeptAnswer } from './keptAnswers.ts';
 import { createLatestCheck } from './latestCheck.ts';
 import { type Making, type SharedReport, shareReport } from './sharedReports.ts';
 
@@ -111,33 +111,32 @@ export function createReportCache({ reader, ttlMs, maxBytes, now }: ReportCacheO
     return shared;
   }
 
-  async function findAnswer(
+  /** A kept answer, or a report under way, that began before the request and may answer it. */
+  async function findEarlier(
     request: ReportRequest,
-    makeReport: MakeReport,
-    signal: AbortSignal,
-  ): Promise<ReportBody> {
+  ): Promise<KeptAnswer | SharedReport<ReportBody> | undefined> {
     const { key } = request;
-    const hasFresh = () => isFresh(kept.find(key)?.asOfMs) || isFresh(underWay.get(key)?.asOfMs);
-    if (hasFresh() && (await mayBeOld(request))) {
-      signal.throwIfAborted();
-      // During the check a report may have been finished, begun or given up.
-      const answer = kept.find(key);
-      if (answer && isFresh(answer.asOfMs)) {
-        return { body: answer.body, ageSeconds: Math.floor((now() - answer.asOfMs) / 1000) };
-      }
-      const begun = underWay.get(key);
-      if (begun && isFresh(begun.asOfMs)) {
-        return begun.join(signal);
-      }
-    }
-    // What has not begun yet will hold all that is stored by now.
-    const next = underWay.get(key);
-    const shared = next && next.asOfMs === undefined ? next : begin(request, makeReport);
-    return shared.join(signal);
+    const find = () => [kept.find(key), underWay.get(key)].find((each) => isFresh(each?.asOfMs));
+    // During the check a report may be finished, begun or given up.
+    return find() && (await mayBeOld(request)) ? find() : undefined;
   }
 
-  return (request, makeReport, signal) =>
-    reader.inTime(signal, (limited) => findAnswer(request, makeReport, limited));
+  /** What has not begun yet will hold all that is stored by now. */
+  function findLater(request: ReportRequest, makeReport: MakeReport): SharedReport<ReportBody> {
+    const next = underWay.get(request.key);
+    return next && next.asOfMs === undefined ? next : begin(request, makeReport);
+  }
+
+  return async (request, makeReport, signal) => {
+    const startedMs = performance.now();
+    const earlier = await findEarlier(request);
+    if (earlier && 'body' in earlier) {
+      return { body: earlier.body, ageSeconds: Math.floor((now() - earlier.asOfMs) / 1000) };
+    }
+    signal.throwIfAborted();
+    const report = earlier ?? findLater(request, makeReport);
+    return reader.inTime({ signal, startedMs }, (limited) => report.join(limited));
+  };
 }
 
 /** A check is short, and several requests may wait for it: it goes on when the first of them leaves. */
