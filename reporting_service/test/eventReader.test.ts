@@ -12,17 +12,20 @@ const Event = createEventModel(connection);
 await connection.openUri(stack.MONGO_URI);
 
 test('a report that waits for others for all of its time is refused when the time is over, and then takes no turn', async () => {
-  const { read } = createEventReader(Event, {
+  const { inTime, read } = createEventReader(Event, {
     timeoutMs: 200,
     maxConcurrent: 1,
     mongoWatch: { isUp: true, whileUp: (work) => work() },
     logger: createLogger({ name: 'reporting_service', level: 'silent', isPretty: false }),
     now: Date.now,
   });
-  const reading = { site_id: 'a', signal: new AbortController().signal };
+  const { signal } = new AbortController();
+  const reading = { site_id: 'a', signal };
   let finish = () => {};
   const first = read(reading, () => new Promise<string>((resolve) => (finish = () => resolve('first'))));
-  const waiting = read(reading, async () => 'waiting');
+  const waiting = inTime({ signal, startedMs: performance.now() }, (limited) =>
+    read({ site_id: 'a', signal: limited }, async () => 'waiting'),
+  );
 
   // The work of the first one ignores that its time is over as well, and keeps its turn until it stops.
   const refused = {

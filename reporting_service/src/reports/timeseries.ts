@@ -46,7 +46,7 @@ function listCandidates(asked: Interval | undefined, { days }: TimeRange): [Inte
   return days ? ['day', 'week'] : ['hour', 'day', 'week', 'month'];
 }
 
-/** All time reaches from the day of the first event to that of the last one, or to today if that is later. */
+/** All time reaches from the day of the first event to that of the last one, but not beyond today. */
 async function findDaysOfAll(
   source: ReportSource,
   site_id: string,
