@@ -85,10 +85,7 @@ export interface EventReader {
    * @throws ProblemError 503 if the reading takes longer than a request may wait, or MongoDB is away.
    */
   read<Report>(reading: Reading, makeReport: (source: ReportSource) => Promise<Report>): Promise<Report>;
-  /**
-   * Does a short piece of reading, which has no need to wait for a report's turn. It may take half of a request's time, because
-   * a request may wait for two of them in a row. Otherwise like `read`.
-   */
+  /** Like `read`, for short work that waits for no report. It has half of a request's time: a request may wait for two checks. */
   check<Answer>(reading: Reading, makeAnswer: (source: ReportSource) => Promise<Answer>): Promise<Answer>;
 }
 
@@ -142,12 +139,10 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
     }
   }
 
-  async function read<Report>(...args: Parameters<typeof readInTurn<Report>>): Promise<Report> {
+  async function readOrRefuse<Report>(...args: Parameters<typeof readInTurn<Report>>): Promise<Report> {
     const [, { signal }] = args;
     try {
-      const report = await readInTurn(...args);
-      outageLog.recovered();
-      return report;
+      return await readInTurn(...args);
     } catch (error) {
       throw toProblem(error, signal);
     }
@@ -219,11 +214,16 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
 
   return {
     inTime,
-    read: (reading, makeReport) => read(reportTurns, reading, makeReport),
+    read: async (reading, makeReport) => {
+      const report = await readOrRefuse(reportTurns, reading, makeReport);
+      // A check is short, and can succeed while no report does.
+      outageLog.recovered();
+      return report;
+    },
     check: ({ site_id, signal }, makeAnswer) =>
       inTime(
         { signal, startedMs: performance.now() },
-        (limited) => read(checkTurns, { site_id, signal: limited }, makeAnswer),
+        (limited) => readOrRefuse(checkTurns, { site_id, signal: limited }, makeAnswer),
         timeoutMs / 2,
       ),
   };

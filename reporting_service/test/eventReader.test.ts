@@ -1,8 +1,8 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
-import { createLogger } from '@analytics/shared/logger';
+import { createLogger, type Logger } from '@analytics/shared/logger';
 import { createMongoConnection } from '@analytics/shared/mongo';
 import { expect, test } from 'vitest';
-import { createEventReader } from '../src/eventReader.ts';
+import { createEventReader, type EventReaderOptions } from '../src/eventReader.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
 
 const stack = useTestStack();
@@ -11,11 +11,37 @@ stack.register(() => connection.close());
 const Event = createEventModel(connection);
 await connection.openUri(stack.MONGO_URI);
 
+const mongoWatch: EventReaderOptions['mongoWatch'] = { isUp: true, whileUp: (work) => work() };
+
+test('a short check that succeeds does not say that reports work again', async () => {
+  const lines: string[] = [];
+  const logger = {
+    warn: (line: string) => lines.push(line),
+    info: (_details: object, line: string) => lines.push(line),
+  } as unknown as Logger;
+  const { check, read } = createEventReader(Event, {
+    timeoutMs: 5000,
+    maxConcurrent: 1,
+    mongoWatch,
+    logger,
+    now: Date.now,
+  });
+  const reading = { site_id: 'a', signal: new AbortController().signal };
+  const fail = () => read(reading, () => Promise.reject(new Error('too slow'))).catch(() => {});
+
+  await fail();
+  await check(reading, async () => true);
+  await fail();
+  await read(reading, async () => true);
+
+  expect(lines).toEqual(['a report failed: too slow', 'reports work again']);
+});
+
 test('a report that waits for others for all of its time is refused when the time is over, and then takes no turn', async () => {
   const { inTime, read } = createEventReader(Event, {
     timeoutMs: 200,
     maxConcurrent: 1,
-    mongoWatch: { isUp: true, whileUp: (work) => work() },
+    mongoWatch,
     logger: createLogger({ name: 'reporting_service', level: 'silent', isPretty: false }),
     now: Date.now,
   });
