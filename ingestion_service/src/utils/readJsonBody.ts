@@ -1,8 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import { sendContinue } from '@analytics/shared/expectContinue';
 import { type BodyBudget, createBodyBudget } from './bodyBudget.ts';
-import { createBodyError, createNoRoomError, createTooLargeError } from './bodyErrors.ts';
+import { createBodyError, createNoRoomError } from './bodyErrors.ts';
 import { type BodyEncoding, readBodyEncoding, requireJsonType } from './bodyHeaders.ts';
 import { decompress } from './decompress.ts';
 import { receiveBody } from './receiveBody.ts';
@@ -16,7 +15,7 @@ const COMPRESSION_OVERHEAD_BYTES = 1024;
 /**
  * Reads and parses a request's body, which may be compressed.
  *
- * @throws ProblemError 415 if it is not announced as JSON in UTF-8 or is compressed in an unknown way; 413 if it is longer
+ * @throws ProblemError, at once or by rejection: 415 if it is not announced as JSON in UTF-8 or is compressed in an unknown way; 413 if it is longer
  * than `limitBytes`, uncompressed; 400 if it is empty, cut short, or not JSON; 503 if the process holds too many bodies.
  */
 export type ReadJsonBody = (request: IncomingMessage, limitBytes: number) => Promise<unknown>;
@@ -25,23 +24,18 @@ export type ReadJsonBody = (request: IncomingMessage, limitBytes: number) => Pro
 export function createJsonBodyReader(
   budget: BodyBudget = createBodyBudget({ budgetBytes: BUDGET_BYTES }),
 ): ReadJsonBody {
-  return async (request, limitBytes) => {
+  return (request, limitBytes) => {
     const { headers } = request;
     requireJsonType(headers);
     const encoding = readBodyEncoding(headers);
-    const maxBytes = encoding === 'identity' ? limitBytes : limitBytes + COMPRESSION_OVERHEAD_BYTES;
-    if (Number(headers['content-length'] ?? 0) > maxBytes) {
-      throw createTooLargeError(limitBytes);
+    if (encoding === 'identity') {
+      return receiveBody(request, { limitBytes, overheadBytes: 0 }, budget, parseJson);
     }
-    if (headers.expect !== undefined) {
-      sendContinue(request);
-    }
-    const body = await receiveBody(request, maxBytes, budget);
-    if (body.length === 0) {
-      throw createBodyError('is empty');
-    }
-    return parseJson(
-      encoding === 'identity' ? body : await decompressWithin(budget, encoding, body, limitBytes),
+    return receiveBody(
+      request,
+      { limitBytes, overheadBytes: COMPRESSION_OVERHEAD_BYTES },
+      budget,
+      async (body) => parseJson(await decompressWithin(budget, encoding, body, limitBytes)),
     );
   };
 }
@@ -53,6 +47,7 @@ async function decompressWithin(
   body: Buffer,
   limitBytes: number,
 ): Promise<Buffer> {
+  requireContent(body);
   const hold = budget.open(() => {});
   hold.complete();
   try {
@@ -66,6 +61,7 @@ async function decompressWithin(
 }
 
 function parseJson(body: Buffer): unknown {
+  requireContent(body);
   if (!isUtf8(body)) {
     throw createBodyError('is not valid UTF-8');
   }
@@ -73,6 +69,12 @@ function parseJson(body: Buffer): unknown {
     return JSON.parse((hasByteOrderMark(body) ? body.subarray(3) : body).toString());
   } catch (error) {
     throw createBodyError('is not valid JSON', error);
+  }
+}
+
+function requireContent(body: Buffer): void {
+  if (body.length === 0) {
+    throw createBodyError('is empty');
   }
 }
 

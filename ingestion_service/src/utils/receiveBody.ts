@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { BodyBudget, BodyHold } from './bodyBudget.ts';
+import { sendContinue } from '@analytics/shared/expectContinue';
+import type { BodyBudget } from './bodyBudget.ts';
 import { createBodyError, createNoRoomError, createTooLargeError } from './bodyErrors.ts';
 
 /** What is set aside at first for a body that arrives in pieces, unless it is known to be smaller. */
@@ -7,98 +8,131 @@ const MIN_CAPACITY_BYTES = 16 * 1024;
 /** By which factor that grows: few copies, and little room for what a slow sender only announces. */
 const GROWTH = 4;
 
+export interface BodyLimit {
+  /** What the body's content may have. */
+  limitBytes: number;
+  /** How much more may arrive if it is compressed. */
+  overheadBytes: number;
+}
+
 /**
- * Receives a request's body. One that arrives in pieces is counted in the budget until it is complete.
+ * Receives a request's body and resolves with what `finish` makes of it. A client that waits for `100 Continue` gets it unless
+ * its body is too large. A body that arrives in pieces is counted in the budget until it is complete.
  *
- * @throws ProblemError 413 if it has more than `limitBytes`, 503 if there is no room for it, 400 if it is cut short.
+ * @throws ProblemError 413 if it has more bytes than the limit allows, 503 if there is no room for it, 400 if it is cut short;
+ * and what `finish` throws.
  */
-export function receiveBody(
+export function receiveBody<Result>(
   request: IncomingMessage,
-  limitBytes: number,
+  limit: BodyLimit,
   budget: BodyBudget,
-): Promise<Buffer> {
+  finish: (body: Buffer) => Result | Promise<Result>,
+): Promise<Result> {
   return new Promise((resolve, reject) => {
+    const { headers } = request;
+    const announcedBytes = Number(headers['content-length'] ?? 0);
+    const maxBytes = limit.limitBytes + limit.overheadBytes;
+    if (announcedBytes > maxBytes) {
+      throw createTooLargeError(limit.limitBytes);
+    }
+    if (headers.expect !== undefined) {
+      sendContinue(request);
+    }
     let first: Buffer | undefined;
     let pieces: Pieces | undefined;
-    let isRefused = false;
-    const refuse = (error: unknown) => {
-      isRefused = true;
-      pieces?.release();
-      reject(error);
-    };
-    const startPieces = () => {
-      const hold = budget.open(() => refuse(createNoRoomError()));
-      const started = createPieces(limitBytes, Number(request.headers['content-length'] ?? 0), hold);
-      if (first !== undefined) {
-        started.add(first);
-      }
-      return started;
-    };
     request.on('data', (chunk: Buffer) => {
-      if (isRefused) {
-        return;
+      if (pieces === undefined) {
+        // Nearly every body arrives whole, and is never copied or counted.
+        if (first === undefined && chunk.length === announcedBytes) {
+          first = chunk;
+          return;
+        }
+        pieces = collectPieces(announcedBytes, limit, budget, reject);
+        pieces.add(first ?? EMPTY);
       }
-      // Nearly every body arrives whole, and is never copied or counted.
-      if (first === undefined && pieces === undefined && request.complete && chunk.length <= limitBytes) {
-        first = chunk;
-        return;
-      }
-      try {
-        pieces ??= startPieces();
-        pieces.add(chunk);
-      } catch (error) {
-        refuse(error);
-      }
+      pieces.add(chunk);
     });
     request.on('end', () => {
-      const body = pieces?.join() ?? first ?? EMPTY;
-      pieces?.release();
-      resolve(body);
+      try {
+        resolve(finish(pieces?.join() ?? first ?? EMPTY));
+      } catch (error) {
+        reject(error);
+      }
     });
-    request.on('error', (error) => refuse(createBodyError('could not be read', error)));
+    request.on('error', (error) => {
+      pieces?.drop();
+      reject(createBodyError('could not be read', error));
+    });
   });
 }
 
 const EMPTY = Buffer.alloc(0);
 
 interface Pieces {
-  /** @throws ProblemError 413 or 503 if the piece is too much. */
+  /** Refuses the body if the piece is too much; what comes after that is not kept. */
   add(piece: Buffer): void;
+  /** The whole body, which is no longer counted. */
   join(): Buffer;
-  release(): void;
+  drop(): void;
 }
 
 /** Copies pieces together as they come: a thousand pieces of one byte would hold much more memory than a thousand bytes. */
-function createPieces(limitBytes: number, announcedBytes: number, hold: BodyHold): Pieces {
+function collectPieces(
+  announcedBytes: number,
+  { limitBytes, overheadBytes }: BodyLimit,
+  budget: BodyBudget,
+  onRefused: (error: Error) => void,
+): Pieces {
+  const maxBytes = limitBytes + overheadBytes;
   let joined = EMPTY;
   let length = 0;
+  let isRefused = false;
+  const hold = budget.open(() => refuse(createNoRoomError()));
 
-  function makeRoom(neededBytes: number): void {
-    const grownBytes = Math.max(GROWTH * neededBytes, MIN_CAPACITY_BYTES);
-    // Chunked bodies announce nothing.
-    const mostBytes = announcedBytes > 0 ? Math.max(announcedBytes, neededBytes) : limitBytes;
-    const capacity = Math.min(grownBytes, mostBytes);
+  function refuse(error: Error): void {
+    isRefused = true;
+    hold.release();
+    joined = EMPTY;
+    length = 0;
+    onRefused(error);
+  }
+
+  /** Chunked bodies announce nothing. */
+  function chooseCapacity(neededBytes: number): number {
+    const mostBytes = announcedBytes > 0 ? Math.max(announcedBytes, neededBytes) : maxBytes;
+    return Math.min(Math.max(GROWTH * neededBytes, MIN_CAPACITY_BYTES), mostBytes);
+  }
+
+  function makeRoom(neededBytes: number): boolean {
+    const capacity = chooseCapacity(neededBytes);
     if (!hold.grow(capacity - joined.length)) {
-      throw createNoRoomError();
+      return false;
     }
     const larger = Buffer.allocUnsafe(capacity);
     joined.copy(larger, 0, 0, length);
     joined = larger;
+    return true;
   }
 
   return {
     add: (piece) => {
       const neededBytes = length + piece.length;
-      if (neededBytes > limitBytes) {
-        throw createTooLargeError(limitBytes);
+      if (isRefused) {
+        return;
       }
-      if (neededBytes > joined.length) {
-        makeRoom(neededBytes);
+      if (neededBytes > maxBytes) {
+        refuse(createTooLargeError(limitBytes));
+      } else if (neededBytes > joined.length && !makeRoom(neededBytes)) {
+        refuse(createNoRoomError());
+      } else {
+        piece.copy(joined, length);
+        length = neededBytes;
       }
-      piece.copy(joined, length);
-      length = neededBytes;
     },
-    join: () => joined.subarray(0, length),
-    release: hold.release,
+    join: () => {
+      hold.release();
+      return joined.subarray(0, length);
+    },
+    drop: hold.release,
   };
 }

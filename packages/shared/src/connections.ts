@@ -13,6 +13,9 @@ export interface Connections {
   findPending(socket: Socket): ServerResponse | undefined;
 }
 
+/** An idle connection holds its last request and response for no longer than this. */
+const SWEEP_INTERVAL_MS = 1000;
+
 const connectionsOfServers = new WeakMap<Server, Connections>();
 
 /** The connections of a server that `trackConnections` was called for. */
@@ -22,24 +25,21 @@ export function getConnections(server: Server): Connections | undefined {
 
 /** Keeps an account of a server's connections, and has each of them closed in such a way that its last response arrives. */
 export function trackConnections(server: Server): Connections {
+  /** The last response of each connection, whether it is pending or not. */
   const responses = new Map<Socket, ServerResponse | undefined>();
-  function forget(this: ServerResponse): void {
-    const { socket } = this.req;
-    if (responses.get(socket) === this) {
-      responses.set(socket, undefined);
-    }
-  }
   const connections: Connections = {
     isClosing: false,
     sockets: () => responses.keys(),
     begin: (request, response) => {
       responses.set(request.socket, response);
-      response.on('close', forget);
       if (connections.isClosing) {
         endConnectionAfter(response);
       }
     },
-    findPending: (socket) => responses.get(socket),
+    findPending: (socket) => {
+      const response = responses.get(socket);
+      return response?.closed ? undefined : response;
+    },
   };
   server.on('connection', (socket: Socket) => {
     responses.set(socket, undefined);
@@ -47,8 +47,21 @@ export function trackConnections(server: Server): Connections {
     socket.destroySoon = () => closeLingering(socket);
     socket.once('close', () => responses.delete(socket));
   });
+  forgetClosedResponses(server, responses);
   connectionsOfServers.set(server, connections);
   return connections;
+}
+
+/** A listener on each response would do the same, but costs more than all else here together. */
+function forgetClosedResponses(server: Server, responses: Map<Socket, ServerResponse | undefined>): void {
+  const sweep = setInterval(() => {
+    for (const [socket, response] of responses) {
+      if (response?.closed) {
+        responses.set(socket, undefined);
+      }
+    }
+  }, SWEEP_INTERVAL_MS).unref();
+  server.once('close', () => clearInterval(sweep));
 }
 
 /** Makes a response the last one of its connection, unless it has already told the client otherwise. */

@@ -42,10 +42,11 @@ export interface ClientTimeouts {
  * Close it with `closeServer`.
  */
 export function createHttpServer(app: Express, timeouts: ClientTimeouts = CLIENT_TIMEOUTS): Server {
-  const sampleRequest = new IncomingMessage(new Socket());
+  const socket = new Socket();
+  const Request = presetPrototype(IncomingMessage, app.request, [socket]);
   const server = createServer({
-    IncomingMessage: presetPrototype(IncomingMessage, app.request, [sampleRequest.socket]),
-    ServerResponse: presetPrototype(ServerResponse, app.response, [sampleRequest]),
+    IncomingMessage: Request,
+    ServerResponse: presetPrototype(ServerResponse, app.response, [new Request(socket)]),
     headersTimeout: timeouts.headersMs,
     requestTimeout: timeouts.requestMs,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,

@@ -3,7 +3,7 @@ type Constructor = new (...args: never[]) => object;
 /**
  * A constructor that makes what `Base` makes, but with `prototype` from birth. This works only while `Base` is a plain
  * function, as `IncomingMessage` and `ServerResponse` are in Node 20 to 24: a class cannot be applied to an object that
- * exists. So it is tried with `args`, and where it fails the result is `Base` itself, which is correct and only slower.
+ * exists. So it is tried once with `args`, and where it fails the result is `Base` itself, which is correct and only slower.
  */
 export function presetPrototype<Base extends Constructor>(
   Base: Base,
@@ -14,14 +14,13 @@ export function presetPrototype<Base extends Constructor>(
     Reflect.apply(Base as unknown as (...given: unknown[]) => void, this, given);
   }
   Preset.prototype = prototype;
-  return makesTheSame(Preset as unknown as Constructor, Base, args) ? (Preset as unknown as Base) : Base;
+  return canConstruct(Preset as unknown as Constructor, args) ? (Preset as unknown as Base) : Base;
 }
 
-function makesTheSame(Preset: Constructor, Base: Constructor, args: unknown[]): boolean {
+/** Never makes one of `Base` to compare it with: V8 would have to tell two shapes apart in each request from then on. */
+function canConstruct(Preset: Constructor, args: unknown[]): boolean {
   try {
-    const preset = Reflect.ownKeys(Reflect.construct(Preset, args) as object);
-    const base = Reflect.ownKeys(Reflect.construct(Base, args) as object);
-    return preset.length === base.length && preset.every((key, index) => key === base[index]);
+    return Object.keys(Reflect.construct(Preset, args) as object).length > 0;
   } catch {
     return false;
   }
