@@ -62,7 +62,7 @@ export function createBackpressure(options: BackpressureOptions): Backpressure {
   let jobCount = 0;
   let sample: QueueSample | undefined;
   let queuedBefore: QueuedLoad = { ...queued };
-  let isRefusing = false;
+  let refusal: string | undefined;
 
   /** The fullest measure: its share of the limit, and the refusal that clients get once that reaches 1. */
   function findFill(): { share: number; refusal: string } {
@@ -91,20 +91,16 @@ export function createBackpressure(options: BackpressureOptions): Backpressure {
     return own ?? { events: jobs * mean.events, bytes: jobs * mean.bytes };
   }
 
-  function findRefusal(): string | undefined {
-    const { share, refusal } = findFill();
-    if (share >= (isRefusing ? RESUME_SHARE : 1)) {
-      if (!isRefusing) {
-        logger.warn(`new events are refused: ${refusal}`);
-      }
-      isRefusing = true;
-      return refusal;
-    }
-    if (isRefusing) {
+  /** Decides anew, once per job and per sample, so that a request costs a look at the decision. */
+  function decide(): void {
+    const fill = findFill();
+    const isRefusing = fill.share >= (refusal === undefined ? 1 : RESUME_SHARE);
+    if (isRefusing && refusal === undefined) {
+      logger.warn(`new events are refused: ${fill.refusal}`);
+    } else if (!isRefusing && refusal !== undefined) {
       logger.info('new events are accepted again');
     }
-    isRefusing = false;
-    return undefined;
+    refusal = isRefusing ? fill.refusal : undefined;
   }
 
   async function watch(): Promise<void> {
@@ -115,7 +111,7 @@ export function createBackpressure(options: BackpressureOptions): Backpressure {
       if (next) {
         sample = next;
         queuedBefore = queuedNow;
-        findRefusal();
+        decide();
       }
       await delay(sampleIntervalMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
@@ -123,7 +119,7 @@ export function createBackpressure(options: BackpressureOptions): Backpressure {
   void watch();
 
   return {
-    findRefusal,
+    findRefusal: () => refusal,
     noteJob: (jobId, events, dataBytes) => {
       const bytes = dataBytes + JOB_OVERHEAD_BYTES;
       jobCount += 1;
@@ -133,6 +129,7 @@ export function createBackpressure(options: BackpressureOptions): Backpressure {
       queued.events += events;
       queued.bytes += bytes;
       sampler.noteJob(jobId, { events, bytes });
+      decide();
     },
     stop: () => stopping.abort(),
   };

@@ -97,7 +97,8 @@ class EventQueueJob<Data, Result, Name extends string, Progress extends JobProgr
     const { data } = this;
     if (data instanceof SerializedData) {
       requireReadable(data.bytes);
-      return { ...json, data: data.json };
+      json.data = data.json;
+      return json;
     }
     requireReadable(Buffer.byteLength(json.data));
     return json;
