@@ -61,7 +61,7 @@ test('a job that took its worker down too often goes to the dead letters, and th
   await redis.hset(queue.toKey(job.id ?? ''), 'defa', 'job stalled more than allowable limit');
   await job.promote();
   const { processJob } = await openStore(stack);
-  startConsumer(stack, processJob, { onJobFailed: sweep.request });
+  const consumer = startConsumer(stack, processJob, { onJobFailed: sweep.request });
 
   await queue.add(INGEST_EVENT_JOB, good, eventJobOptions);
   await waitUntil(async () => (await Event.countDocuments({ _id: good._id })) === 1);
@@ -69,6 +69,7 @@ test('a job that took its worker down too often goes to the dead letters, and th
 
   expect(await Event.countDocuments({ _id: poison._id })).toBe(0);
   await waitUntil(async () => (await queue.getFailedCount()) === 0);
+  await consumer.close();
 });
 
 const MEBI = 1024 * 1024;
