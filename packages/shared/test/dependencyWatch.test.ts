@@ -96,7 +96,11 @@ test('work that is done resolves with its result', async () => {
 const ECHO_SERVER = `
   const { createServer } = require('node:net');
   const { parentPort } = require('node:worker_threads');
-  const server = createServer((socket) => socket.on('data', (data) => setTimeout(() => socket.write(data), 20)));
+  const server = createServer((socket) => {
+    socket.on('data', (data) => setTimeout(() => socket.write(data), 20));
+    // The test ends while an answer is on its way.
+    socket.on('error', () => {});
+  });
   server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
 `;
 
