@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { TimeoutError } from '@analytics/shared/withTimeout';
 
 /**
@@ -10,6 +11,8 @@ export function limitTime(
   startedMs = performance.now(),
 ): { stopping: AbortController; end: () => void } {
   const stopping = new AbortController();
+  // Each command of a report listens while it runs. More than ten would make Node warn of a leak, past the log.
+  setMaxListeners(0, stopping.signal);
   const leave = () => stopping.abort(signal.reason);
   if (signal.aborted) {
     leave();

@@ -37,6 +37,27 @@ test('a short check that succeeds does not say that reports work again', async (
   expect(lines).toEqual(['a report failed: too slow', 'reports work again']);
 });
 
+test('many commands of one report make Node warn of nothing: a warning would be no line of the log', async () => {
+  const { read } = createEventReader(Event, {
+    timeoutMs: 5000,
+    maxConcurrent: 1,
+    mongoWatch,
+    logger: createLogger({ name: 'reporting_service', level: 'silent', isPretty: false }),
+    now: Date.now,
+  });
+  const warnings: Error[] = [];
+  const note = (warning: Error) => warnings.push(warning);
+  process.on('warning', note);
+
+  await read({ site_id: 'a', signal: new AbortController().signal }, async ({ aggregate }) => {
+    await Promise.all(Array.from({ length: 20 }, () => aggregate([{ $limit: 1 }])));
+    await new Promise(setImmediate);
+  });
+
+  process.off('warning', note);
+  expect(warnings).toEqual([]);
+});
+
 test('a report that waits for others for all of its time is refused when the time is over, and then takes no turn', async () => {
   const { inTime, read } = createEventReader(Event, {
     timeoutMs: 200,

@@ -45,7 +45,11 @@ export function createStatsController({ reports, answerReport, now }: StatsContr
         return { query, asked: createReportRequest(route, query, findSpan(query, nowMs)) };
       });
       const leaving = new AbortController();
-      response.once('close', () => leaving.abort(createGoneError()));
+      response.once('close', () => {
+        if (!response.writableFinished) {
+          leaving.abort(createGoneError());
+        }
+      });
       send(response, await answerReport(asked, (source) => read(query, source), leaving.signal));
     };
   }
