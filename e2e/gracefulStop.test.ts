@@ -66,7 +66,7 @@ test('no request on an open connection is lost when a service is stopped under l
   expect(outcomes).toEqual(services.map(() => ({ exitCode: 0, failures: [['ECONNREFUSED', CONNECTIONS]] })));
 });
 
-test('a service that is told to stop is not ready, but works on for SHUTDOWN_DRAIN_SECONDS', async () => {
+test('after SIGTERM a service is not ready, but works on for SHUTDOWN_DRAIN_SECONDS', async () => {
   const services = await startServices(stack, { SHUTDOWN_DRAIN_SECONDS: '3' });
   await waitUntilReady(services);
   const all = Object.values(services);

@@ -68,7 +68,7 @@ const [ingestion, processor] = await Promise.all([
   }),
 ]);
 
-test('REDIS_URL leads to a database of a Redis with TLS as a user of its ACL, and no password is told', async () => {
+test('REDIS_URL leads to a database of a Redis with TLS as a user of its ACL, and no password is logged', async () => {
   const status = await waitUntil(
     () => postEvent(ingestion),
     (answer) => answer !== 503,

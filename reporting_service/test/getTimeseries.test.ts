@@ -107,7 +107,7 @@ test.each([
   expect(series.at(-1)).toHaveProperty('is_current');
 });
 
-test('what is over has no current interval, and what has not begun has no intervals', async () => {
+test('a past range has no current interval, and a future range has no intervals', async () => {
   const over = await get({ site_id: 'nobody', date: '2025-11-11', interval: 'hour' });
   const ahead = await get({ site_id: 'nobody', date: '2025-11-13', interval: 'hour' });
 

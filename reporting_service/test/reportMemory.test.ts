@@ -39,7 +39,7 @@ test('one report at a time is large, and MongoDB does what does not fit even so'
   (await second).take(5);
 });
 
-test('whoever leaves the line of large reports is not waited for', async () => {
+test('a large report that is given up while it waits does not hold up the next one', async () => {
   const memory = createReportMemory();
   const first = await memory.openLarge('a', signal);
   const leaving = new AbortController();

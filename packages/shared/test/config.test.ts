@@ -103,7 +103,7 @@ test.each(envLines)('%j in .env is read as %j; warned of: %j', (line, value, isW
   );
 });
 
-test('a setting that is wrong because it was cut off is told together with where it was cut off', () => {
+test('an invalid setting that was cut off is reported with the line where it was cut off', () => {
   writeFileSync(join(root, '.env'), 'REDIS_URL=redis://:p#ss@redis.internal');
   const parse = (environment: Record<string, string>) => parseSettings(z.object(redisSettings), environment);
 

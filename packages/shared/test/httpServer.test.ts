@@ -137,7 +137,7 @@ test.each(['/handled', '/unknown', '/livez', '/readyz'])(
   },
 );
 
-test('a client that ended its half and waits long for the response is told that it is coming', async () => {
+test('a client that ended its half and waits long for the response gets 102 Processing first', async () => {
   const release = withResolvers<void>();
   const { port } = await serve(async (_request, response) => {
     await release.promise;
