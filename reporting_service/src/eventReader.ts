@@ -1,13 +1,14 @@
 import type { DependencyWatch } from '@analytics/shared/dependencyWatch';
 import type { EventModel } from '@analytics/shared/eventModel';
-import { isTooLargeGroup } from '@analytics/shared/largeGroups';
 import type { Logger } from '@analytics/shared/logger';
 import { createOutageLog } from '@analytics/shared/outageLog';
 import { createUnavailableError, ProblemError } from '@analytics/shared/problem';
 import { openRollupCollections, type RollupCollections } from '@analytics/shared/rollup/rollupCollections';
-import { mongo, type PipelineStage } from 'mongoose';
+import { TimeoutError, withTimeout } from '@analytics/shared/withTimeout';
+
 import { limitTime, untilAborted } from './limitTime.ts';
 import { createReportMemory, type ReportMemory } from './reportMemory.ts';
+import { openReportSource, type ReportSource, requireDatabase } from './reportSource.ts';
 import type { RollupUnreadableError } from './rollup/rollupErrors.ts';
 import { createTurns, TooManyWaitingError, type Turns } from './turns.ts';
 
@@ -33,25 +34,6 @@ export interface EventReaderOptions {
   /** Milliseconds since 1970. */
   now: () => number;
   memory?: ReportMemory;
-}
-
-/** What a report is made from. */
-export interface ReportSource {
-  /** When the reading began, in milliseconds since 1970: what was stored before is in the report. */
-  asOfMs: number;
-  /** Aborts when no request waits for the report, or its time is over. */
-  signal: AbortSignal;
-  /** Asks the events themselves. The result must be small. */
-  aggregate<Result>(pipeline: PipelineStage[]): Promise<Result[]>;
-  /** Asks with a pipeline that keeps sets of users in memory. Undefined if one outgrows it: then another must do without. */
-  tryAggregate<Result>(pipeline: PipelineStage[]): Promise<Result[] | undefined>;
-  /** Asks for what may be too much to hold. Yields `batchSize` documents at a time. */
-  stream<Result extends object>(pipeline: PipelineStage[], batchSize: number): AsyncIterable<Result[]>;
-  /** What the processor has counted. */
-  rollups: RollupCollections;
-  memory: ReportMemory;
-  /** Notes that a rollup cannot be read, and events are read in its place. */
-  onUnreadable(error: RollupUnreadableError): void;
 }
 
 /** For whom and how long to read. */
@@ -85,8 +67,13 @@ export interface EventReader {
    * @throws ProblemError 503 if the reading takes longer than a request may wait, or MongoDB is away.
    */
   read<Report>(reading: Reading, makeReport: (source: ReportSource) => Promise<Report>): Promise<Report>;
-  /** Like `read`, for short work that waits for no report. It has half of a request's time: a request may wait for two checks. */
-  check<Answer>(reading: Reading, makeAnswer: (source: ReportSource) => Promise<Answer>): Promise<Answer>;
+  /**
+   * Asks something short in the turn of a site, which waits for no report. It has half of a request's time: a request may wait
+   * for two checks.
+   *
+   * @throws ProblemError 503 if MongoDB could not answer in that time, or is away.
+   */
+  check<Answer>(site_id: string, ask: (rollups: RollupCollections) => Promise<Answer>): Promise<Answer>;
 }
 
 /** Opens the reading end of the stored events. */
@@ -96,14 +83,15 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
   const onUnreadable = createUnreadableLog(logger);
   const reportTurns = createSiteTurns(maxConcurrent);
   const checkTurns = createSiteTurns(MAX_CHECKS);
+  const checkTimeoutMs = Math.ceil(timeoutMs / 2);
+  let checkedRollups: RollupCollections | undefined;
 
   /** Aborts what it reads when the caller leaves, when its time is over, and when the reading has failed in one of its parts. */
   async function readInTurn<Report>(
-    turns: Turns,
     { site_id, signal }: Reading,
     makeReport: (source: ReportSource) => Promise<Report>,
   ): Promise<Report> {
-    const passTurn = await turns.take(site_id, signal);
+    const passTurn = await reportTurns.take(site_id, signal);
     const deadlineMs = performance.now() + timeoutMs;
     const { stopping, end } = limitTime(signal, timeoutMs);
     let work: Promise<unknown> = Promise.resolve();
@@ -112,7 +100,15 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
       return await untilAborted(
         stopping.signal,
         mongoWatch.whileUp(async () => {
-          const report = makeReport(openSource(deadlineMs, stopping.signal));
+          const report = makeReport(
+            openReportSource(Event, {
+              asOfMs: now(),
+              deadlineMs,
+              signal: stopping.signal,
+              memory,
+              onUnreadable,
+            }),
+          );
           work = report;
           return report;
         }),
@@ -127,9 +123,8 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
   async function inTime<Answer>(
     { signal, startedMs }: Waiting,
     work: (signal: AbortSignal) => Promise<Answer>,
-    limitMs = timeoutMs,
   ): Promise<Answer> {
-    const { stopping, end } = limitTime(signal, limitMs, startedMs);
+    const { stopping, end } = limitTime(signal, timeoutMs, startedMs);
     try {
       return await untilAborted(stopping.signal, work(stopping.signal));
     } catch (error) {
@@ -139,18 +134,26 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
     }
   }
 
-  async function readOrRefuse<Report>(...args: Parameters<typeof readInTurn<Report>>): Promise<Report> {
-    const [, { signal }] = args;
+  /** Without a signal of its own: a check ends with MongoDB's time limit, or when the watch finds MongoDB away. */
+  async function askInTurn<Answer>(
+    site_id: string,
+    ask: (rollups: RollupCollections) => Promise<Answer>,
+  ): Promise<Answer> {
+    const deadlineMs = performance.now() + checkTimeoutMs;
+    const passTurn = await checkTurns.take(site_id);
     try {
-      return await readInTurn(...args);
-    } catch (error) {
-      throw toProblem(error, signal);
+      if (performance.now() > deadlineMs) {
+        throw new TimeoutError(`no turn within ${checkTimeoutMs} ms`);
+      }
+      return await mongoWatch.whileUp(() => ask(openCheckedRollups()));
+    } finally {
+      passTurn();
     }
   }
 
-  function toProblem(error: unknown, signal: AbortSignal): unknown {
+  function toProblem(error: unknown, signal?: AbortSignal): unknown {
     // A report that was given up has not failed.
-    if (error instanceof ProblemError || signal.aborted) {
+    if (error instanceof ProblemError || signal?.aborted) {
       return error;
     }
     if (error instanceof TooManyWaitingError) {
@@ -163,69 +166,31 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
     return createUnavailableError('The events could not be read in time. Try again.', error);
   }
 
-  function openSource(deadlineMs: number, signal: AbortSignal): ReportSource {
-    const { db } = Event.db;
-    if (db === undefined) {
-      throw new mongo.MongoNotConnectedError('The connection to MongoDB was not opened yet.');
-    }
-    const events = db.collection(Event.collection.collectionName);
-    // To MongoDB, 0 would mean without a limit.
-    const findTimeLeft = () => Math.max(Math.ceil(deadlineMs - performance.now()), 1);
-    const open = <Result extends object>(pipeline: PipelineStage[], options: { batchSize?: number } = {}) =>
-      events.aggregate<Result>(pipeline, {
-        maxTimeMS: findTimeLeft(),
-        allowDiskUse: true,
-        signal,
-        ...options,
-      });
-    const aggregate = <Result>(pipeline: PipelineStage[]) =>
-      open<Result & object>(pipeline).toArray() as Promise<Result[]>;
-    return {
-      asOfMs: now(),
-      signal,
-      aggregate,
-      tryAggregate: <Result>(pipeline: PipelineStage[]) =>
-        aggregate<Result>(pipeline).catch((error: unknown) => {
-          if (isTooLargeGroup(error)) {
-            return undefined;
-          }
-          throw error;
-        }),
-      stream: async function* <Result extends object>(pipeline: PipelineStage[], batchSize: number) {
-        const cursor = open<Result>(pipeline, { batchSize });
-        try {
-          while (await cursor.hasNext()) {
-            yield cursor.readBufferedDocuments() as Result[];
-          }
-        } finally {
-          await cursor.close();
-        }
-      },
-      rollups: openRollupCollections(db, {
-        get maxTimeMS() {
-          return findTimeLeft();
-        },
-        signal,
-      }),
-      memory,
-      onUnreadable,
-    };
+  /** Opened once: the driver spends more on opening them than on a check. */
+  function openCheckedRollups(): RollupCollections {
+    checkedRollups ??= openRollupCollections(requireDatabase(Event), { maxTimeMS: checkTimeoutMs });
+    return checkedRollups;
   }
 
   return {
     inTime,
     read: async (reading, makeReport) => {
-      const report = await readOrRefuse(reportTurns, reading, makeReport);
-      // A check is short, and can succeed while no report does.
-      outageLog.recovered();
-      return report;
+      try {
+        const report = await readInTurn(reading, makeReport);
+        outageLog.recovered();
+        return report;
+      } catch (error) {
+        throw toProblem(error, reading.signal);
+      }
     },
-    check: ({ site_id, signal }, makeAnswer) =>
-      inTime(
-        { signal, startedMs: performance.now() },
-        (limited) => readOrRefuse(checkTurns, { site_id, signal: limited }, makeAnswer),
-        timeoutMs / 2,
-      ),
+    // A check is short, and can succeed while no report does: that it did says nothing to the log.
+    check: async (site_id, ask) => {
+      try {
+        return await withTimeout(askInTurn(site_id, ask), checkTimeoutMs);
+      } catch (error) {
+        throw toProblem(error);
+      }
+    },
   };
 }
 

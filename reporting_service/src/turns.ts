@@ -17,7 +17,7 @@ export interface Turns {
    * @throws TooManyWaitingError at once, if too many wait already.
    * @throws the signal's reason when it aborts before the turn came.
    */
-  take(owner: string, signal: AbortSignal): Promise<PassTurn>;
+  take(owner: string, signal?: AbortSignal): Promise<PassTurn>;
 }
 
 /** The line is full. */
@@ -84,7 +84,7 @@ export function createTurns({ maxRunning, maxRunningOfOwner, maxWaiting }: Turns
   return {
     take: (owner, signal) =>
       new Promise((resolve, reject) => {
-        signal.throwIfAborted();
+        signal?.throwIfAborted();
         if (runningCount < maxRunning && isAllowed(owner)) {
           resolve(begin(owner));
           return;
@@ -97,14 +97,14 @@ export function createTurns({ maxRunning, maxRunningOfOwner, maxWaiting }: Turns
         waitingCount += 1;
         const giveUp = () => {
           leaveLine(owner, line, start);
-          reject(signal.reason);
+          reject(signal?.reason);
         };
         const start = () => {
-          signal.removeEventListener('abort', giveUp);
+          signal?.removeEventListener('abort', giveUp);
           leaveLine(owner, line, start);
           resolve(begin(owner));
         };
-        signal.addEventListener('abort', giveUp, { once: true });
+        signal?.addEventListener('abort', giveUp, { once: true });
         line.add(start);
       }),
   };

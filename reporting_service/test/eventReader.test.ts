@@ -30,7 +30,7 @@ test('a short check that succeeds does not say that reports work again', async (
   const fail = () => read(reading, () => Promise.reject(new Error('too slow'))).catch(() => {});
 
   await fail();
-  await check(reading, async () => true);
+  await check('a', async () => true);
   await fail();
   await read(reading, async () => true);
 

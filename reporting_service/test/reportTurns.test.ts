@@ -68,6 +68,10 @@ async function listOperations(collection: string): Promise<number[]> {
   return inprog.map(({ opid }) => opid);
 }
 
+interface ServerStatus {
+  metrics: { commands: { aggregate: { total: number } } };
+}
+
 const isAny = ({ length }: number[]) => length > 0;
 
 afterEach(async () => {
@@ -222,6 +226,31 @@ test('a client that leaves a report takes nothing from one that was about to wai
   await admin.command({ configureFailPoint: SLOW, mode: 'off' });
 
   expect(await answer).toMatchObject({ total_views: 100 });
+});
+
+test('no report is made for a client that left while its kept answer was looked at', async () => {
+  const service = await start({ STATS_CACHE_TTL_SECONDS: '5' }, () => NOW);
+  const site_id = randomUUID();
+  const path = `/stats?site_id=${site_id}&date=2025-11-12`;
+  const other = `/stats?site_id=${randomUUID()}&date=2025-11-12`;
+  await service.get(path);
+  await service.get(other);
+  await storeLate(service, site_id);
+  const countReports = async () =>
+    ((await admin.command({ serverStatus: 1 })) as unknown as ServerStatus).metrics.commands.aggregate.total;
+  const before = await countReports();
+  await delayCommands('find', 300, { times: 1 });
+  const leaving = new AbortController();
+  const left = service.ask(path, leaving.signal);
+  await waitUntil(() => listOperations('$cmd'), isAny);
+
+  leaving.abort();
+  await expect(left).rejects.toThrow('abort');
+  await waitUntil(async () => !isAny(await listOperations('$cmd')));
+  // Looked at after the other one.
+  await service.get(other);
+
+  expect(await countReports()).toBe(before);
 });
 
 test('as_of is a moment in the turn of a report: what was stored while it waited is in the numbers', async () => {

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { createLatestCheck } from '../src/cache/latestCheck.ts';
 import { type Making, shareReport } from '../src/cache/sharedReports.ts';
 
 /** A report whose making a test ends by hand. */
@@ -48,41 +47,4 @@ test('all who wait get the report, and leaving afterwards means nothing', async 
   expect([await Promise.all(waiting), report.asOfMs]).toEqual([['report', 'report'], 5]);
   leaving.abort();
   expect(making.signal.aborted).toBe(false);
-});
-
-test('whoever asks during a check waits for the next one, which is one for all of them', async () => {
-  const checkLatest = createLatestCheck<number>();
-  let begun = 0;
-  const ends: (() => void)[] = [];
-  const ask = () =>
-    checkLatest('key', () => {
-      begun += 1;
-      const number = begun;
-      return new Promise((resolve) => ends.push(() => resolve(number)));
-    });
-
-  const first = ask();
-  const later = [ask(), ask(), ask()];
-  expect(begun).toBe(1);
-  ends[0]?.();
-  expect(await first).toBe(1);
-  await new Promise(setImmediate);
-  const last = ask();
-  ends[1]?.();
-  expect(await Promise.all(later)).toEqual([2, 2, 2]);
-  await new Promise(setImmediate);
-  ends[2]?.();
-
-  expect([await last, begun]).toEqual([3, 3]);
-  void ask();
-  expect(begun).toBe(4);
-});
-
-test('a check that fails does not keep the next one from being made', async () => {
-  const checkLatest = createLatestCheck<string>();
-  const failing = checkLatest('key', () => Promise.reject(new Error('away')));
-  const next = checkLatest('key', async () => 'answer');
-
-  await expect(failing).rejects.toThrow('away');
-  expect(await next).toBe('answer');
 });

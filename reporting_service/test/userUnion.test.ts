@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { ReportSource } from '../src/eventReader.ts';
 import { createReportMemory, MemoryShortError } from '../src/reportMemory.ts';
+import type { ReportSource } from '../src/reportSource.ts';
 import type { EventUsers } from '../src/rollup/eventUsers.ts';
 import { countUnions } from '../src/rollup/userUnion.ts';
 

@@ -1,7 +1,7 @@
 import { ROLLUP_FORMAT } from '@analytics/shared/rollup/rollupCollections';
 import { expect, test } from 'vitest';
-import type { ReportSource } from '../src/eventReader.ts';
 import { createReportMemory } from '../src/reportMemory.ts';
+import type { ReportSource } from '../src/reportSource.ts';
 import { countValues } from '../src/rollup/countValues.ts';
 import { withSnapshot } from '../src/rollup/withSnapshot.ts';
 

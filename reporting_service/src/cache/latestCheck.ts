@@ -1,32 +1,43 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+interface Line<Answer> {
+  /** Settles when the last check that has begun is over. */
+  underWay: Promise<unknown>;
+  /** The check that has not begun. */
+  next: Promise<Answer> | undefined;
+}
+
 /**
- * Answers a request with a check that began after the request came. Requests that come during a check share the next one, so that
- * one check runs at a time for each key.
+ * Answers a request with a check that began after the request came. Of each key one check is under way at a time. All requests that
+ * come until the next one begins share it.
  */
 export function createLatestCheck<Answer>(): (key: string, check: () => Promise<Answer>) => Promise<Answer> {
-  const lines = new Map<string, { underWay: Promise<Answer>; next?: Promise<Answer> }>();
+  const lines = new Map<string, Line<Answer>>();
 
-  function begin(key: string, check: () => Promise<Answer>): Promise<Answer> {
-    const underWay = check();
-    const line: { underWay: Promise<Answer>; next?: Promise<Answer> } = { underWay };
-    lines.set(key, line);
-    const end = () => {
+  async function runNext(key: string, line: Line<Answer>, check: () => Promise<Answer>): Promise<Answer> {
+    await line.underWay;
+    // Who got the answer of the check before may ask again at once: to read their requests, the event loop needs a full turn.
+    await nextTurn();
+    await nextTurn();
+    line.next = undefined;
+    const answer = check();
+    line.underWay = answer.then(end, end);
+    return answer;
+
+    function end(): void {
       if (line.next === undefined) {
         lines.delete(key);
       }
-    };
-    underWay.then(end, end);
-    return underWay;
+    }
   }
 
   return (key, check) => {
-    const line = lines.get(key);
+    let line = lines.get(key);
     if (line === undefined) {
-      return begin(key, check);
+      line = { underWay: Promise.resolve(), next: undefined };
+      lines.set(key, line);
     }
-    line.next ??= line.underWay.then(
-      () => begin(key, check),
-      () => begin(key, check),
-    );
+    line.next ??= runNext(key, line, check);
     return line.next;
   };
 }

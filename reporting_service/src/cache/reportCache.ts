@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { EventReader, ReportSource } from '../eventReader.ts';
+import type { RollupCollections } from '@analytics/shared/rollup/rollupCollections';
+import type { EventReader } from '../eventReader.ts';
+import type { ReportSource } from '../reportSource.ts';
 import { hasLateEvents } from '../rollup/lateEvents.ts';
 import type { Span } from '../timeRange.ts';
 import { createKeptAnswers, type KeptAnswer } from './keptAnswers.ts';
@@ -35,7 +37,8 @@ export function createReportRequest(
 export type MakeReport = (source: ReportSource) => Promise<object>;
 
 /**
- * Answers a request.
+ * Answers a request. `watchClient` makes a signal that aborts when the client has left; it is asked for only if no kept answer
+ * will do, because a signal costs as much as giving a kept answer.
  *
  * @throws ProblemError 503 if MongoDB could not answer in time.
  * @throws the signal's reason once it aborts; the work stops unless other requests wait for it.
@@ -43,7 +46,7 @@ export type MakeReport = (source: ReportSource) => Promise<object>;
 export type AnswerReport = (
   request: ReportRequest,
   makeReport: MakeReport,
-  signal: AbortSignal,
+  watchClient: () => AbortSignal,
 ) => Promise<ReportBody>;
 
 export interface ReportCacheOptions {
@@ -69,13 +72,13 @@ export function createReportCache({ reader, ttlMs, maxBytes, now }: ReportCacheO
   const isFresh = (asOfMs: number | undefined): asOfMs is number =>
     asOfMs !== undefined && now() >= asOfMs && now() - asOfMs < ttlMs;
 
-  const isSettled = async ({ site_id, span }: ReportRequest, source: ReportSource) =>
-    span === null || !(await hasLateEvents(source.rollups, site_id, span, now()));
+  const isSettled = async ({ site_id, span }: ReportRequest, rollups: RollupCollections) =>
+    span === null || !(await hasLateEvents(rollups, site_id, span, now()));
 
   /** Whether an answer that was begun before now may be given. */
   async function mayBeOld(request: ReportRequest): Promise<boolean> {
     const { key, site_id, span } = request;
-    const check = () => reader.check({ site_id, signal: NEVER }, (source) => isSettled(request, source));
+    const check = () => reader.check(site_id, (rollups) => isSettled(request, rollups));
     return span === null || checkLatest(key, check);
   }
 
@@ -88,7 +91,7 @@ export function createReportCache({ reader, ttlMs, maxBytes, now }: ReportCacheO
       const { asOfMs } = source;
       begin(asOfMs);
       // Asked before the reading: a mark that is made later outlives the answer.
-      const canBeKept = ttlMs > 0 && (await isSettled(request, source));
+      const canBeKept = ttlMs > 0 && (await isSettled(request, source.rollups));
       const report = await makeReport(source);
       if (canBeKept) {
         kept.keep(request.key, { asOfMs, body: encode(markAsKept(report)) });
@@ -127,20 +130,18 @@ export function createReportCache({ reader, ttlMs, maxBytes, now }: ReportCacheO
     return next && next.asOfMs === undefined ? next : begin(request, makeReport);
   }
 
-  return async (request, makeReport, signal) => {
+  return async (request, makeReport, watchClient) => {
     const startedMs = performance.now();
     const earlier = await findEarlier(request);
     if (earlier && 'body' in earlier) {
       return { body: earlier.body, ageSeconds: Math.floor((now() - earlier.asOfMs) / 1000) };
     }
+    const signal = watchClient();
     signal.throwIfAborted();
     const report = earlier ?? findLater(request, makeReport);
     return reader.inTime({ signal, startedMs }, (limited) => report.join(limited));
   };
 }
-
-/** A check is short, and several requests may wait for it: it goes on when the first of them leaves. */
-const NEVER = new AbortController().signal;
 
 /** A buffer of its own: a part of a pool would keep all of the pool. */
 function encode(report: object): Buffer {

@@ -15,7 +15,7 @@ import {
   type ReportRequest,
 } from '../cache/reportCache.ts';
 import { createSecondMemory } from '../cache/secondMemory.ts';
-import type { ReportSource } from '../eventReader.ts';
+import type { ReportSource } from '../reportSource.ts';
 import { findComparisonSpan, findReportSpan } from '../reports/reportSpan.ts';
 import type { Reports } from '../reports/reports.ts';
 import type { Span } from '../timeRange.ts';
@@ -44,13 +44,8 @@ export function createStatsController({ reports, answerReport, now }: StatsContr
         const query = parseQuery(schema, request.query);
         return { query, asked: createReportRequest(route, query, findSpan(query, nowMs)) };
       });
-      const leaving = new AbortController();
-      response.once('close', () => {
-        if (!response.writableFinished) {
-          leaving.abort(createGoneError());
-        }
-      });
-      send(response, await answerReport(asked, (source) => read(query, source), leaving.signal));
+      const makeReport = (source: ReportSource) => read(query, source);
+      send(response, await answerReport(asked, makeReport, () => watchClient(response)));
     };
   }
 
@@ -77,6 +72,22 @@ function parseQuery<Schema extends z.ZodType>(schema: Schema, parameters: unknow
     throw new ProblemError(400, `The query can't be answered: ${describeFieldErrors(errors)}.`, { errors });
   }
   return parsed.data;
+}
+
+/** Makes a signal that aborts when the client leaves, or has left, without its answer. */
+function watchClient(response: Response): AbortSignal {
+  const leaving = new AbortController();
+  const leave = () => {
+    if (!response.writableFinished) {
+      leaving.abort(createGoneError());
+    }
+  };
+  if (response.destroyed) {
+    leave();
+  } else {
+    response.once('close', leave);
+  }
+  return leaving.signal;
 }
 
 /** The reason of an abort. It reaches no client, because the connection is closed. */

@@ -1,5 +1,5 @@
 import type { Breakdown, BreakdownQuery } from '@analytics/shared/stats';
-import type { ReportSource } from '../eventReader.ts';
+import type { ReportSource } from '../reportSource.ts';
 import { countValues } from '../rollup/countValues.ts';
 import { withSnapshot } from '../rollup/withSnapshot.ts';
 import { resolveRange } from '../timeRange.ts';

@@ -1,5 +1,5 @@
 import type { CompareQuery, Comparison, Totals } from '@analytics/shared/stats';
-import type { ReportSource } from '../eventReader.ts';
+import type { ReportSource } from '../reportSource.ts';
 import { countSteps, type StepsAnswer } from '../rollup/countSteps.ts';
 import { withSnapshot } from '../rollup/withSnapshot.ts';
 import { findPreviousSpan, formatLocal, type Span, toSpan } from '../timeRange.ts';

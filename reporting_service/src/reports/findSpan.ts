@@ -1,5 +1,5 @@
 import { findBucketEnd, findBucketStart, MIN_DATE } from '@analytics/shared/rollup/buckets';
-import type { ReportSource } from '../eventReader.ts';
+import type { ReportSource } from '../reportSource.ts';
 import { type Span, type TimeRange, toSpan } from '../timeRange.ts';
 
 /** A range's stretch of time. All time is whole months, from that of a site's first event to that of its last. */

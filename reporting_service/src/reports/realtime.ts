@@ -1,5 +1,5 @@
 import type { Realtime, RealtimeQuery } from '@analytics/shared/stats';
-import type { ReportSource } from '../eventReader.ts';
+import type { ReportSource } from '../reportSource.ts';
 import { readSteps } from '../rollup/countSteps.ts';
 import { formatLocal } from '../timeRange.ts';
 

@@ -5,7 +5,7 @@ import {
   readUserCount,
   type UserCount,
 } from '../aggregations/uniqueUsersPipeline.ts';
-import type { ReportSource } from '../eventReader.ts';
+import type { ReportSource } from '../reportSource.ts';
 import { countSteps } from '../rollup/countSteps.ts';
 import { countValues } from '../rollup/countValues.ts';
 import { cover } from '../rollup/coverage.ts';

@@ -1,6 +1,6 @@
 import type { Interval, Timeseries, TimeseriesQuery } from '@analytics/shared/stats';
 import { Temporal } from 'temporal-polyfill';
-import type { ReportSource } from '../eventReader.ts';
+import type { ReportSource } from '../reportSource.ts';
 import { countSteps } from '../rollup/countSteps.ts';
 import { withSnapshot } from '../rollup/withSnapshot.ts';
 import { chooseIntervals } from '../seriesIntervals.ts';

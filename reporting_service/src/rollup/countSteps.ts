@@ -11,8 +11,8 @@ import {
   type StepUser,
   type StepUsers,
 } from '../aggregations/timeseriesPipeline.ts';
-import type { ReportSource } from '../eventReader.ts';
 import { createPace } from '../pace.ts';
+import type { ReportSource } from '../reportSource.ts';
 import type { Span } from '../timeRange.ts';
 import { toBucketKey } from './bucketKey.ts';
 import { type AnswerSource, type Coverage, cover, describeSource, isPartlyRolledUp } from './coverage.ts';

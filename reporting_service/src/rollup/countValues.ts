@@ -15,9 +15,9 @@ import {
   type ValueViews,
 } from '../aggregations/breakdownPipeline.ts';
 import type { EventSelection } from '../aggregations/matchEvents.ts';
-import type { ReportSource } from '../eventReader.ts';
 import { createPace } from '../pace.ts';
 import { estimateValueBytes } from '../reportMemory.ts';
+import type { ReportSource } from '../reportSource.ts';
 import type { Span } from '../timeRange.ts';
 import { type AnswerSource, describeSource } from './coverage.ts';
 import { type EventUsers, groupUsers, readLists, USERS_PER_REPLY } from './eventUsers.ts';

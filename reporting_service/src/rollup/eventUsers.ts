@@ -2,9 +2,9 @@ import { isTooLargeGroup } from '@analytics/shared/largeGroups';
 import type { UserSet } from '@analytics/shared/rollup/userSet';
 import type { PipelineStage } from 'mongoose';
 import { LISTS_PER_REPLY } from '../aggregations/longLists.ts';
-import type { ReportSource } from '../eventReader.ts';
 import { createPace } from '../pace.ts';
 import { estimateTextBytes, MemoryShortError } from '../reportMemory.ts';
+import type { ReportSource } from '../reportSource.ts';
 import { readUserNumbers } from './userNumberReader.ts';
 import type { UnionContext } from './userUnion.ts';
 

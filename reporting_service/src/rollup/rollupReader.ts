@@ -85,7 +85,7 @@ export function createCountsReader(
         if (document._id.part < edition.parts) {
           requireSame(edition, document);
           edition.found += 1;
-          yield detach(document);
+          yield document;
         }
       }
     }
@@ -100,7 +100,7 @@ export function createCountsReader(
       memory.take(estimateBytes(document));
       const key = toBucketKey(toBucket(document._id));
       const group = groups.get(key) ?? [];
-      group.push(document);
+      group.push(detach(document));
       groups.set(key, group);
     }
     return groups;
@@ -144,7 +144,10 @@ export function createCountsReader(
         yield* withoutValue;
       },
       async *readWith(values) {
-        yield* streamDimension(dimension, buckets, values);
+        // Its places are held, with their sets.
+        for await (const document of streamDimension(dimension, buckets, values)) {
+          yield detach(document);
+        }
         yield* withoutValue;
       },
     };
@@ -165,12 +168,21 @@ function toBucket({ granularity, start }: RollupKey): Bucket {
   return { granularity, startMs: start.getTime() };
 }
 
-/** The driver's binaries are parts of the whole reply, which would be held with them. The sets beside counts are small. */
+/**
+ * The driver's binaries are parts of the whole reply, which would be held with them. The sets of a document that is held move to
+ * memory of their own, all into one array: an array for each takes seven times as long.
+ */
 function detach(document: CountsDocument): CountsDocument {
-  const { user_sets } = document;
-  const copy = (set: unknown) =>
-    (set instanceof mongo.Binary ? new mongo.Binary(Uint8Array.from(set.value())) : set) as mongo.Binary;
-  return user_sets ? { ...document, user_sets: user_sets.map(copy) } : document;
+  const sets = (document.user_sets ?? []).filter((set: unknown) => set instanceof mongo.Binary);
+  const bytes = new Uint8Array(sets.reduce((sum, set) => sum + set.length(), 0));
+  let end = 0;
+  for (const set of sets) {
+    const start = end;
+    end += set.length();
+    bytes.set(set.value(), start);
+    set.buffer = bytes.subarray(start, end);
+  }
+  return document;
 }
 
 function estimateBytes({ values = [], user_sets = [] }: Partial<CountsDocument>): number {

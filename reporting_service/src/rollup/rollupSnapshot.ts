@@ -12,8 +12,8 @@ import {
   ROLLUP_FORMAT,
   type SiteDocument,
 } from '@analytics/shared/rollup/rollupCollections';
-import type { ReportSource } from '../eventReader.ts';
 import type { MemoryAccount } from '../reportMemory.ts';
+import type { ReportSource } from '../reportSource.ts';
 import type { Span } from '../timeRange.ts';
 import { toBucketKey } from './bucketKey.ts';
 import { type CountsReader, createCountsReader, emptyCounts } from './rollupReader.ts';

@@ -1,8 +1,8 @@
 import { type CountsDocument, type DimensionValue, TOTALS } from '@analytics/shared/rollup/rollupCollections';
 import type { FilterQuery } from '@analytics/shared/stats';
-import type { ReportSource } from '../eventReader.ts';
 import { createPace } from '../pace.ts';
 import { estimateValueBytes } from '../reportMemory.ts';
+import type { ReportSource } from '../reportSource.ts';
 import type { Span } from '../timeRange.ts';
 import { toBucketKey } from './bucketKey.ts';
 import { type Coverage, cover } from './coverage.ts';

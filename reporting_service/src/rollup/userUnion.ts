@@ -1,7 +1,7 @@
 import { createUserSet, decodeUserSet, type UserSet } from '@analytics/shared/rollup/userSet';
-import type { ReportSource } from '../eventReader.ts';
 import { createPace } from '../pace.ts';
 import type { MemoryAccount } from '../reportMemory.ts';
+import type { ReportSource } from '../reportSource.ts';
 import { addEventUsers, beginReading, type EventUsers } from './eventUsers.ts';
 import { RollupUnreadableError } from './rollupErrors.ts';
 import { readUserSets, toPlaceBucket, type UsersPlace } from './userSetReader.ts';

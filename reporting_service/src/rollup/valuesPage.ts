@@ -1,6 +1,6 @@
 import type { DimensionValue } from '@analytics/shared/rollup/rollupCollections';
-import type { ReportSource } from '../eventReader.ts';
 import { createPace } from '../pace.ts';
+import type { ReportSource } from '../reportSource.ts';
 import { takeFirst } from '../takeFirst.ts';
 import { compareValues } from './compareValues.ts';
 import type { RollupSnapshot } from './rollupSnapshot.ts';

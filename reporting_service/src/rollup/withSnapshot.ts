@@ -1,5 +1,5 @@
-import type { ReportSource } from '../eventReader.ts';
 import { MemoryShortError } from '../reportMemory.ts';
+import type { ReportSource } from '../reportSource.ts';
 import type { Span } from '../timeRange.ts';
 import { toBucketKey } from './bucketKey.ts';
 import { RollupChangedError, RollupUnreadableError } from './rollupErrors.ts';
