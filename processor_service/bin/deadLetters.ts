@@ -126,7 +126,6 @@ async function withCommands(
   const redis = createRequestRedis(config);
   // What one command may take of a job has no limit, and so no time limit.
   const patientRedis = createWorkerRedis(config);
-  const queue = openEventQueue(redis, { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX });
   try {
     await connectDatabase(connection, config, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
     requireDatabase(connection, config.MONGO_URI);
@@ -138,7 +137,8 @@ async function withCommands(
     };
     const openQueue = async () => {
       await requireRedis(redis, config);
-      return queue;
+      // Not before: BullMQ writes at once, and a server that refuses the write loses the connection that the probe needs.
+      return openEventQueue(redis, { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX });
     };
     // The command says what it did; a log line of each letter would say it again.
     const deadLetters = createDeadLetters(DeadLetter, { warn: () => {} });
