@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { createEventId, type EventJob } from '@analytics/shared/event';
 import { SLOT_CAPACITY, SLOT_LEVELS, type SlotLevel } from '@analytics/shared/rollup/userSlots';
 import request from 'supertest';
@@ -130,17 +130,18 @@ test('a processor that is killed in the middle of a rollup changes no answer, an
   await passTime();
   const { marks } = rollups.collections;
   const countMarks = () => marks.countDocuments({ '_id.site_id': site_id });
+  const hours = await countMarks();
 
   let interrupted = 0;
   for (let killed = 0; killed < 6; killed += 1) {
     const processor = startRebuild(site_id);
     const exited = once(processor, 'exit');
     const marksBefore = await countMarks();
-    // It is in the middle once it has begun to take marks away, or to make them.
-    while (processor.exitCode === null && (await countMarks()) === marksBefore) {
-      await delay(1);
-    }
-    await delay(killed * 15);
+    // It is in the middle once it has begun to take marks away, or to make them; each time it gets a bit further.
+    const waitForMarks = (isReached: (marks: number) => boolean) =>
+      waitUntil(countMarks, (marks) => processor.exitCode !== null || isReached(marks), 60_000);
+    await waitForMarks((marks) => marks !== marksBefore);
+    await waitForMarks((marks) => marks <= hours - killed * 20);
     processor.kill('SIGKILL');
     await exited;
     interrupted += (await countMarks()) > 0 ? 1 : 0;

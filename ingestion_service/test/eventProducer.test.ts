@@ -2,6 +2,7 @@ import { startOwnRedis } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { closeServer } from '@analytics/shared/closeServer';
+import { createEventId } from '@analytics/shared/event';
 import request from 'supertest';
 import { expect, test } from 'vitest';
 import { startApp } from './startApp.ts';
@@ -11,7 +12,7 @@ const event = { site_id: 's', event_type: 'page_view', path: '/', timestamp: '20
 const stack = useTestStack();
 const redis = await startOwnRedis();
 stack.register(() => redis.remove());
-const { app, queue } = await startApp({ ...stack, REDIS_PORT: redis.port });
+const { app, queue, enqueueEvents } = await startApp({ ...stack, REDIS_PORT: redis.port });
 queue.on('error', () => {});
 
 const post = () => request(app).post('/event').send(event);
@@ -61,30 +62,22 @@ test('an event that was accepted is still there after Redis was killed', async (
   expect(await queue.getWaitingCount()).toBe(before + 1);
 });
 
-test('what arrives while Redis works on a write goes together in the next ones, each request answered', async () => {
+test('events that arrive while Redis works on a write go together in the next ones, each confirmed', async () => {
   await waitUntilAccepted();
   await queue.obliterate({ force: true });
-  const server = app.listen(0);
-  stack.register(() => closeServer(server));
-  let arrived = 0;
-  server.on('request', () => {
-    arrived += 1;
-  });
+  const enqueue = () => enqueueEvents([{ ...event, user_id: null, _id: createEventId() }]);
 
-  process.kill(redis.pid, 'SIGSTOP');
-  const answering = Promise.all(
-    Array.from({ length: 100 }, () => request(server).post('/event').send(event)),
-  );
-  await waitUntil(() => arrived === 100);
-  process.kill(redis.pid, 'SIGCONT');
-  const answers = await answering;
+  const first = enqueue();
+  // The producer writes in this turn of the event loop, and hears of Redis again in the next one.
+  await new Promise(setImmediate);
+  const others = Array.from({ length: 99 }, enqueue);
+  await Promise.all([first, ...others]);
 
   const jobs = await queue.getJobs(['waiting']);
   const sizes = jobs.map(({ data }): number => data.events?.length ?? 1);
-  expect(answers.map(({ status }) => status)).toEqual(Array(100).fill(202));
   expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(100);
-  // Those that came first, a second write once it was large enough, and all the others; perhaps a last one that came late.
-  expect(jobs.length).toBeLessThanOrEqual(4);
+  // The one that came first, a second write once it was large enough, and all the others.
+  expect(sizes).toHaveLength(3);
 });
 
 test('a batch is one job, whole', async () => {

@@ -50,6 +50,7 @@ test.each(long)('a client that does not read %s is cut off', async (_name, bytes
 
 test('a response that takes long to make arrives', async () => {
   const { port } = await serve(async (_request, response) => {
+    // Slow work, for longer than an unread response would be kept.
     await delay(4 * IDLE_MS);
     response.end('done');
   });
