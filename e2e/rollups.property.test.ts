@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { createEventId, type EventJob } from '@analytics/shared/event';
-import type { Interval } from '@analytics/shared/stats';
+import type { Interval } from '@analytics/shared/statsQuery';
 import fc from 'fast-check';
 import request from 'supertest';
 import { expect, test } from 'vitest';
+import { startRollups } from '../processor_service/test/startRollups.ts';
 import { arbitraryEvent, arbitraryQuery, maybe } from '../reporting_service/test/arbitraries.ts';
 import {
   breakDown,
@@ -16,7 +17,6 @@ import {
   select,
 } from '../reporting_service/test/plainReports.ts';
 import { startApp, type TestEvent } from '../reporting_service/test/startApp.ts';
-import { startRollups } from './startRollups.ts';
 
 const stack = useTestStack();
 const { store, rollUp, passTime, now } = await startRollups(stack);

@@ -1,4 +1,4 @@
-import type { Interval } from '@analytics/shared/stats';
+import type { Interval } from '@analytics/shared/statsQuery';
 import { Temporal } from 'temporal-polyfill';
 import { type DayRange, findDayStart, type Span } from './timeRange.ts';
 

@@ -1,5 +1,5 @@
 import { ProblemError } from '@analytics/shared/problem';
-import { INTERVALS, type Interval } from '@analytics/shared/stats';
+import { INTERVALS, type Interval } from '@analytics/shared/statsQuery';
 import { cutIntoIntervals, estimateIntervals, type IntervalSpan } from './intervals.ts';
 import type { DayRange } from './timeRange.ts';
 

@@ -1,4 +1,4 @@
-import type { Period, RangeQuery } from '@analytics/shared/stats';
+import type { Period, RangeQuery } from '@analytics/shared/statsQuery';
 import { Temporal } from 'temporal-polyfill';
 
 /** Some local days, the first and the last included. */

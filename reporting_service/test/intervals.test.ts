@@ -1,4 +1,4 @@
-import type { Interval } from '@analytics/shared/stats';
+import type { Interval } from '@analytics/shared/statsQuery';
 import { expect, test } from 'vitest';
 import { cutIntoIntervals, estimateIntervals } from '../src/intervals.ts';
 import { type DayRange, formatLocal, resolveRange } from '../src/timeRange.ts';

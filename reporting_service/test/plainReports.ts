@@ -1,4 +1,4 @@
-import type { Interval } from '@analytics/shared/stats';
+import type { Interval } from '@analytics/shared/statsQuery';
 import type { TestEvent } from './startApp.ts';
 
 const DAY_MS = 86_400_000;

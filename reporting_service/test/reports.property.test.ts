@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
-import { INTERVALS } from '@analytics/shared/stats';
+import { INTERVALS } from '@analytics/shared/statsQuery';
 import fc from 'fast-check';
 import request from 'supertest';
 import { expect, test } from 'vitest';

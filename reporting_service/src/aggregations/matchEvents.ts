@@ -1,4 +1,4 @@
-import type { FilterQuery } from '@analytics/shared/stats';
+import type { FilterQuery } from '@analytics/shared/statsQuery';
 import type { PipelineStage } from 'mongoose';
 import type { Span } from '../timeRange.ts';
 

@@ -5,7 +5,7 @@ import {
   realtimeQuerySchema,
   statsQuerySchema,
   timeseriesQuerySchema,
-} from '@analytics/shared/stats';
+} from '@analytics/shared/statsQuery';
 import type { RequestHandler, Response } from 'express';
 import type { z } from 'zod';
 import {

@@ -1,4 +1,5 @@
-import type { Breakdown, BreakdownQuery } from '@analytics/shared/stats';
+import type { Breakdown } from '@analytics/shared/stats';
+import type { BreakdownQuery } from '@analytics/shared/statsQuery';
 import type { ReportSource } from '../reportSource.ts';
 import { countValues } from '../rollup/countValues.ts';
 import { withSnapshot } from '../rollup/withSnapshot.ts';

@@ -1,4 +1,5 @@
-import type { CompareQuery, Comparison, Totals } from '@analytics/shared/stats';
+import type { Comparison, Totals } from '@analytics/shared/stats';
+import type { CompareQuery } from '@analytics/shared/statsQuery';
 import type { ReportSource } from '../reportSource.ts';
 import { countSteps, type StepsAnswer } from '../rollup/countSteps.ts';
 import { withSnapshot } from '../rollup/withSnapshot.ts';

@@ -1,4 +1,5 @@
-import type { Realtime, RealtimeQuery } from '@analytics/shared/stats';
+import type { Realtime } from '@analytics/shared/stats';
+import type { RealtimeQuery } from '@analytics/shared/statsQuery';
 import type { ReportSource } from '../reportSource.ts';
 import { readSteps } from '../rollup/countSteps.ts';
 import { formatLocal } from '../timeRange.ts';

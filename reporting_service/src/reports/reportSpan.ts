@@ -1,5 +1,5 @@
 import { ProblemError } from '@analytics/shared/problem';
-import type { CompareQuery, RangeQuery } from '@analytics/shared/stats';
+import type { CompareQuery, RangeQuery } from '@analytics/shared/statsQuery';
 import { type DayRange, findPrevious, resolveRange, type Span, toSpan } from '../timeRange.ts';
 
 /** The time that a report is of; undefined is all time. */

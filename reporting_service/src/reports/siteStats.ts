@@ -1,4 +1,5 @@
-import type { FilterQuery, SiteStats, SiteStatsRange, StatsQuery } from '@analytics/shared/stats';
+import type { SiteStats, SiteStatsRange } from '@analytics/shared/stats';
+import type { FilterQuery, StatsQuery } from '@analytics/shared/statsQuery';
 import { buildSiteStatsPipeline, type SiteStatsFacets } from '../aggregations/siteStatsPipeline.ts';
 import {
   buildUniqueUsersPipeline,

@@ -1,4 +1,5 @@
-import type { Interval, Timeseries, TimeseriesQuery } from '@analytics/shared/stats';
+import type { Timeseries } from '@analytics/shared/stats';
+import type { Interval, TimeseriesQuery } from '@analytics/shared/statsQuery';
 import { Temporal } from 'temporal-polyfill';
 import type { ReportSource } from '../reportSource.ts';
 import { countSteps } from '../rollup/countSteps.ts';

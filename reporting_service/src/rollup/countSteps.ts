@@ -1,6 +1,7 @@
 import type { Bucket } from '@analytics/shared/rollup/buckets';
 import { type CountsDocument, QUARTERS, TOTALS } from '@analytics/shared/rollup/rollupCollections';
-import type { Counts, FilterQuery } from '@analytics/shared/stats';
+import type { Counts } from '@analytics/shared/stats';
+import type { FilterQuery } from '@analytics/shared/statsQuery';
 import type { EventSelection } from '../aggregations/matchEvents.ts';
 import {
   buildLargeStepUsersPipeline,

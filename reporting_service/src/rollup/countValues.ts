@@ -1,5 +1,6 @@
 import { type DimensionValue, TOTALS } from '@analytics/shared/rollup/rollupCollections';
-import type { Counts, FilterQuery } from '@analytics/shared/stats';
+import type { Counts } from '@analytics/shared/stats';
+import type { FilterQuery } from '@analytics/shared/statsQuery';
 import type { PipelineStage } from 'mongoose';
 import {
   type BreakdownFacets,

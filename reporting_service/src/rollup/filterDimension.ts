@@ -1,5 +1,5 @@
 import { type DimensionValue, TOTALS } from '@analytics/shared/rollup/rollupCollections';
-import type { FilterQuery } from '@analytics/shared/stats';
+import type { FilterQuery } from '@analytics/shared/statsQuery';
 
 /** The dimension whose values decide which events pass. */
 export interface FilterDimension {

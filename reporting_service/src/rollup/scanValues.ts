@@ -1,5 +1,5 @@
 import { type CountsDocument, type DimensionValue, TOTALS } from '@analytics/shared/rollup/rollupCollections';
-import type { FilterQuery } from '@analytics/shared/stats';
+import type { FilterQuery } from '@analytics/shared/statsQuery';
 import { createPace } from '../pace.ts';
 import { estimateValueBytes } from '../reportMemory.ts';
 import type { ReportSource } from '../reportSource.ts';
