@@ -3,8 +3,8 @@ import { createEventId, type EventJob } from '@analytics/shared/event';
 import request from 'supertest';
 import { expect, test } from 'vitest';
 import { verify } from '../processor_service/src/rollup/verify.ts';
+import { startRollups } from '../processor_service/test/startRollups.ts';
 import { startApp } from '../reporting_service/test/startApp.ts';
-import { startRollups } from './startRollups.ts';
 
 // MongoDB puts no more than 16 MiB into a document, and closes the connection over an answer that would be larger.
 const USERS = 70_000;

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { createEventId } from '@analytics/shared/event';
 import { expect, test } from 'vitest';
-import { startRollups } from './startRollups.ts';
+import { startRollups } from '../processor_service/test/startRollups.ts';
 
 const stack = useTestStack();
 const { store, rollups, passTime } = await startRollups(stack);

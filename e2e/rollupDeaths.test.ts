@@ -8,8 +8,8 @@ import { Redis } from 'ioredis';
 import request from 'supertest';
 import { expect, test } from 'vitest';
 import { verify } from '../processor_service/src/rollup/verify.ts';
+import { startRollups } from '../processor_service/test/startRollups.ts';
 import { startApp } from '../reporting_service/test/startApp.ts';
-import { startRollups } from './startRollups.ts';
 import { startService } from './startServices.ts';
 
 const LATE_PATH = '/late';

@@ -1,28 +1,15 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
-import { createMongoConnection } from '@analytics/shared/mongo';
 import { HOUR_MS } from '@analytics/shared/rollup/buckets';
 import { ROLLUP_FORMAT, type RollupCollections } from '@analytics/shared/rollup/rollupCollections';
 import { beforeEach, expect, test } from 'vitest';
-import { parseConfig } from '../src/config/config.ts';
-import { connectDatabase } from '../src/config/db.ts';
-import { createEventStore } from '../src/eventStore.ts';
-import { createEventModel } from '../src/models/Event.model.ts';
 import { ensureBaseline } from '../src/rollup/baseline.ts';
-import { createEventMarks } from '../src/rollup/eventMarks.ts';
-import { createIndexedCollections } from './createIndexedCollections.ts';
-import { openRollups } from './openRollups.ts';
 import { createEvent } from './rollupPrograms.ts';
+import { startRollups } from './startRollups.ts';
 import { findWrong } from './wrongRollups.ts';
 
-const stack = useTestStack();
-const connection = createMongoConnection();
-stack.register(() => connection.close());
-const Event = createEventModel(connection);
+const { connection, Event, rollups, store, rollUp } = await startRollups(useTestStack());
+const { collections } = rollups;
 const { signal } = new AbortController();
-await connectDatabase(connection, parseConfig({ MONGO_URI: stack.MONGO_URI }), signal);
-await createIndexedCollections(connection, [Event], stack);
-const rollups = openRollups(connection);
-const { collections, marks } = rollups;
 
 const PLACES = Array.from({ length: 3 }, (_, index) => ({
   site_id: `site-${index}`,
@@ -31,11 +18,11 @@ const PLACES = Array.from({ length: 3 }, (_, index) => ({
 
 async function rollUpAll(): Promise<void> {
   await collections.marks.updateMany({}, { $set: { ripe_at: new Date(0) } });
-  await rollups.rollUp(signal);
+  await rollUp();
 }
 
 beforeEach(async () => {
-  await createEventStore(Event, createEventMarks(marks)).storeEvents(PLACES.map(createEvent));
+  await store.storeEvents(PLACES.map(createEvent));
   await rollUpAll();
   await collections.states.updateOne({ _id: 'baseline' }, { $set: { format: ROLLUP_FORMAT - 1 } });
 });
@@ -69,7 +56,7 @@ test.each([
     const late = pauseBefore(name, method as never, async () => {
       if (!hasPaused) {
         hasPaused = true;
-        await rollups.rollUp(signal);
+        await rollUp();
         expect(await collections.states.findOne({ _id: 'baseline' })).toMatchObject({
           is_complete: true,
           format: ROLLUP_FORMAT,
@@ -116,7 +103,7 @@ test('the old form is thrown away in commands that take little time each, howeve
   );
   await connection.db?.setProfilingLevel('all');
 
-  await rollups.rollUp(signal);
+  await rollUp();
 
   await connection.db?.setProfilingLevel('off');
   const removals = await connection.db?.collection('system.profile').find({ op: 'remove' }).toArray();

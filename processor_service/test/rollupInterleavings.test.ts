@@ -1,18 +1,12 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
-import { createMongoConnection } from '@analytics/shared/mongo';
 import { HOUR_MS } from '@analytics/shared/rollup/buckets';
 import { runAtOnce } from '@analytics/shared/runAtOnce';
 import fc from 'fast-check';
 import { beforeEach, expect, test } from 'vitest';
-import { parseConfig } from '../src/config/config.ts';
-import { connectDatabase } from '../src/config/db.ts';
 import { createEventStore } from '../src/eventStore.ts';
-import { createEventModel } from '../src/models/Event.model.ts';
 import { createEventMarks } from '../src/rollup/eventMarks.ts';
 import type { Marks } from '../src/rollup/marks.ts';
 import { createRoller } from '../src/rollup/roller.ts';
-import { createIndexedCollections } from './createIndexedCollections.ts';
-import { openRollups } from './openRollups.ts';
 import { listOrders, runInOrder } from './programSteps.ts';
 import {
   COUNTER_STEPS,
@@ -23,17 +17,12 @@ import {
   type Place,
   WRITER_STEPS,
 } from './rollupPrograms.ts';
+import { startRollups } from './startRollups.ts';
 import { type Case, findWrong } from './wrongRollups.ts';
 
-const stack = useTestStack();
-const connection = createMongoConnection();
-stack.register(() => connection.close());
-const Event = createEventModel(connection);
-const { signal } = new AbortController();
-await connectDatabase(connection, parseConfig({ MONGO_URI: stack.MONGO_URI }), signal);
-await createIndexedCollections(connection, [Event], stack);
-const rollups = openRollups(connection);
+const { Event, rollups, rollUp, passServerTime } = await startRollups(useTestStack());
 const { collections, marks } = rollups;
+const { signal } = new AbortController();
 const { outcomes, writeEvent, countHour, foldDay } = createRollupPrograms(Event, rollups);
 
 const FIRST_MS = Date.parse('2025-01-01T00:00:00Z');
@@ -50,13 +39,6 @@ function listPlaces(count: number, distanceMs: number): Place[] {
     site_id: `site-${Math.floor(index / CASES_PER_SITE)}`,
     startMs: FIRST_MS + (index % CASES_PER_SITE) * distanceMs,
   }));
-}
-
-/** MongoDB's clock can't be set, so the marks come nearer. */
-async function passServerTime(filter = {}): Promise<void> {
-  await collections.marks.updateMany(filter, [
-    { $set: { ripe_at: { $subtract: ['$ripe_at', PASSING_MS] } } },
-  ]);
 }
 
 type State = 'is marked' | 'was counted' | 'was claimed by a roller that died';
@@ -99,7 +81,7 @@ function runServerClockAhead(): Marks {
 async function expectExact(cases: readonly Case[]): Promise<void> {
   expect(await findWrong(Event, collections, cases)).toEqual([]);
   await passServerTime();
-  await rollups.rollUp(signal);
+  await rollUp();
   expect(await collections.marks.countDocuments()).toBe(0);
   expect(await findWrong(Event, collections, cases)).toEqual([]);
 }
@@ -110,7 +92,7 @@ beforeEach(async () => {
     Event.deleteMany(),
     ...Object.values(rollupCollections()).map((each) => each.deleteMany({})),
   ]);
-  await rollups.rollUp(signal);
+  await rollUp();
 });
 
 function rollupCollections() {
@@ -138,7 +120,7 @@ test.each(Object.entries(CLOCKS))(
       .map((each) => ofBucket('hour', each)._id);
     const others = await collections.marks.find({ _id: { $nin: counted } }).toArray();
     await collections.marks.deleteMany({ _id: { $nin: counted } });
-    await rollups.rollUp(signal);
+    await rollUp();
     await collections.marks.insertMany(others);
     const claimed = cases.filter(({ state }) => state === 'was claimed by a roller that died');
     await marks.claim(

@@ -2,35 +2,18 @@
 import { randomUUID } from 'node:crypto';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { createEventId, type EventJob } from '@analytics/shared/event';
-import { createMongoConnection } from '@analytics/shared/mongo';
 import { beforeEach, expect, test } from 'vitest';
-import { parseConfig } from '../src/config/config.ts';
-import { connectDatabase } from '../src/config/db.ts';
-import { createEventStore } from '../src/eventStore.ts';
-import { createEventModel } from '../src/models/Event.model.ts';
-import { createEventMarks } from '../src/rollup/eventMarks.ts';
 import type { Marks } from '../src/rollup/marks.ts';
 import { rebuild } from '../src/rollup/rebuild.ts';
 import { createRoller } from '../src/rollup/roller.ts';
 import { createValueCounts } from '../src/rollup/valueCounts.ts';
 import { describeDifference, verify } from '../src/rollup/verify.ts';
-import { createIndexedCollections } from './createIndexedCollections.ts';
 import { openRollups } from './openRollups.ts';
+import { startRollups } from './startRollups.ts';
 
-const stack = useTestStack();
-const connection = createMongoConnection();
-stack.register(() => connection.close());
-const Event = createEventModel(connection);
-const { signal } = new AbortController();
-await connectDatabase(connection, parseConfig({ MONGO_URI: stack.MONGO_URI }), signal);
-await createIndexedCollections(connection, [Event], stack);
-const rollups = openRollups(connection);
+const { connection, Event, store, rollups, rollUp, passTime } = await startRollups(useTestStack());
 const { collections, marks } = rollups;
-let passedMs = 0;
-const store = createEventStore(
-  Event,
-  createEventMarks(marks, () => performance.now() + passedMs),
-);
+const { signal } = new AbortController();
 
 let site_id = '';
 beforeEach(() => {
@@ -51,14 +34,9 @@ function toJob(line: string, more: Partial<EventJob> = {}): EventJob {
   };
 }
 
-async function passTime(): Promise<void> {
-  passedMs += 120_000;
-  await collections.marks.updateMany({}, [{ $set: { ripe_at: { $subtract: ['$ripe_at', 120_000] } } }]);
-}
-
 async function rollUpAll(): Promise<void> {
   await passTime();
-  await rollups.rollUp(signal);
+  await rollUp();
 }
 
 const ALL_TIME = { startMs: Date.parse('2000-01-01'), endMs: Date.parse('2030-01-01') };
@@ -89,7 +67,7 @@ test('hours are counted once they are over, and folded into days and months', as
     toJob('2025-11-12T20:00 /b ann'),
     toJob('2025-11-13T00:00 / -'),
   ]);
-  await rollups.rollUp(signal);
+  await rollUp();
   expect(await readRollup('hour', 'path')).toEqual([]);
 
   await rollUpAll();
@@ -113,7 +91,7 @@ test('hours are counted once they are over, and folded into days and months', as
 test('a running hour stays marked, and so do its day and its month', async () => {
   await store.storeEvents([toJob(new Date().toISOString().slice(0, 16))]);
 
-  await rollups.rollUp(signal);
+  await rollUp();
 
   expect(await readRollup('hour', '')).toEqual([]);
   expect(await collections.marks.countDocuments({ '_id.site_id': site_id })).toBe(1);
@@ -157,7 +135,7 @@ test('events from before there were marks are counted, too', async () => {
     { ...fields, timestamp: new Date('2024-02-29T23:59:59.999Z') },
   ]);
 
-  await rollups.rollUp(signal);
+  await rollUp();
 
   expect(await readRollup('month', '')).toMatchObject([{ views: [1] }, { views: [1] }]);
   expect(await collections.states.findOne({ _id: 'baseline' })).toMatchObject({ is_complete: true });
@@ -170,7 +148,7 @@ test('what is rolled up in another form is thrown away and made anew', async () 
   const inOldForm = { $set: { users: ['bob', 'ann'], numbers: [1, 2] }, $unset: { count: true } };
   await collections.userSlots.updateMany({}, inOldForm as never);
 
-  await rollups.rollUp(signal);
+  await rollUp();
 
   expect(await readRollup('month', '')).toMatchObject([{ views: [2], users: [2] }]);
   expect(await check()).toEqual({ checked: 3, marked: 0, differences: [] });
@@ -312,7 +290,7 @@ test('what was remembered of the users before everything was thrown away is of n
   await store.storeEvents([toJob('2025-11-12T18:00 / bob')]);
   await passTime();
 
-  await rollups.rollUp(signal);
+  await rollUp();
 
   const site = await collections.sites.findOne({ _id: site_id });
   const slots = await collections.userSlots.find({ '_id.site': site?.number ?? -1 }).toArray();

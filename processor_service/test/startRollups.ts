@@ -1,12 +1,12 @@
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
 import { createMongoConnection } from '@analytics/shared/mongo';
-import { parseConfig } from '../processor_service/src/config/config.ts';
-import { connectDatabase } from '../processor_service/src/config/db.ts';
-import { createEventStore } from '../processor_service/src/eventStore.ts';
-import { createEventModel } from '../processor_service/src/models/Event.model.ts';
-import { createEventMarks } from '../processor_service/src/rollup/eventMarks.ts';
-import { createRollups } from '../processor_service/src/rollup/rollups.ts';
-import { createIndexedCollections } from '../processor_service/test/createIndexedCollections.ts';
+import { parseConfig } from '../src/config/config.ts';
+import { connectDatabase } from '../src/config/db.ts';
+import { createEventStore } from '../src/eventStore.ts';
+import { createEventModel } from '../src/models/Event.model.ts';
+import { createEventMarks } from '../src/rollup/eventMarks.ts';
+import { createIndexedCollections } from './createIndexedCollections.ts';
+import { openRollups } from './openRollups.ts';
 
 const PASSING_MS = 120_000;
 
@@ -18,28 +18,33 @@ export async function startRollups(stack: TestStack) {
   const { signal } = new AbortController();
   await connectDatabase(connection, parseConfig({ MONGO_URI: stack.MONGO_URI }), signal);
   await createIndexedCollections(connection, [Event], stack);
-  if (!connection.db) {
-    throw new Error('The test is not connected to MongoDB.');
-  }
-  const rollups = createRollups(connection.db, Event.collection.collectionName);
+  const rollups = openRollups(connection);
   let passedMs = 0;
   const store = createEventStore(
     Event,
     createEventMarks(rollups.marks, () => performance.now() + passedMs),
   );
+
+  /** MongoDB's clock can't be set, so the marks come nearer. */
+  async function passServerTime(filter = {}): Promise<void> {
+    await rollups.collections.marks.updateMany(filter, [
+      { $set: { ripe_at: { $subtract: ['$ripe_at', PASSING_MS] } } },
+    ]);
+  }
+
   return {
+    connection,
     Event,
     store,
     rollups,
     rollUp: () => rollups.rollUp(signal),
     /** The clock, with the time that was let pass. */
     now: () => Date.now() + passedMs,
-    /** For the store its own clock goes on, and for MongoDB, whose clock can't be set, the marks come nearer. */
+    passServerTime,
+    /** Lets time pass for the store and for MongoDB. */
     passTime: async () => {
       passedMs += PASSING_MS;
-      await rollups.collections.marks.updateMany({}, [
-        { $set: { ripe_at: { $subtract: ['$ripe_at', PASSING_MS] } } },
-      ]);
+      await passServerTime();
     },
   };
 }
