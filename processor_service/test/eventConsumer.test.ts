@@ -1,44 +1,14 @@
-import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
-import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { createEventId, deriveEventId, type EventJob } from '@analytics/shared/event';
-import { eventJobOptions, INGEST_BATCH_JOB, INGEST_EVENT_JOB } from '@analytics/shared/eventQueue';
+import { createEventId, deriveEventId } from '@analytics/shared/event';
+import { INGEST_BATCH_JOB } from '@analytics/shared/eventQueue';
 import type { mongo } from 'mongoose';
 import { expect, test } from 'vitest';
-import { openQueue, openStore, startConsumer } from './startConsumer.ts';
+import { createSiteEvent, startRunningJobs } from './runJobs.ts';
 
-const stack = useTestStack();
-const queue = openQueue(stack);
-const { Event, DeadLetter, processJob } = await openStore(stack);
-startConsumer(stack, processJob);
-
-function createEvent(change: Partial<EventJob> = {}): EventJob {
-  return {
-    _id: createEventId(),
-    site_id: createEventId(),
-    event_type: 'page_view',
-    path: '/pricing',
-    user_id: 'user-xyz-789',
-    timestamp: '2025-11-12T19:30:01.250+05:30',
-    ...change,
-  };
-}
-
-const findBySite = (site_id: string) => Event.collection.find({ site_id }).sort({ path: 1 }).toArray();
-const findLetters = (job_id: string | undefined) =>
-  DeadLetter.collection.find({ job_id: job_id ?? '' }).toArray();
-
-/** Queues a job, waits until it is done and gone, and gives it back as it was. */
-async function runJob(data: unknown, name = INGEST_EVENT_JOB) {
-  const job = await queue.add(name, data, eventJobOptions);
-  await waitUntil(async () => (await queue.getJob(job.id ?? '')) === undefined);
-  const { name: jobName, data: jobData, timestamp } = job;
-  const names = { id: job.id ?? '', name: jobName, queueQualifiedName: queue.qualifiedName };
-  return { ...names, data: jobData, timestamp, attemptsStarted: 1, isLastAttempt: true };
-}
+const { stack, Event, processJob, runJob, findBySite, findLetters } = await startRunningJobs();
 
 test('an event is stored with its timestamp as a Date, the times of storing, and no other field', async () => {
   const before = Date.now();
-  const event = createEvent();
+  const event = createSiteEvent();
 
   await runJob(event);
   const [document, ...others] = await findBySite(event.site_id);
@@ -58,9 +28,9 @@ test('an event is stored with its timestamp as a Date, the times of storing, and
 });
 
 test('a batch is stored whole', async () => {
-  const { site_id } = createEvent();
+  const { site_id } = createSiteEvent();
   const events = Array.from({ length: 500 }, (_, index) =>
-    createEvent({ site_id, path: `/${1000 + index}` }),
+    createSiteEvent({ site_id, path: `/${1000 + index}` }),
   );
 
   await runJob({ events }, INGEST_BATCH_JOB);
@@ -71,7 +41,7 @@ test('a batch is stored whole', async () => {
 });
 
 test('an event is stored once when two jobs carry it, or one job twice; the first wins and no letter is left', async () => {
-  const event = createEvent({ path: '/first' });
+  const event = createSiteEvent({ path: '/first' });
   const second = { ...event, path: '/second' };
 
   await runJob(event);
@@ -83,13 +53,13 @@ test('an event is stored once when two jobs carry it, or one job twice; the firs
 });
 
 test('a job that runs again reports duplicates and stores nothing', async () => {
-  const job = await runJob({ events: [createEvent(), createEvent()] }, INGEST_BATCH_JOB);
+  const job = await runJob({ events: [createSiteEvent(), createSiteEvent()] }, INGEST_BATCH_JOB);
 
   expect(await processJob(job)).toEqual({ events: 2, stored: 0, duplicates: 2, dead_letters: 0 });
 });
 
 test('an event of a foreign producer is stored with an _id that follows from its job, once, however often it runs', async () => {
-  const { _id: _, ...input } = createEvent();
+  const { _id: _, ...input } = createSiteEvent();
 
   const job = await runJob(input);
   const rerun = await processJob(job);
@@ -101,7 +71,7 @@ test('an event of a foreign producer is stored with an _id that follows from its
 });
 
 test('an event of a foreign producer with an event_id is the same event as if it had come by HTTP', async () => {
-  const { _id: _, ...input } = createEvent();
+  const { _id: _, ...input } = createSiteEvent();
 
   await runJob({ ...input, event_id: 'order-1' });
 
@@ -113,7 +83,7 @@ test('an event of a foreign producer with an event_id is the same event as if it
 test.each([true, false])(
   'an event in another spelling is stored as any other, whether its producer fixed its _id (%s) or not',
   async (hasId) => {
-    const { _id, ...input } = createEvent({
+    const { _id, ...input } = createSiteEvent({
       path: '/first',
       timestamp: '20251112T193001,25+0530',
       referrer: 'about:client',
@@ -140,122 +110,6 @@ test.each([true, false])(
     });
   },
 );
-
-const unstorable: [name: string, data: unknown, jobName: string, reason: RegExp][] = [
-  ['of an unknown name', createEvent(), 'ingest-evnet', /no job of the name ingest-evnet/],
-  ['without data', null, INGEST_EVENT_JOB, /not an event: data/],
-  ['without a path', { ...createEvent(), path: undefined }, INGEST_EVENT_JOB, /path is required/],
-  [
-    'with an operator',
-    { ...createEvent(), user_id: { $ne: null } },
-    INGEST_EVENT_JOB,
-    /user_id must be a string/,
-  ],
-  ['with a field too many', { ...createEvent(), extra: 1 }, INGEST_EVENT_JOB, /extra is not a known field/],
-  [
-    'with an _id that is none',
-    { ...createEvent(), _id: 'x' },
-    INGEST_EVENT_JOB,
-    /_id must be 24 hexadecimal/,
-  ],
-  [
-    'with a number that JSON does not carry',
-    { ...createEvent(), properties: { order: 2 ** 53 } },
-    INGEST_EVENT_JOB,
-    /properties\.order must be sent as text/,
-  ],
-  [
-    'with a property that bson takes for a type',
-    { ...createEvent(), properties: { _bsontype: 'x' } },
-    INGEST_EVENT_JOB,
-    /properties\._bsontype must be named/,
-  ],
-  [
-    'from the year 1',
-    { ...createEvent(), timestamp: '0001-01-01T00:00:00Z' },
-    INGEST_EVENT_JOB,
-    /timestamp must be .* from 1970 to 2099/,
-  ],
-  ['that is a batch without events', { events: [] }, INGEST_BATCH_JOB, /holds no events/],
-  ['that is a batch of another shape', { event: 1 }, INGEST_BATCH_JOB, /holds no events/],
-  [
-    'that is a batch of more items than could be events',
-    { events: new Array(250_001).fill(0) },
-    INGEST_BATCH_JOB,
-    /holds 250001 items/,
-  ],
-];
-
-test.each(unstorable)(
-  'a job %s goes to the dead letters at once, as it was',
-  async (_name, data, jobName, reason) => {
-    const job = await runJob(data, jobName);
-    await processJob(job);
-
-    const letters = await findLetters(job.id);
-    expect(letters).toEqual([
-      {
-        _id: expect.anything(),
-        raw: JSON.stringify(data),
-        site_id: (data as { site_id?: string } | null)?.site_id ?? null,
-        reason: expect.stringMatching(reason),
-        job_id: job.id,
-        attempts: 1,
-        first_failed_at: expect.any(Date),
-        last_failed_at: expect.any(Date),
-      },
-    ]);
-    expect(await queue.getFailedCount()).toBe(0);
-  },
-);
-
-test('a job whose data is no JSON goes to the dead letters at once, as it was', async () => {
-  const job = await queue.add(INGEST_EVENT_JOB, createEvent(), { ...eventJobOptions, delay: 60_000 });
-  const redis = await queue.getBackend().client;
-  await redis.hset(queue.toKey(job.id ?? ''), { data: '{"site_id":"s", torn' });
-  await job.promote();
-  await waitUntil(async () => (await queue.getWaitingCount()) + (await queue.getActiveCount()) === 0);
-
-  expect(await findLetters(job.id)).toMatchObject([
-    { raw: JSON.stringify('{"site_id":"s", torn'), attempts: 1 },
-  ]);
-});
-
-test('what is no event in a batch goes to the dead letters alone; its neighbours are stored', async () => {
-  const { site_id } = createEvent();
-  const good = [createEvent({ site_id, path: '/1' }), createEvent({ site_id, path: '/2' })];
-  const bad = [{ ...createEvent({ site_id }), path: '' }, 'nonsense'];
-
-  const job = await runJob({ events: [good[0], bad[0], good[0], bad[1], good[1]] }, INGEST_BATCH_JOB);
-
-  expect((await findBySite(site_id)).map(({ path }) => path)).toEqual(['/1', '/2']);
-  expect((await findLetters(job.id)).map((letter) => letter['raw']).sort()).toEqual(
-    bad.map((item) => JSON.stringify(item)).sort(),
-  );
-});
-
-test('an event that MongoDB refuses for good goes to the dead letters; its neighbours are stored', async () => {
-  const { site_id } = createEvent();
-  const refused = createEvent({ site_id, path: '/refused' });
-  await Event.db.db?.command({ collMod: 'events', validator: { path: { $ne: '/refused' } } });
-
-  const job = await runJob({ events: [refused, createEvent({ site_id, path: '/kept' })] }, INGEST_BATCH_JOB);
-
-  await Event.db.db?.command({ collMod: 'events', validator: {} });
-  expect((await findBySite(site_id)).map(({ path }) => path)).toEqual(['/kept']);
-  expect(await findLetters(job.id)).toEqual([
-    {
-      _id: expect.anything(),
-      raw: JSON.stringify(refused),
-      site_id,
-      reason: expect.stringMatching(/refused the event: Document failed validation/),
-      job_id: job.id,
-      attempts: 1,
-      first_failed_at: expect.any(Date),
-      last_failed_at: expect.any(Date),
-    },
-  ]);
-});
 
 test('the writer builds the indexes that the design names', async () => {
   const indexes = await Event.collection.indexes();

@@ -1,41 +1,13 @@
-import { startOwnMongo } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import type { EventJob } from '@analytics/shared/event';
-import { createMongoConnection } from '@analytics/shared/mongo';
-import { retryUntilDone } from '@analytics/shared/retryUntilDone';
 import { Types } from 'mongoose';
-import { afterEach, expect, test } from 'vitest';
-import { parseConfig } from '../src/config/config.ts';
-import { connectDatabase } from '../src/config/db.ts';
+import { expect, test } from 'vitest';
 import { createEventStore } from '../src/eventStore.ts';
-import { createEventModel } from '../src/models/Event.model.ts';
-import { createEventMarks } from '../src/rollup/eventMarks.ts';
-import { isPassingError } from '../src/writeErrors.ts';
 import { createEvent } from './createEvent.ts';
 import { openRollups } from './openRollups.ts';
+import { openStore } from './startConsumer.ts';
 
-const stack = useTestStack();
-const server = await startOwnMongo(['--setParameter', 'enableTestCommands=1']);
-stack.register(() => server.remove());
-const connection = createMongoConnection();
-stack.register(() => connection.close());
-const Event = createEventModel(connection);
-const { signal } = new AbortController();
-const MONGO_URI = `mongodb://127.0.0.1:${server.port}/analytics`;
-await connectDatabase(connection, parseConfig({ MONGO_URI }), signal);
-const store = createEventStore(Event, createEventMarks(openRollups(connection).marks));
-const admin = connection.getClient().db('admin');
-
-/** Makes MongoDB fail at its next insert, as its own tests do. */
-function failNextInsert(data: Record<string, unknown>) {
-  return admin.command({
-    configureFailPoint: 'failCommand',
-    mode: { times: 1 },
-    data: { failCommands: ['insert'], ...data },
-  });
-}
-
-afterEach(() => admin.command({ configureFailPoint: 'failCommand', mode: 'off' }));
+const { Event, store } = await openStore(useTestStack());
 
 test('a referrer is stored with its host, properties as they are, and nothing of them where there is none', async () => {
   const plain = createEvent();
@@ -86,7 +58,7 @@ test('the outcome of each event of a write is told in their order', async () => 
     createEvent(),
   ];
   await store.storeEvents([duplicate]);
-  await connection.db?.command({ collMod: 'events', validator: { path: { $ne: '/refused' } } });
+  await Event.db.db?.command({ collMod: 'events', validator: { path: { $ne: '/refused' } } });
 
   expect(await store.storeEvents([good, refused, duplicate, other])).toEqual([
     'stored',
@@ -188,41 +160,6 @@ test('only a duplicate _id counts as a duplicate, not one in an index that an op
   ]);
 });
 
-test.each([24, 91, 189, 365, 10107, 11600, 11601, 14031])(
-  'a command that fails with the passing code %i is thrown on, to be tried again',
-  async (errorCode) => {
-    const event = createEvent();
-    await failNextInsert({ errorCode });
-
-    await expect(store.storeEvents([event])).rejects.toMatchObject({ code: errorCode });
-    // As the consumer does: after some of these codes the driver looks for a primary first, which may take its time.
-    const again = retryUntilDone(() => store.storeEvents([event]), {
-      isPassing: isPassingError,
-      onFailure: () => {},
-      signal: AbortSignal.timeout(10_000),
-    });
-    expect(await again).toEqual(['stored']);
-  },
-);
-
-test('a write that a majority did not confirm is thrown on, although it may be stored', async () => {
-  const event = createEvent();
-  await failNextInsert({ writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' } });
-
-  await expect(store.storeEvents([event])).rejects.toThrow(/replication timed out/);
-  expect(await store.storeEvents([event])).toEqual(['duplicate']);
-});
-
-test('a write counts only when a majority has it in its journal', async () => {
-  await connection.db?.setProfilingLevel('all');
-  await store.storeEvents([createEvent()]);
-  await connection.db?.setProfilingLevel('off');
-
-  const writes = await connection.db?.collection('system.profile').find({ op: 'insert' }).toArray();
-
-  expect(writes).toMatchObject([{ command: { ordered: false, writeConcern: { w: 'majority', j: true } } }]);
-});
-
 test('events that are too many for one command are all stored, and told in their order', async () => {
   const [first, last] = [createEvent(), createEvent()];
   const others = Array.from({ length: 19_998 }, (_, index) =>
@@ -245,7 +182,7 @@ test('events whose hosts take nine bytes a character are all stored', async () =
 });
 
 test('the hours of events that a dead worker had stored are rolled up again', async () => {
-  const { marks } = openRollups(connection).collections;
+  const { marks } = openRollups(Event.db).collections;
   const [stored, missing] = [createEvent({ site_id: 'stored' }), createEvent({ site_id: 'missing' })];
   await store.storeEvents([stored]);
   // As if its worker had ended between the insert and the check, in an hour that was counted meanwhile.
@@ -260,13 +197,13 @@ test('the events of a job are looked up in commands that take little time each, 
   const events = Array.from({ length: 2100 }, () => createEvent());
   const stored = events.filter((_, index) => index % 2 === 0);
   await Event.collection.insertMany(stored.map(({ _id }) => ({ _id: new Types.ObjectId(_id) })) as never);
-  await connection.db?.setProfilingLevel('all');
+  await Event.db.db?.setProfilingLevel('all');
 
   const missing = await store.findMissing(events);
 
-  await connection.db?.setProfilingLevel('off');
+  await Event.db.db?.setProfilingLevel('off');
   expect(missing).toEqual(events.filter((_, index) => index % 2 === 1));
-  const profile = connection.db?.collection('system.profile');
+  const profile = Event.db.db?.collection('system.profile');
   const lookups = await profile?.find({ 'command.find': 'events' }).toArray();
   expect(lookups?.map(({ command }) => command.filter._id.$in.length)).toEqual([1000, 1000, 100]);
 });

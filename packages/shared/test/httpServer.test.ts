@@ -1,29 +1,16 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { connectRaw, sendBeforeReading } from '@analytics/local-stack/testing/rawClient';
+import { connectRaw } from '@analytics/local-stack/testing/rawClient';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { closeServer } from '@analytics/shared/closeServer';
-import { sendContinue } from '@analytics/shared/expectContinue';
 import { createHttpServer, listen } from '@analytics/shared/httpServer';
 import { ProblemError } from '@analytics/shared/problem';
-import { createServiceApp } from '@analytics/shared/serviceApp';
-import express, { type RequestHandler } from 'express';
+import express from 'express';
 import { expect, onTestFinished, test } from 'vitest';
-
-async function serve(handler: RequestHandler) {
-  const app = createServiceApp({ checks: {}, logger: { error: () => {} } }, (routes) => {
-    routes.use('/handled', handler);
-  });
-  const server = createHttpServer(app, { headersMs: 200, requestMs: 1000, unreadMs: 1000 });
-  const port = await listen(server, 0);
-  onTestFinished(() => closeServer(server, { graceMs: 0 }));
-  return { app, server, port };
-}
-
-const answerHello: RequestHandler = (_request, response) => void response.send('hello');
+import { answerHello, serveHandler } from './serveHandler.ts';
 
 test("a request and its response are born with the app's prototypes, so Express's swap changes nothing", async () => {
-  const { app, server, port } = await serve(answerHello);
+  const { app, server, port } = await serveHandler(answerHello);
   const born: object[] = [];
   server.prependListener('request', (request, response) => {
     born.push(Object.getPrototypeOf(request), Object.getPrototypeOf(response));
@@ -88,7 +75,7 @@ const oddRequests: [name: string, bytes: string, status: number][] = [
 ];
 
 test.each(oddRequests)('a request %s gets a problem', async (_name, bytes, status) => {
-  const { port } = await serve(async (request) => {
+  const { port } = await serveHandler(async (request) => {
     await once(request.resume(), 'end');
     throw new ProblemError(404, 'Nothing.');
   });
@@ -109,7 +96,7 @@ test.each(oddRequests)('a request %s gets a problem', async (_name, bytes, statu
 
 test('a request before an unreadable one gets its response first', async () => {
   const release = withResolvers<void>();
-  const { port, server } = await serve(async (_request, response) => {
+  const { port, server } = await serveHandler(async (_request, response) => {
     await release.promise;
     response.send('hello');
   });
@@ -125,7 +112,7 @@ test('a request before an unreadable one gets its response first', async () => {
 test.each(['/handled', '/unknown', '/livez', '/readyz'])(
   'a client that ends its half of the connection gets the response of %s',
   async (path) => {
-    const { port } = await serve(async (request, response) => {
+    const { port } = await serveHandler(async (request, response) => {
       await once(request.socket, 'end');
       response.send('hello');
     });
@@ -139,7 +126,7 @@ test.each(['/handled', '/unknown', '/livez', '/readyz'])(
 
 test('a client that ended its half and waits long for the response gets 102 Processing first', async () => {
   const release = withResolvers<void>();
-  const { port } = await serve(async (_request, response) => {
+  const { port } = await serveHandler(async (_request, response) => {
     await release.promise;
     response.send('hello');
   });
@@ -156,7 +143,7 @@ test('a client that ended its half and waits long for the response gets 102 Proc
 test('a client that has gone closes its response, although it looks like one that ended its half', async () => {
   const entered = withResolvers<void>();
   const closed = withResolvers<boolean>();
-  const { port } = await serve((_request, response) => {
+  const { port } = await serveHandler((_request, response) => {
     response.once('close', () => closed.resolve(response.writableFinished));
     entered.resolve();
   });
@@ -167,76 +154,6 @@ test('a client that has gone closes its response, although it looks like one tha
   socket.destroy();
 
   expect(await closed.promise).toBe(false);
-});
-
-const EXPECT = 'Expect: 100-continue\r\nContent-Length: 4\r\n\r\n';
-
-test('a body that the app wants is asked for with 100 Continue', async () => {
-  const { port } = await serve(async (request, response) => {
-    sendContinue(request);
-    response.send(await once(request.setEncoding('utf8'), 'data'));
-  });
-  const { socket, received } = connectRaw(port);
-  socket.write(`POST /handled HTTP/1.1\r\n${EXPECT}`);
-  await waitUntil(() => received() === 'HTTP/1.1 100 Continue\r\n\r\n');
-  socket.write('body');
-
-  await waitUntil(() => /\r\n\r\nHTTP\/1\.1 200 OK\r\n(.+\r\n)+\r\n\["body"\]$/.test(received()));
-});
-
-test('a body that the app does not want is not asked for', async () => {
-  const { port } = await serve(answerHello);
-  const { socket, ended } = connectRaw(port);
-  socket.write(`POST /unknown HTTP/1.1\r\n${EXPECT}`);
-
-  expect(await ended).toMatch(/^HTTP\/1\.1 404 Not Found\r\n(.+\r\n)*Connection: close\r\n/);
-});
-
-const MEGABYTE = 1024 * 1024;
-
-test.each([
-  ['with its length', `Content-Length: ${20 * MEGABYTE}\r\n\r\n`],
-  ['in one chunk', `Transfer-Encoding: chunked\r\n\r\n${(20 * MEGABYTE).toString(16)}\r\n`],
-])('a refusal reaches ten clients of ten that send 20 MiB %s before they read', async (_name, head) => {
-  const { port } = await serve(answerHello);
-  const body = Buffer.alloc(20 * MEGABYTE, 'x');
-
-  const answers = await Promise.all(
-    Array.from({ length: 10 }, () => sendBeforeReading(port, `POST /unknown HTTP/1.1\r\n${head}`, body)),
-  );
-
-  expect(answers.map((answer) => answer.slice(0, 12))).toEqual(Array(10).fill('HTTP/1.1 404'));
-});
-
-test('a client that never stops sending after its refusal is cut off', async () => {
-  const { port } = await serve(answerHello);
-  const { socket } = connectRaw(port, { allowHalfOpen: true });
-  socket.write(`POST /unknown HTTP/1.1\r\nContent-Length: ${1024 * MEGABYTE}\r\n\r\n`);
-  const megabyte = Buffer.alloc(MEGABYTE, 'x');
-  const closed = once(socket, 'close').catch((error: unknown) => error);
-  let sentMegabytes = 0;
-  const sendMore = () => {
-    while (socket.writable && socket.write(megabyte)) {
-      sentMegabytes += 1;
-    }
-    sentMegabytes += 1;
-  };
-  socket.on('drain', sendMore);
-  sendMore();
-
-  await closed;
-  expect(sentMegabytes).toBeGreaterThanOrEqual(64);
-  expect(sentMegabytes).toBeLessThan(200);
-});
-
-test('a refused body of less than 64 KiB leaves the connection open for the next request', async () => {
-  const { port } = await serve(answerHello);
-  const { socket, received } = connectRaw(port);
-  socket.write(`POST /unknown HTTP/1.1\r\nContent-Length: 60000\r\n\r\n`);
-  await waitUntil(() => received().startsWith('HTTP/1.1 404 '));
-  socket.write(`${'x'.repeat(60_000)}GET /handled HTTP/1.1\r\n\r\n`);
-
-  await waitUntil(() => received().endsWith('hello'));
 });
 
 test('a port that is taken is named in a plain sentence', async () => {

@@ -1,0 +1,130 @@
+import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { createEventId, type EventJob } from '@analytics/shared/event';
+import { SLOT_CAPACITY, SLOT_LEVELS, type SlotLevel } from '@analytics/shared/rollup/userSlots';
+import request from 'supertest';
+import { expect, test } from 'vitest';
+import { openRollups } from '../processor_service/test/openRollups.ts';
+import { makeUsersOfOneSlot } from '../processor_service/test/usersOfOneSlot.ts';
+import { countTotals, createEvents, FIRST_DAY_MS, startRolledUpReports } from './startRolledUpReports.ts';
+
+const { app, connection, store, rollups, rollUp, passTime, readTotals, verifySite } =
+  await startRolledUpReports(useTestStack());
+
+test('users who find their slot full are the same users in what is rolled up and in events', async () => {
+  const site_id = 'full';
+  const [event] = createEvents(site_id, 1, 1) as [EventJob];
+  const view = (user_id: string | null, hour: number): EventJob => ({
+    ...event,
+    _id: createEventId(),
+    user_id,
+    timestamp: new Date(FIRST_DAY_MS + hour * 3_600_000).toISOString(),
+  });
+  const storeOver = async (events: EventJob[]) => {
+    await store.storeEvents(events);
+    await passTime();
+    await rollUp();
+  };
+  await storeOver([view(null, 0)]);
+  const site = await rollups.collections.sites.findOne({ _id: site_id });
+  const users = makeUsersOfOneSlot(site?.number ?? 0, SLOT_LEVELS[0] as SlotLevel, 2 * SLOT_CAPACITY + 10);
+  const early = users.slice(0, 2 * SLOT_CAPACITY);
+  await storeOver(early.map((user) => view(user, 0)));
+  await store.storeEvents(users.map((user) => view(user, 1)));
+
+  expect(await readTotals(site_id)).toEqual({
+    total_views: 1 + early.length + users.length,
+    unique_users: users.length,
+  });
+  const { body } = await request(app).get('/stats/breakdown').query({ site_id, dimension: 'event_type' });
+  expect(body.meta.source).toBe('mixed');
+  expect(body.rows).toMatchObject([{ unique_users: users.length }]);
+});
+
+test('properties without bounds overflow within the budget of a bucket, and every report on them is exact', async () => {
+  const site_id = 'unbounded';
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  const events = createEvents(site_id, 600, 1).map(
+    (event, index): EventJob => ({
+      ...event,
+      timestamp: new Date(FIRST_DAY_MS + (index % 2) * 3_600_000 + index).toISOString(),
+      properties: {
+        plan: index % 3 === 0 ? 'pro' : 'free',
+        ...Object.fromEntries(names.map((name) => [name, `${name}${index}`])),
+      },
+    }),
+  );
+  const maxBucketBytes = 150_000;
+  const frugal = openRollups(connection, { maxBucketBytes });
+  await store.storeEvents(events);
+  await passTime();
+  await frugal.rollUp(new AbortController().signal);
+
+  const site = await rollups.collections.sites.findOne({ _id: site_id });
+  const documents = await rollups.collections.rollups.find({ '_id.site': site?.number ?? -1 }).toArray();
+  for (const granularity of ['hour', 'day', 'month']) {
+    const ofLength = documents.filter(({ _id }) => _id.granularity === granularity);
+    const overflowed = ofLength.filter((document) => document.has_too_many_values);
+    expect(overflowed.length).toBeGreaterThan(0);
+    expect(overflowed.every(({ _id }) => /^property:[a-e]$/.test(_id.dimension))).toBe(true);
+    for (const start of new Set(ofLength.map(({ _id }) => _id.start.getTime()))) {
+      const values = ofLength
+        .filter(({ _id }) => _id.start.getTime() === start)
+        .flatMap(({ values }) => values);
+      expect(values.length * 256).toBeLessThan(maxBucketBytes);
+    }
+  }
+  const breakDown = async (dimension: string) => {
+    const query = { site_id, dimension, limit: 1000 };
+    const { body } = await request(app).get('/stats/breakdown').query(query);
+    return {
+      source: body.meta.source,
+      total: body.total,
+      views: body.rows.map((row: { views: number }) => row.views),
+    };
+  };
+  expect(await breakDown('property:plan')).toEqual({ source: 'rollup', total: 2, views: [400, 200] });
+  for (const name of names) {
+    expect(await breakDown(`property:${name}`)).toMatchObject({ total: 600, views: new Array(600).fill(1) });
+  }
+  expect(await readTotals(site_id)).toEqual(countTotals(events));
+  expect(await verifySite(site_id)).toMatchObject({ marked: 0, differences: [] });
+});
+
+test.each([
+  {
+    tz: 'Asia/Kolkata',
+    date: '1970-01-01',
+    before: '1969-12-31T18:29:59.999Z',
+    first: '1969-12-31T18:30:00Z',
+  },
+  {
+    tz: 'Asia/Kathmandu',
+    date: '2025-11-12',
+    before: '2025-11-11T18:14:59.999Z',
+    first: '2025-11-11T18:15:00Z',
+  },
+])(
+  'days of $tz are put together from quarters of hours, and no event is read',
+  async ({ tz, date, before, first }) => {
+    const site_id = `quarters ${tz}`;
+    const [event] = createEvents(site_id, 1, 1) as [EventJob];
+    await store.storeEvents(
+      [before, first].map((timestamp, index) => ({
+        ...event,
+        _id: createEventId(),
+        user_id: `user-${index}`,
+        timestamp,
+      })),
+    );
+    await passTime();
+    await rollUp();
+
+    const get = async (interval: string) =>
+      (await request(app).get('/stats/timeseries').query({ site_id, date, tz, interval })).body;
+    const { meta, series } = await get('day');
+    expect(meta.source).toBe('rollup');
+    expect(series).toMatchObject([{ views: 1, unique_users: 1 }]);
+    const hours = (await get('hour')).series;
+    expect(hours.map(({ views }: { views: number }) => views)).toEqual([1, ...new Array(23).fill(0)]);
+  },
+);
