@@ -1,16 +1,16 @@
 import { eventJobOptions } from '@analytics/shared/eventQueue';
 import { type BackoffOptions, Backoffs, type Job, type JobsOptions } from 'bullmq';
+import { BoundedWorker } from './boundedWorker.ts';
 import type { JobResult } from './processJob.ts';
-import { TolerantWorker } from './tolerantWorker.ts';
 
 /**
  * The worker of the event queue. Whatever a job's producer asked for, the job has as many attempts as our own producer's jobs, and
  * is kept when it fails until the sweep has moved it. BullMQ's default is one attempt, a very large number of them would hide
  * an event that cannot be stored, and a failed job that is removed takes its events with it.
  */
-export class EventWorker extends TolerantWorker<JobResult> {
+export class EventWorker extends BoundedWorker<JobResult> {
   protected override createJob(
-    ...args: Parameters<TolerantWorker<JobResult>['createJob']>
+    ...args: Parameters<BoundedWorker<JobResult>['createJob']>
   ): Job<unknown, JobResult> {
     const job = super.createJob(...args);
     Object.assign(job.opts, describeRetries(job.opts.backoff));

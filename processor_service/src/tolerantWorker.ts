@@ -1,5 +1,6 @@
 import { type Job, RedisConnection, Worker } from 'bullmq';
 import { findOversizeText } from './jobSize.ts';
+import { JobText } from './jobText.ts';
 
 /** A queue that refuses to hand out a job, as a full Redis does, is asked again after this pause. */
 const ERROR_PAUSE_MS = 500;
@@ -22,8 +23,8 @@ export class TolerantWorker<Result> extends Worker<unknown, Result> {
   }
 
   /**
-   * To this worker a job's data is what stands there, JSON or not. BullMQ's own throws before such a job reaches anybody, leaves
-   * it locked, and takes it up again without end.
+   * Leaves a job's data as text, a `JobText`, JSON or not. BullMQ's own worker parses it here, throws at what is no JSON before such
+   * a job reaches anybody, leaves it locked, and takes it up again without end.
    *
    * A job that is to fail is not read at all: what is too large to be read would take one worker after another down with it.
    */
@@ -32,17 +33,14 @@ export class TolerantWorker<Result> extends Worker<unknown, Result> {
     jobId: string,
   ): Job<unknown, Result> {
     const deferredFailure = json.deferredFailure ?? findOversizeText(json.data);
-    if (deferredFailure !== undefined) {
-      return super.createJob({ ...json, data: 'null', deferredFailure }, jobId);
+    const job = super.createJob(
+      { ...json, data: 'null', ...(deferredFailure !== undefined && { deferredFailure }) },
+      jobId,
+    );
+    if (deferredFailure === undefined) {
+      job.data = new JobText(json.data);
     }
-    try {
-      return super.createJob(json, jobId);
-    } catch (error) {
-      if (error instanceof SyntaxError) {
-        return super.createJob({ ...json, data: JSON.stringify(json.data) }, jobId);
-      }
-      throw error;
-    }
+    return job;
   }
 
   override close(force?: boolean): Promise<void> {
