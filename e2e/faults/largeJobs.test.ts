@@ -43,6 +43,7 @@ const shapes: Shape[] = [
   { name: 'of 100 events of 18 KB', event: WIDE, eventsPerJob: 100, jobs: 200, shortJobs: 120 },
   { name: 'as long as a job may be', event: WIDE, jobs: 100, shortJobs: 20 },
   { name: 'as long as a job may be, in Chinese', event: WIDE_HAN, jobs: 100, shortJobs: 20 },
+  { name: 'as long as a job may be, of very short events', event: BASE, jobs: 4, shortJobs: 2 },
 ];
 
 function createJobData(event: object, count: number | undefined): { data: SerializedData; events: number } {

@@ -7,7 +7,7 @@ import type { Redis } from 'ioredis';
 import type { DeadLetter, DeadLetters } from './deadLetters.ts';
 import type { EventStore } from './eventStore.ts';
 import { findOversize } from './jobSize.ts';
-import { type QueuedJob, readJob } from './readJob.ts';
+import { type JobContent, type QueuedJob, readJob } from './readJob.ts';
 import { isPassingError } from './writeErrors.ts';
 
 const SWEEP_INTERVAL_MS = 10_000;
@@ -95,9 +95,14 @@ export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep 
     const fields = await redis.hgetall(queue.toKey(jobId));
     if (Object.keys(fields).length > 0) {
       const reason = fields['failedReason'] ?? 'The job failed without a reason.';
-      const letters = await toLetters(toQueuedJob(jobId, fields, queue.qualifiedName), reason);
-      await deadLetters.keep(letters, { id: jobId, attempts: Number(fields['ats'] ?? 0) });
-      if (letters.length === 0) {
+      const origin = { id: jobId, attempts: Number(fields['ats'] ?? 0) };
+      let kept = 0;
+      for (const part of readJob(toQueuedJob(jobId, fields, queue.qualifiedName))) {
+        const letters = await toLetters(part, reason);
+        await deadLetters.keep(letters, origin);
+        kept += letters.length;
+      }
+      if (kept === 0) {
         logger.info({ job_id: jobId }, 'all events of a failed job are stored: the job is removed');
       }
     }
@@ -114,8 +119,7 @@ export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep 
     toldOf = left;
   }
 
-  async function toLetters(job: QueuedJob, reason: string): Promise<DeadLetter[]> {
-    const { events, unreadable } = readJob(job);
+  async function toLetters({ events, unreadable }: JobContent, reason: string): Promise<DeadLetter[]> {
     const missing = await findMissing(events);
     return [...unreadable, ...missing.map((event) => ({ event, reason, cause: reason }))];
   }

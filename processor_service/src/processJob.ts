@@ -1,7 +1,8 @@
+import type { EventJob } from '@analytics/shared/event';
 import type { Job } from 'bullmq';
 import type { DeadLetter, DeadLetters } from './deadLetters.ts';
 import type { EventStore } from './eventStore.ts';
-import { type QueuedJob, readJob } from './readJob.ts';
+import { type JobContent, type QueuedJob, readJob } from './readJob.ts';
 import type { Refusal } from './writeErrors.ts';
 
 /** What a finished job reports to its log line. */
@@ -48,17 +49,22 @@ export function createProcessJob(
   { storeEvents }: Pick<EventStore, 'storeEvents'>,
   { keep }: Pick<DeadLetters, 'keep'>,
 ): ProcessJob {
-  return async function processJob(job) {
-    const { events, unreadable } = readJob(job);
+  /** Adds what became of the part to `result`, and returns why events of it are to be tried again. */
+  async function processPart(
+    { events, unreadable }: JobContent,
+    job: ProcessableJob,
+    result: JobResult,
+  ): Promise<Refusal[]> {
     const outcomes = events.length > 0 ? await storeEvents(events) : [];
     const letters: DeadLetter[] = [...unreadable];
     const unsettled: Refusal[] = [];
-    let duplicates = 0;
     for (const [index, event] of events.entries()) {
       const outcome = outcomes[index];
-      if (outcome === 'duplicate') {
-        duplicates += 1;
-      } else if (typeof outcome === 'object') {
+      if (outcome === 'stored') {
+        result.stored += 1;
+      } else if (outcome === 'duplicate') {
+        result.duplicates += 1;
+      } else if (outcome !== undefined) {
         if (outcome.isFinal || job.isLastAttempt) {
           letters.push({ event, ...outcome });
         } else {
@@ -67,20 +73,28 @@ export function createProcessJob(
       }
     }
     await keep(letters, { id: job.id, attempts: job.attemptsStarted });
-    if (unsettled.length > 0) {
-      const causes = [...new Set(unsettled.map(({ cause }) => cause))].join('; ');
+    result.events += events.length;
+    result.dead_letters += letters.length;
+    return unsettled;
+  }
+
+  return async function processJob(job) {
+    const result: JobResult = { events: 0, stored: 0, duplicates: 0, dead_letters: 0 };
+    const causes = new Set<string>();
+    let unsettled = 0;
+    let first: EventJob | undefined;
+    for (const part of readJob(job)) {
+      first ??= part.events[0];
+      for (const { cause } of await processPart(part, job, result)) {
+        causes.add(cause);
+        unsettled += 1;
+      }
+    }
+    if (unsettled > 0) {
       throw new UnsettledEventsError(
-        `${unsettled.length} of ${events.length} events are not stored: ${causes}`,
+        `${unsettled} of ${result.events} events are not stored: ${[...causes].join('; ')}`,
       );
     }
-    const rejected = letters.length - unreadable.length;
-    const [first, ...others] = events;
-    return {
-      ...(first && others.length === 0 && { event_id: first._id }),
-      events: events.length,
-      stored: events.length - duplicates - rejected,
-      duplicates,
-      dead_letters: letters.length,
-    };
+    return first !== undefined && result.events === 1 ? { event_id: first._id, ...result } : result;
   };
 }

@@ -15,6 +15,12 @@ import { describeFieldErrors, toFieldErrors } from '@analytics/shared/problem';
  */
 const MAX_ITEMS = 250_000;
 
+/**
+ * Items that are read together. The usual job has fewer. One of MAX_ITEMS would hold up the event loop for seconds, its events
+ * would take hundreds of megabytes as documents, and MongoDB takes at most 100,000 documents in one insert.
+ */
+const ITEMS_PER_PART = 5000;
+
 /** What a worker needs to know of a job to read it. */
 export interface QueuedJob {
   id: string;
@@ -43,14 +49,20 @@ export interface JobContent {
   unreadable: Unreadable[];
 }
 
-/** Takes a job apart into its events and what is none. One of them that can't be read does not spoil the others. */
-export function readJob(job: QueuedJob): JobContent {
+/**
+ * Takes a job apart into its events and what is none, a part of it at a time. One of them that can't be read does not spoil the
+ * others.
+ */
+export function* readJob(job: QueuedJob): Generator<JobContent, void, undefined> {
   const items = listItems(job);
   if (!Array.isArray(items)) {
     const whole = { ...items, _id: derivePlaceId(job, 0), raw: JSON.stringify(job.data) ?? '' };
-    return { events: [], unreadable: [whole] };
+    yield { events: [], unreadable: [whole] };
+    return;
   }
-  return readItems(job, items);
+  for (let start = 0; start < items.length; start += ITEMS_PER_PART) {
+    yield readItems(job, items.slice(start, start + ITEMS_PER_PART), start);
+  }
 }
 
 /**

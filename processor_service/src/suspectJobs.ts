@@ -45,21 +45,25 @@ export function createSuspectJobs(options: SuspectJobsOptions): SuspectJobs {
   let isOneAlone = false;
 
   async function takeApart(job: ProcessableJob): Promise<JobResult> {
-    const { events, unreadable } = readJob(job);
-    await deadLetters.keep(unreadable, { id: job.id, attempts: job.attemptsStarted });
-    // A job's id from the event's: if this was cut off and is done again, what waits already is not queued twice.
-    await queue.addBulk(
-      events.map((event) => ({
-        name: INGEST_EVENT_JOB,
-        data: event,
-        opts: { jobId: `apart-${event._id}` },
-      })),
-    );
+    const result: JobResult = { events: 0, stored: 0, duplicates: 0, dead_letters: 0 };
+    for (const { events, unreadable } of readJob(job)) {
+      await deadLetters.keep(unreadable, { id: job.id, attempts: job.attemptsStarted });
+      // A job's id from the event's: if this was cut off and is done again, what waits already is not queued twice.
+      await queue.addBulk(
+        events.map((event) => ({
+          name: INGEST_EVENT_JOB,
+          data: event,
+          opts: { jobId: `apart-${event._id}` },
+        })),
+      );
+      result.events += events.length;
+      result.dead_letters += unreadable.length;
+    }
     logger.warn(
-      { job_id: job.id, events: events.length },
+      { job_id: job.id, events: result.events },
       'workers died of a batch again: its events go on as jobs of their own',
     );
-    return { events: events.length, stored: 0, duplicates: 0, dead_letters: unreadable.length };
+    return result;
   }
 
   return {

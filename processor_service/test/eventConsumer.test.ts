@@ -80,6 +80,28 @@ test('an event of a foreign producer with an event_id is the same event as if it
   ]);
 });
 
+test('a job of more events than go into one insert is stored in parts, each event once, however often it runs', async () => {
+  const { _id: _, ...input } = createSiteEvent();
+  const events: unknown[] = Array.from({ length: 12_000 }, (_, index) => ({ ...input, path: `/${index}` }));
+  events[7000] = 'no event';
+  await Event.db.db?.setProfilingLevel('all');
+
+  const job = await runJob({ events }, INGEST_BATCH_JOB);
+
+  await Event.db.db?.setProfilingLevel('off');
+  const inserts = await Event.db.db
+    ?.collection('system.profile')
+    .find({ op: 'insert', ns: /[.]events$/ })
+    .sort({ ts: 1 })
+    .toArray();
+  expect(inserts?.map(({ ninserted }) => ninserted)).toEqual([5000, 4999, 2000]);
+  expect(await processJob(job)).toEqual({ events: 11_999, stored: 0, duplicates: 11_999, dead_letters: 1 });
+  expect(await Event.countDocuments({ site_id: input.site_id })).toBe(11_999);
+  expect((await findLetters(job.id)).map(({ _id }) => String(_id))).toEqual([
+    deriveEventId(`${stack.QUEUE_PREFIX}:${stack.QUEUE_NAME}`, `${job.id}\0${job.timestamp}\0${7000}`),
+  ]);
+});
+
 test.each([true, false])(
   'an event in another spelling is stored as any other, whether its producer fixed its _id (%s) or not',
   async (hasId) => {

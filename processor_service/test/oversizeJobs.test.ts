@@ -99,7 +99,7 @@ test('split asks, stores each event of the job once, keeps each poison as a dead
   const { own, events } = createBatch();
   const id = await addFailedJob(INGEST_BATCH_JOB, { source: 'importer', events, total: events.length });
   const { name = '', timestamp = 0 } = (await queue.getJob(id)) ?? {};
-  const whole = readJob({ id, name, data: { events }, timestamp, queueQualifiedName: queue.qualifiedName });
+  const [whole] = readJob({ id, name, data: { events }, timestamp, queueQualifiedName: queue.qualifiedName });
 
   expect(await commands.split(id)).toBe(true);
   await storeAll();
@@ -112,9 +112,11 @@ test('split asks, stores each event of the job once, keeps each poison as a dead
   expect(lines).toEqual([`Job ${id} is split: 37 events to the queue, 3 items to the dead letters.`]);
   expect(await Event.countDocuments({ _id: { $in: own.map(({ _id }) => _id) } })).toBe(35);
   expect(await Event.countDocuments({ _id: deriveEventId('s', 'order-1'), path: '/keyed' })).toBe(1);
-  expect((await Event.distinct('_id')).map(String).sort()).toEqual(whole.events.map(({ _id }) => _id).sort());
+  expect((await Event.distinct('_id')).map(String).sort()).toEqual(
+    whole?.events.map(({ _id }) => _id).sort(),
+  );
   expect((await DeadLetter.distinct('_id')).map(String).sort()).toEqual(
-    whole.unreadable.map(({ _id }) => _id).sort(),
+    whole?.unreadable.map(({ _id }) => _id).sort(),
   );
   expect(await queue.getJobCountByTypes('failed')).toBe(0);
 });
