@@ -1,5 +1,5 @@
 import { say } from '@analytics/local-stack/terminal';
-import { defineEventModel } from '@analytics/shared/eventModel';
+import { defineEventModel } from '@analytics/shared/event/eventModel';
 import mongoose, { mongo } from 'mongoose';
 import { createEvents } from './src/events.ts';
 

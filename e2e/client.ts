@@ -1,5 +1,5 @@
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import type { EventInput } from '@analytics/shared/event';
+import type { EventInput } from '@analytics/shared/event/event';
 import type { SiteStats } from '@analytics/shared/stats';
 import type { Services } from './startServices.ts';
 

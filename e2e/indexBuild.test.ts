@@ -1,11 +1,11 @@
 import { startOwnMongo } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { closeMongo, createMongoConnection } from '@analytics/shared/mongo';
+import { closeMongo, createMongoConnection } from '@analytics/shared/mongo/mongo';
 import { afterEach, expect, test } from 'vitest';
 import { parseConfig } from '../processor_service/src/config/config.ts';
 import { connectIndexBuilder } from '../processor_service/src/config/db.ts';
-import { startIndexBuild } from '../processor_service/src/config/indexBuild.ts';
+import { startIndexBuild } from '../processor_service/src/database/indexBuild.ts';
 import { createClient } from './client.ts';
 import { type ServiceProcess, startService, startServices } from './startServices.ts';
 

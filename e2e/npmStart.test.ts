@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { findFreePort, requireFreePort } from '@analytics/local-stack/freePort';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { closeServer } from '@analytics/shared/closeServer';
-import { listen } from '@analytics/shared/httpServer';
+import { closeServer } from '@analytics/shared/http/closeServer';
+import { listen } from '@analytics/shared/http/httpServer';
 import { expect, test } from 'vitest';
 
 const stack = useTestStack();

@@ -1,5 +1,5 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
-import type { EventInput } from '@analytics/shared/event';
+import type { EventInput } from '@analytics/shared/event/event';
 import type { Breakdown, SiteStats } from '@analytics/shared/stats';
 import fc from 'fast-check';
 import { Document, mongo, Types } from 'mongoose';

@@ -1,10 +1,10 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
-import { createEventId, type EventJob } from '@analytics/shared/event';
+import { createEventId, type EventJob } from '@analytics/shared/event/event';
 import { SLOT_CAPACITY, SLOT_LEVELS, type SlotLevel } from '@analytics/shared/rollup/userSlots';
 import request from 'supertest';
 import { expect, test } from 'vitest';
-import { openRollups } from '../processor_service/test/openRollups.ts';
-import { makeUsersOfOneSlot } from '../processor_service/test/usersOfOneSlot.ts';
+import { openRollups } from '../processor_service/test/rollup/openRollups.ts';
+import { makeUsersOfOneSlot } from '../processor_service/test/rollup/usersOfOneSlot.ts';
 import { countTotals, createEvents, FIRST_DAY_MS, startRolledUpReports } from './startRolledUpReports.ts';
 
 const { app, connection, store, rollups, rollUp, passTime, readTotals, verifySite } =

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
-import { createEventId } from '@analytics/shared/event';
+import { createEventId } from '@analytics/shared/event/event';
 import { expect, test } from 'vitest';
-import { startRollups } from '../processor_service/test/startRollups.ts';
+import { startRollups } from '../processor_service/test/rollup/startRollups.ts';
 
 const stack = useTestStack();
 const { store, rollups, passTime } = await startRollups(stack);

@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { createEventId, type EventJob } from '@analytics/shared/event';
-import { INGEST_EVENT_JOB, openEventQueue } from '@analytics/shared/eventQueue';
+import { createEventId, type EventJob } from '@analytics/shared/event/event';
+import { INGEST_EVENT_JOB, openEventQueue } from '@analytics/shared/event/eventQueue';
 import { Redis } from 'ioredis';
 import request from 'supertest';
 import { expect, test } from 'vitest';
 import { verify } from '../processor_service/src/rollup/verify.ts';
-import { startRollups } from '../processor_service/test/startRollups.ts';
+import { startRollups } from '../processor_service/test/rollup/startRollups.ts';
 import { startApp } from '../reporting_service/test/startApp.ts';
 import { startService } from './startServices.ts';
 

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
-import { createEventId, type EventJob } from '@analytics/shared/event';
+import { createEventId, type EventJob } from '@analytics/shared/event/event';
 import type { Interval } from '@analytics/shared/statsQuery';
 import fc from 'fast-check';
 import request from 'supertest';
 import { expect, test } from 'vitest';
-import { startRollups } from '../processor_service/test/startRollups.ts';
+import { startRollups } from '../processor_service/test/rollup/startRollups.ts';
 import { arbitraryEvent, arbitraryQuery, maybe } from '../reporting_service/test/arbitraries.ts';
 import {
   breakDown,

@@ -1,8 +1,8 @@
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
-import { createEventId, type EventJob } from '@analytics/shared/event';
+import { createEventId, type EventJob } from '@analytics/shared/event/event';
 import request from 'supertest';
 import { verify } from '../processor_service/src/rollup/verify.ts';
-import { startRollups } from '../processor_service/test/startRollups.ts';
+import { startRollups } from '../processor_service/test/rollup/startRollups.ts';
 import { startApp } from '../reporting_service/test/startApp.ts';
 
 export const FIRST_DAY_MS = Date.parse('2025-11-28T00:00:00Z');

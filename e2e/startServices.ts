@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { withTimeout } from '@analytics/shared/withTimeout';
+import { withTimeout } from '@analytics/shared/async/withTimeout';
 
 /** A service that does not listen by then hangs. */
 const LISTEN_TIMEOUT_MS = 30_000;

@@ -1,14 +1,19 @@
-import { closeServer } from '@analytics/shared/closeServer';
-import { collectGarbageEarly } from '@analytics/shared/collectGarbageEarly';
-import { readConfig } from '@analytics/shared/config';
-import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
-import { exitWithFatalError, handleFatalErrors } from '@analytics/shared/fatal';
-import { announceListening, createHttpServer, listen } from '@analytics/shared/httpServer';
-import { createLogger } from '@analytics/shared/logger';
-import { closeRedis, createRequestRedis, describeRedis, renewRedisConnection } from '@analytics/shared/redis';
-import { describeWarnings, watchRedisDurability } from '@analytics/shared/redisDurability';
-import { probeRedis } from '@analytics/shared/redisProbe';
-import { createShutdown } from '@analytics/shared/shutdown';
+import { closeServer } from '@analytics/shared/http/closeServer';
+import { announceListening, createHttpServer, listen } from '@analytics/shared/http/httpServer';
+import {
+  closeRedis,
+  createRequestRedis,
+  describeRedis,
+  renewRedisConnection,
+} from '@analytics/shared/redis/redis';
+import { describeWarnings, watchRedisDurability } from '@analytics/shared/redis/redisDurability';
+import { probeRedis } from '@analytics/shared/redis/redisProbe';
+import { collectGarbageEarly } from '@analytics/shared/service/collectGarbageEarly';
+import { readConfig } from '@analytics/shared/service/config';
+import { createDependencyWatch } from '@analytics/shared/service/dependencyWatch';
+import { exitWithFatalError, handleFatalErrors } from '@analytics/shared/service/fatal';
+import { createLogger } from '@analytics/shared/service/logger';
+import { createShutdown } from '@analytics/shared/service/shutdown';
 import { createApp } from './src/app.ts';
 import { parseConfig } from './src/config.ts';
 import { createBackpressure } from './src/queue/backpressure.ts';

@@ -1,40 +1,45 @@
 import { setFlagsFromString } from 'node:v8';
-import { closeServer } from '@analytics/shared/closeServer';
-import { collectGarbageEarly } from '@analytics/shared/collectGarbageEarly';
-import { readConfig } from '@analytics/shared/config';
-import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
-import { openEventQueue } from '@analytics/shared/eventQueue';
-import { exitWithFatalError, handleFatalErrors } from '@analytics/shared/fatal';
-import { announceListening, createHttpServer, listen } from '@analytics/shared/httpServer';
-import { createLogger } from '@analytics/shared/logger';
+import { openEventQueue } from '@analytics/shared/event/eventQueue';
+import { closeServer } from '@analytics/shared/http/closeServer';
+import { announceListening, createHttpServer, listen } from '@analytics/shared/http/httpServer';
 import {
   closeMongo,
   createMongoConnection,
   createMongoProbe,
   describeMongo,
   requireMongoUri,
-} from '@analytics/shared/mongo';
-import { closeRedis, createWorkerRedis, describeRedis, renewRedisConnection } from '@analytics/shared/redis';
-import { describeWarnings, watchRedisDurability } from '@analytics/shared/redisDurability';
-import { probeRedis } from '@analytics/shared/redisProbe';
-import { createShutdown } from '@analytics/shared/shutdown';
+} from '@analytics/shared/mongo/mongo';
+import {
+  closeRedis,
+  createWorkerRedis,
+  describeRedis,
+  renewRedisConnection,
+} from '@analytics/shared/redis/redis';
+import { describeWarnings, watchRedisDurability } from '@analytics/shared/redis/redisDurability';
+import { probeRedis } from '@analytics/shared/redis/redisProbe';
+import { collectGarbageEarly } from '@analytics/shared/service/collectGarbageEarly';
+import { readConfig } from '@analytics/shared/service/config';
+import { createDependencyWatch } from '@analytics/shared/service/dependencyWatch';
+import { exitWithFatalError, handleFatalErrors } from '@analytics/shared/service/fatal';
+import { createLogger } from '@analytics/shared/service/logger';
+import { createShutdown } from '@analytics/shared/service/shutdown';
 import { createApp } from './src/app.ts';
-import { createCollections, listCollections } from './src/config/collections.ts';
 import { parseConfig } from './src/config/config.ts';
 import { connectDatabase, connectIndexBuilder } from './src/config/db.ts';
-import { type IndexBuild, startIndexBuild } from './src/config/indexBuild.ts';
-import { createDeadLetters, type DeadLetters } from './src/deadLetters.ts';
-import { createEventConsumer } from './src/eventConsumer.ts';
-import { createEventStore } from './src/eventStore.ts';
-import { startFailedJobSweep } from './src/failedJobs.ts';
-import { groupWrites } from './src/groupWrites.ts';
+import { createCollections, listCollections } from './src/database/createCollections.ts';
+import { type IndexBuild, startIndexBuild } from './src/database/indexBuild.ts';
+import { createDeadLetters, type DeadLetters } from './src/deadLetters/deadLetterStore.ts';
+import { groupWrites } from './src/events/batchInserts.ts';
+import { createEventConsumer } from './src/events/eventConsumer.ts';
+import { createEventStore } from './src/events/eventStore.ts';
+import { startFailedJobSweep } from './src/events/failedJobSweep.ts';
+import { createSuspectJobs } from './src/events/jobQuarantine.ts';
+import { createProcessJob } from './src/events/processJob.ts';
 import { createDeadLetterModel } from './src/models/DeadLetter.model.ts';
 import { createEventModel } from './src/models/Event.model.ts';
-import { createProcessJob } from './src/processJob.ts';
 import { createEventMarks } from './src/rollup/eventMarks.ts';
 import { startRollupSchedule } from './src/rollup/rollupSchedule.ts';
 import { createRollups } from './src/rollup/rollups.ts';
-import { createSuspectJobs } from './src/suspectJobs.ts';
 
 // A worker often starts with a queue to work off, and V8 interprets a function many times before it compiles it. Compiled at
 // its first call, the first 200,000 events cost a tenth less time; afterwards it makes no difference.

@@ -1,17 +1,17 @@
-import { closeServer } from '@analytics/shared/closeServer';
-import { readConfig } from '@analytics/shared/config';
-import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
-import { handleFatalErrors } from '@analytics/shared/fatal';
-import { announceListening, createHttpServer, listen } from '@analytics/shared/httpServer';
-import { createLogger } from '@analytics/shared/logger';
+import { closeServer } from '@analytics/shared/http/closeServer';
+import { announceListening, createHttpServer, listen } from '@analytics/shared/http/httpServer';
 import {
   closeMongo,
   createMongoConnection,
   createMongoProbe,
   describeMongo,
   requireMongoUri,
-} from '@analytics/shared/mongo';
-import { createShutdown } from '@analytics/shared/shutdown';
+} from '@analytics/shared/mongo/mongo';
+import { readConfig } from '@analytics/shared/service/config';
+import { createDependencyWatch } from '@analytics/shared/service/dependencyWatch';
+import { handleFatalErrors } from '@analytics/shared/service/fatal';
+import { createLogger } from '@analytics/shared/service/logger';
+import { createShutdown } from '@analytics/shared/service/shutdown';
 import { createApp } from './src/app.ts';
 import { createReportCache } from './src/cache/reportCache.ts';
 import { parseConfig } from './src/config/config.ts';

@@ -1,4 +1,4 @@
-import type { EventInput } from '@analytics/shared/event';
+import type { EventInput } from '@analytics/shared/event/event';
 
 const PATHS = 500;
 const USERS = 10_000;

@@ -1,5 +1,5 @@
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { INGEST_BATCH_JOB } from '@analytics/shared/eventQueue';
+import { INGEST_BATCH_JOB } from '@analytics/shared/event/eventQueue';
 import { test } from 'vitest';
 import { toEventJob } from './harness/ledger.ts';
 import { type FaultContext, runFault } from './harness/runFault.ts';

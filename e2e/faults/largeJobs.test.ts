@@ -4,7 +4,7 @@ import {
   INGEST_EVENT_JOB,
   MAX_JOB_BYTES,
   SerializedData,
-} from '@analytics/shared/eventQueue';
+} from '@analytics/shared/event/eventQueue';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { readPeakMemoryMb } from './harness/peakMemory.ts';
 import { startSystem } from './harness/system.ts';

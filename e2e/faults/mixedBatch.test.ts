@@ -1,4 +1,4 @@
-import { eventJobOptions, INGEST_BATCH_JOB, INGEST_EVENT_JOB } from '@analytics/shared/eventQueue';
+import { eventJobOptions, INGEST_BATCH_JOB, INGEST_EVENT_JOB } from '@analytics/shared/event/eventQueue';
 import { test } from 'vitest';
 import { type KeyedEvent, type Ledger, type LedgerEntry, toEventJob } from './harness/ledger.ts';
 import { runFault } from './harness/runFault.ts';

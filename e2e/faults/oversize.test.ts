@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { INGEST_BATCH_JOB } from '@analytics/shared/eventQueue';
+import { INGEST_BATCH_JOB } from '@analytics/shared/event/eventQueue';
 import { Queue } from 'bullmq';
 import { expect, test } from 'vitest';
 import { createHttpSender } from './harness/httpSender.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { INGEST_BATCH_JOB } from '@analytics/shared/eventQueue';
+import { INGEST_BATCH_JOB } from '@analytics/shared/event/eventQueue';
 import { expect, test } from 'vitest';
 import { toEventJob } from './harness/ledger.ts';
 import { runFault } from './harness/runFault.ts';

@@ -1,4 +1,4 @@
-import { INGEST_EVENT_JOB } from '@analytics/shared/eventQueue';
+import { INGEST_EVENT_JOB } from '@analytics/shared/event/eventQueue';
 import { expect, test } from 'vitest';
 import { type FaultContext, runFault } from './harness/runFault.ts';
 import type { ServiceVictim } from './harness/victim.ts';

@@ -7,7 +7,7 @@ import { openRollupCollections, ROLLUP_FORMAT } from '@analytics/shared/rollup/r
 import { createUserSet, encodeUserSet } from '@analytics/shared/rollup/userSet';
 import { mongo } from 'mongoose';
 import { expect, onTestFinished, test } from 'vitest';
-import { startRollups } from '../../processor_service/test/startRollups.ts';
+import { startRollups } from '../../processor_service/test/rollup/startRollups.ts';
 import { startService } from '../startServices.ts';
 
 /** What the reporting service promises (docs/reports.md). */

@@ -1,6 +1,6 @@
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { chunk } from '@analytics/shared/chunk';
-import { INGEST_BATCH_JOB } from '@analytics/shared/eventQueue';
+import { chunk } from '@analytics/shared/async/chunk';
+import { INGEST_BATCH_JOB } from '@analytics/shared/event/eventQueue';
 import { expect, inject, test } from 'vitest';
 import { type KeyedEvent, toEventJob } from './harness/ledger.ts';
 import { readPeakMemoryMb } from './harness/peakMemory.ts';

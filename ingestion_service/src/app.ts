@@ -1,4 +1,4 @@
-import { createServiceApp, type ServiceAppDeps } from '@analytics/shared/serviceApp';
+import { createServiceApp, type ServiceAppDeps } from '@analytics/shared/http/serviceApp';
 import type { Express } from 'express';
 import { createEventController, type EventControllerDeps } from './controllers/eventController.ts';
 import { addEventRoutes } from './routes/event.route.ts';

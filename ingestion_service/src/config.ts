@@ -1,3 +1,5 @@
+import { durabilitySettings } from '@analytics/shared/redis/redisDurability';
+import { redisSettings } from '@analytics/shared/redis/redisSettings';
 import {
   type Environment,
   logLevelSetting,
@@ -5,9 +7,7 @@ import {
   queueSettings,
   serverSettings,
   wholeNumberSetting,
-} from '@analytics/shared/config';
-import { durabilitySettings } from '@analytics/shared/redisDurability';
-import { redisSettings } from '@analytics/shared/redisSettings';
+} from '@analytics/shared/service/config';
 import { z } from 'zod';
 
 /** An event before 1970 is refused everywhere, and a day after today would refuse every event. */

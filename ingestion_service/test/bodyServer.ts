@@ -1,7 +1,7 @@
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { closeServer } from '@analytics/shared/closeServer';
-import { createHttpServer, listen } from '@analytics/shared/httpServer';
+import { closeServer } from '@analytics/shared/http/closeServer';
+import { createHttpServer, listen } from '@analytics/shared/http/httpServer';
 import { beforeEach } from 'vitest';
 import type { BodyBudget } from '../src/utils/bodyBudget.ts';
 import { startApp } from './startApp.ts';

@@ -1,8 +1,8 @@
 import { startOwnRedis } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { closeServer } from '@analytics/shared/closeServer';
-import { createEventId } from '@analytics/shared/event';
+import { createEventId } from '@analytics/shared/event/event';
+import { closeServer } from '@analytics/shared/http/closeServer';
 import request from 'supertest';
 import { expect, test } from 'vitest';
 import { startApp } from './startApp.ts';

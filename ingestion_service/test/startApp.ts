@@ -1,8 +1,8 @@
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
-import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
-import { createLogger } from '@analytics/shared/logger';
-import { closeRedis, createRequestRedis } from '@analytics/shared/redis';
-import { probeRedis } from '@analytics/shared/redisProbe';
+import { closeRedis, createRequestRedis } from '@analytics/shared/redis/redis';
+import { probeRedis } from '@analytics/shared/redis/redisProbe';
+import { createDependencyWatch } from '@analytics/shared/service/dependencyWatch';
+import { createLogger } from '@analytics/shared/service/logger';
 import { Queue } from 'bullmq';
 import { createApp } from '../src/app.ts';
 import { type BackpressureOptions, createBackpressure } from '../src/queue/backpressure.ts';

@@ -1,19 +1,22 @@
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
-import { readConfig } from '@analytics/shared/config';
-import { openEventQueue } from '@analytics/shared/eventQueue';
-import { createMongoConnection, requireDatabase } from '@analytics/shared/mongo';
-import { createRequestRedis, createWorkerRedis, describeRedis } from '@analytics/shared/redis';
-import { probeRedis } from '@analytics/shared/redisProbe';
-import { withTimeout } from '@analytics/shared/withTimeout';
+import { withTimeout } from '@analytics/shared/async/withTimeout';
+import { openEventQueue } from '@analytics/shared/event/eventQueue';
+import { createMongoConnection, requireDatabase } from '@analytics/shared/mongo/mongo';
+import { createRequestRedis, createWorkerRedis, describeRedis } from '@analytics/shared/redis/redis';
+import { probeRedis } from '@analytics/shared/redis/redisProbe';
+import { readConfig } from '@analytics/shared/service/config';
 import type { Redis } from 'ioredis';
 import { type Config, parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
-import { createDeadLetterCommands, type DeadLetterCommands } from '../src/deadLetterCommands.ts';
-import { type DeadLetterSelection, readTime } from '../src/deadLetterFilter.ts';
-import { createDeadLetters } from '../src/deadLetters.ts';
+import { createDeadLetterCommands, type DeadLetterCommands } from '../src/deadLetters/deadLetterCommands.ts';
+import { type DeadLetterSelection, readTime } from '../src/deadLetters/deadLetterFilter.ts';
+import { createDeadLetters } from '../src/deadLetters/deadLetterStore.ts';
+import {
+  createOversizeJobCommands,
+  type OversizeJobCommands,
+} from '../src/deadLetters/oversizeJobCommands.ts';
 import { createDeadLetterModel } from '../src/models/DeadLetter.model.ts';
-import { createOversizeJobCommands, type OversizeJobCommands } from '../src/oversizeJobCommands.ts';
 
 const HELP = `npm run dead-letters -- <command> [options]
 

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
-import { collectGarbageEarly } from '@analytics/shared/collectGarbageEarly';
-import { readConfig } from '@analytics/shared/config';
-import { createMongoConnection, requireDatabase } from '@analytics/shared/mongo';
+import { createMongoConnection, requireDatabase } from '@analytics/shared/mongo/mongo';
+import { collectGarbageEarly } from '@analytics/shared/service/collectGarbageEarly';
+import { readConfig } from '@analytics/shared/service/config';
 import { parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
 import { createEventModel } from '../src/models/Event.model.ts';

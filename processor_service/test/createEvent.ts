@@ -1,4 +1,4 @@
-import { createEventId, type EventJob } from '@analytics/shared/event';
+import { createEventId, type EventJob } from '@analytics/shared/event/event';
 
 /** An event of its own identity, as the queue carries it. */
 export function createEvent(change: Partial<EventJob> = {}): EventJob {

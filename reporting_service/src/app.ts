@@ -1,4 +1,4 @@
-import { createServiceApp, type ServiceAppDeps } from '@analytics/shared/serviceApp';
+import { createServiceApp, type ServiceAppDeps } from '@analytics/shared/http/serviceApp';
 import type { Express } from 'express';
 import { createStatsController, type StatsControllerDeps } from './controllers/statsController.ts';
 import { addStatsRoutes } from './routes/stats.route.ts';

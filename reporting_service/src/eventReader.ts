@@ -1,10 +1,10 @@
-import type { DependencyWatch } from '@analytics/shared/dependencyWatch';
-import type { EventModel } from '@analytics/shared/eventModel';
-import type { Logger } from '@analytics/shared/logger';
-import { createOutageLog } from '@analytics/shared/outageLog';
-import { createUnavailableError, ProblemError } from '@analytics/shared/problem';
+import { TimeoutError, withTimeout } from '@analytics/shared/async/withTimeout';
+import type { EventModel } from '@analytics/shared/event/eventModel';
+import { createUnavailableError, ProblemError } from '@analytics/shared/http/problem';
 import { openRollupCollections, type RollupCollections } from '@analytics/shared/rollup/rollupCollections';
-import { TimeoutError, withTimeout } from '@analytics/shared/withTimeout';
+import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
+import type { Logger } from '@analytics/shared/service/logger';
+import { createOutageLog } from '@analytics/shared/service/outageLog';
 
 import { limitTime, untilAborted } from './limitTime.ts';
 import { createReportMemory, type ReportMemory } from './reportMemory.ts';

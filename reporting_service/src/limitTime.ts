@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { TimeoutError } from '@analytics/shared/withTimeout';
+import { TimeoutError } from '@analytics/shared/async/withTimeout';
 
 /**
  * Makes a controller that aborts with the signal's reason, or with a TimeoutError `limitMs` after `startedMs`, which is by

@@ -1,5 +1,5 @@
-import type { EventModel } from '@analytics/shared/eventModel';
-import { isTooLargeGroup } from '@analytics/shared/largeGroups';
+import type { EventModel } from '@analytics/shared/event/eventModel';
+import { isTooLargeGroup } from '@analytics/shared/mongo/groupSize';
 import { openRollupCollections, type RollupCollections } from '@analytics/shared/rollup/rollupCollections';
 import { mongo, type PipelineStage } from 'mongoose';
 import type { ReportMemory } from './reportMemory.ts';

@@ -1,4 +1,4 @@
-import { ProblemError } from '@analytics/shared/problem';
+import { ProblemError } from '@analytics/shared/http/problem';
 import { INTERVALS, type Interval } from '@analytics/shared/statsQuery';
 import { cutIntoIntervals, estimateIntervals, type IntervalSpan } from './intervals.ts';
 import type { DayRange } from './timeRange.ts';

@@ -1,6 +1,6 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
-import { defineEventModel } from '@analytics/shared/eventModel';
-import { createMongoConnection } from '@analytics/shared/mongo';
+import { defineEventModel } from '@analytics/shared/event/eventModel';
+import { createMongoConnection } from '@analytics/shared/mongo/mongo';
 import { type PipelineStage, Types } from 'mongoose';
 import { expect, test } from 'vitest';
 import {

@@ -1,6 +1,6 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
-import { createLogger, type Logger } from '@analytics/shared/logger';
-import { createMongoConnection } from '@analytics/shared/mongo';
+import { createMongoConnection } from '@analytics/shared/mongo/mongo';
+import { createLogger, type Logger } from '@analytics/shared/service/logger';
 import { expect, test } from 'vitest';
 import { createEventReader, type EventReaderOptions } from '../src/eventReader.ts';
 import { createEventModel } from '../src/models/Event.model.ts';

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { createDependencyWatch } from '@analytics/shared/dependencyWatch';
-import type { EventProperties } from '@analytics/shared/eventProperties';
-import { createLogger } from '@analytics/shared/logger';
-import { createMongoConnection, createMongoProbe } from '@analytics/shared/mongo';
+import type { EventProperties } from '@analytics/shared/event/eventProperties';
+import { createMongoConnection, createMongoProbe } from '@analytics/shared/mongo/mongo';
+import { createDependencyWatch } from '@analytics/shared/service/dependencyWatch';
+import { createLogger } from '@analytics/shared/service/logger';
 import { Types } from 'mongoose';
 import { createApp } from '../src/app.ts';
 import { createReportCache } from '../src/cache/reportCache.ts';

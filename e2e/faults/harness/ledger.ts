@@ -1,4 +1,4 @@
-import { deriveEventId, type EventInput, type EventJob } from '@analytics/shared/event';
+import { deriveEventId, type EventInput, type EventJob } from '@analytics/shared/event/event';
 
 /** An event that carries its own idempotency key, so that its `_id` is known before it is sent. */
 export type KeyedEvent = EventInput & { event_id: string };

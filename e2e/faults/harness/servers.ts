@@ -1,6 +1,6 @@
 import { type OwnServer, startOwnMongo, startOwnRedis } from '@analytics/local-stack/testing/ownServers';
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
-import { openEventQueue } from '@analytics/shared/eventQueue';
+import { openEventQueue } from '@analytics/shared/event/eventQueue';
 import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { mongo } from 'mongoose';

@@ -1,5 +1,5 @@
-import { type EventJob, toEventJob } from '@analytics/shared/event';
-import { describeFieldErrors, type FieldError, ProblemError } from '@analytics/shared/problem';
+import { type EventJob, toEventJob } from '@analytics/shared/event/event';
+import { describeFieldErrors, type FieldError, ProblemError } from '@analytics/shared/http/problem';
 import type { RequestHandler, Response } from 'express';
 import { readBatchQuery } from '../utils/readBatchQuery.ts';
 import type { ReadJsonBody } from '../utils/readJsonBody.ts';

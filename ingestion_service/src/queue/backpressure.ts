@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DependencyWatch } from '@analytics/shared/dependencyWatch';
-import type { Logger } from '@analytics/shared/logger';
+import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
+import type { Logger } from '@analytics/shared/service/logger';
 import type { Redis } from 'ioredis';
 import type { QueuedLoad } from './ownJobs.ts';
 import { createQueueSampler, type QueueSample } from './queueSampler.ts';

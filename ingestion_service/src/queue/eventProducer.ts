@@ -1,16 +1,16 @@
-import type { DependencyWatch } from '@analytics/shared/dependencyWatch';
-import type { EventJob } from '@analytics/shared/event';
-import { type EventQueueNames, openEventQueue } from '@analytics/shared/eventQueue';
-import type { Logger } from '@analytics/shared/logger';
-import { createOutageLog } from '@analytics/shared/outageLog';
+import type { EventJob } from '@analytics/shared/event/event';
+import { type EventQueueNames, openEventQueue } from '@analytics/shared/event/eventQueue';
 import {
   createEventJob,
   type EventsJson,
   MAX_ENTRY_BYTES,
   packJobs,
   serializeEvents,
-} from '@analytics/shared/packJobs';
-import { createUnavailableError, ProblemError } from '@analytics/shared/problem';
+} from '@analytics/shared/event/packJobs';
+import { createUnavailableError, ProblemError } from '@analytics/shared/http/problem';
+import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
+import type { Logger } from '@analytics/shared/service/logger';
+import { createOutageLog } from '@analytics/shared/service/outageLog';
 import type { Redis } from 'ioredis';
 import type { Backpressure } from './backpressure.ts';
 

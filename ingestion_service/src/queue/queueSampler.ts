@@ -1,6 +1,6 @@
-import type { DependencyWatch } from '@analytics/shared/dependencyWatch';
-import type { Logger } from '@analytics/shared/logger';
-import { createOutageLog, type OutageWords } from '@analytics/shared/outageLog';
+import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
+import type { Logger } from '@analytics/shared/service/logger';
+import { createOutageLog, type OutageWords } from '@analytics/shared/service/outageLog';
 import type { Redis } from 'ioredis';
 import { createOwnJobs, type QueuedLoad } from './ownJobs.ts';
 import { type RedisMemory, readRedisMemory } from './redisMemory.ts';

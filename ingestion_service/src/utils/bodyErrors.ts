@@ -1,4 +1,4 @@
-import { createUnavailableError, ProblemError } from '@analytics/shared/problem';
+import { createUnavailableError, ProblemError } from '@analytics/shared/http/problem';
 
 /** The 400 for a body that can't be understood. `message` goes on after "The body". */
 export function createBodyError(message: string, cause?: unknown): ProblemError {

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { ProblemError } from '@analytics/shared/problem';
+import { ProblemError } from '@analytics/shared/http/problem';
 
 /** How a body is compressed. */
 export type BodyEncoding = 'identity' | 'gzip' | 'deflate' | 'br';

@@ -7,7 +7,7 @@ import {
   inflateSync,
   type ZlibOptions,
 } from 'node:zlib';
-import { createUnavailableError, type ProblemError } from '@analytics/shared/problem';
+import { createUnavailableError, type ProblemError } from '@analytics/shared/http/problem';
 import { createBodyError, createTooLargeError } from './bodyErrors.ts';
 import type { BodyEncoding } from './bodyHeaders.ts';
 

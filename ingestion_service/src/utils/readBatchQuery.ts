@@ -1,4 +1,4 @@
-import { describeFieldErrors, ProblemError, toFieldErrors } from '@analytics/shared/problem';
+import { describeFieldErrors, ProblemError, toFieldErrors } from '@analytics/shared/http/problem';
 import type { Request } from 'express';
 import { z } from 'zod';
 

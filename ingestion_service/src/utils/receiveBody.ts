@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { sendContinue } from '@analytics/shared/expectContinue';
+import { sendContinue } from '@analytics/shared/http/expectContinue';
 import type { BodyBudget } from './bodyBudget.ts';
 import { createBodyError, createNoRoomError, createTooLargeError } from './bodyErrors.ts';
 

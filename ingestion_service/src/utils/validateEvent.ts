@@ -1,6 +1,6 @@
-import { type EventInput, eventBatchInputSchema, eventInputSchema } from '@analytics/shared/event';
-import { isPlainEventInput } from '@analytics/shared/plainEvent';
-import { type FieldError, toFieldErrors } from '@analytics/shared/problem';
+import { type EventInput, eventBatchInputSchema, eventInputSchema } from '@analytics/shared/event/event';
+import { isPlainEventInput } from '@analytics/shared/event/plainEvent';
+import { type FieldError, toFieldErrors } from '@analytics/shared/http/problem';
 
 export interface EventValidatorOptions {
   /** How far a timestamp may lie ahead of this service's clock, in milliseconds. */

@@ -1,4 +1,4 @@
-import { readEnvironment } from '@analytics/shared/config';
+import { readEnvironment } from '@analytics/shared/service/config';
 import { runInForeground } from '../src/foreground.ts';
 import { readHelpOption } from '../src/helpOption.ts';
 import { findShownHost } from '../src/host.ts';

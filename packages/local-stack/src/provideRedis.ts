@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { type Environment, parseSettings } from '@analytics/shared/config';
-import { findRedisAddress, redisSettings } from '@analytics/shared/redisSettings';
+import { findRedisAddress, redisSettings } from '@analytics/shared/redis/redisSettings';
+import { type Environment, parseSettings } from '@analytics/shared/service/config';
 import { z } from 'zod';
 import { requireFreeDisk, SERVER_DISK_BYTES } from './diskSpace.ts';
 import { identifyRedis } from './listeningServer.ts';

@@ -1,16 +1,16 @@
-import { type Environment, parseSettings, queueSettings } from '@analytics/shared/config';
+import { retryUntilDone } from '@analytics/shared/async/retryUntilDone';
+import { withTimeout } from '@analytics/shared/async/withTimeout';
 import {
   closeMongo,
   connectMongo,
   createMongoConnection,
   createMongoProbe,
   requireMongoUri,
-} from '@analytics/shared/mongo';
-import { closeRedis, createRequestRedis } from '@analytics/shared/redis';
-import { probeRedis } from '@analytics/shared/redisProbe';
-import { redisSettings } from '@analytics/shared/redisSettings';
-import { retryUntilDone } from '@analytics/shared/retryUntilDone';
-import { withTimeout } from '@analytics/shared/withTimeout';
+} from '@analytics/shared/mongo/mongo';
+import { closeRedis, createRequestRedis } from '@analytics/shared/redis/redis';
+import { probeRedis } from '@analytics/shared/redis/redisProbe';
+import { redisSettings } from '@analytics/shared/redis/redisSettings';
+import { type Environment, parseSettings, queueSettings } from '@analytics/shared/service/config';
 import { z } from 'zod';
 
 /** How long a server that was not started here may take until it can be used, in milliseconds. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Environment, portSetting, SettingsError } from '@analytics/shared/config';
+import { type Environment, portSetting, SettingsError } from '@analytics/shared/service/config';
 import { createPortTakenError, requireFreePort } from './freePort.ts';
 import { formatHost, toReachableHost } from './host.ts';
 import { readServiceWarning } from './logLine.ts';

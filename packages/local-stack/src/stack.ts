@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { type Environment, readEnvironment } from '@analytics/shared/config';
+import { type Environment, readEnvironment } from '@analytics/shared/service/config';
 import { prepareFolder } from './dataFolder.ts';
 import type { ProgramSearch } from './programSource.ts';
 import { provideMongo } from './provideMongo.ts';

@@ -1,4 +1,4 @@
-import type { PropertyValue } from './eventProperties.ts';
+import type { PropertyValue } from './event/eventProperties.ts';
 import type { Interval } from './statsQuery.ts';
 
 export interface PathViews {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { siteIdSchema, TEXT_LIMITS } from './event.ts';
-import { PROPERTY_KEY } from './eventProperties.ts';
-import { MAX_HOST_TEXT_LENGTH, normalizeHost } from './referrer.ts';
-import { text } from './text.ts';
+import { siteIdSchema, TEXT_LIMITS } from './event/event.ts';
+import { PROPERTY_KEY } from './event/eventProperties.ts';
+import { MAX_HOST_TEXT_LENGTH, normalizeHost } from './event/referrer.ts';
+import { text } from './event/text.ts';
 import { isTimeZone } from './timeZone.ts';
 
 /** The most days, of any length, that a range may have: ten years with three leap days. */

@@ -1,4 +1,4 @@
-import { connectMongo } from '@analytics/shared/mongo';
+import { connectMongo } from '@analytics/shared/mongo/mongo';
 import type { Connection } from 'mongoose';
 import type { Config } from './config.ts';
 

@@ -1,4 +1,4 @@
-import type { EventJob } from '@analytics/shared/event';
+import type { EventJob } from '@analytics/shared/event/event';
 import { type Connection, type Model, Schema, type SchemaDefinition, type Types } from 'mongoose';
 
 /** What was accepted and can't be stored: a document of the collection `dead_letters`. */

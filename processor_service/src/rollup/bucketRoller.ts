@@ -1,6 +1,6 @@
+import { createEventLoopYield } from '@analytics/shared/async/yieldEventLoop';
 import { type Bucket, findBucketEnd, listChildren } from '@analytics/shared/rollup/buckets';
 import { type MarkDocument, TOTALS } from '@analytics/shared/rollup/rollupCollections';
-import { createEventLoopYield } from '@analytics/shared/yieldEventLoop';
 import type { mongo } from 'mongoose';
 import { type BucketCounts, createBucketCounts } from './bucketCounts.ts';
 import { countEvents } from './countEvents.ts';

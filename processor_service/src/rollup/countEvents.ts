@@ -1,7 +1,7 @@
-import { chunk } from '@analytics/shared/chunk';
-import { isTooLargeGroup } from '@analytics/shared/largeGroups';
+import { chunk } from '@analytics/shared/async/chunk';
+import { createEventLoopYield } from '@analytics/shared/async/yieldEventLoop';
+import { isTooLargeGroup } from '@analytics/shared/mongo/groupSize';
 import { QUARTER_MS } from '@analytics/shared/rollup/buckets';
-import { createEventLoopYield } from '@analytics/shared/yieldEventLoop';
 import type { mongo } from 'mongoose';
 import { type BucketCounts, type BucketCountsOptions, createBucketCounts } from './bucketCounts.ts';
 import { type EventSpan, type NamedGroup, readEventGroups } from './eventGroups.ts';

@@ -1,4 +1,4 @@
-import { chunk } from '@analytics/shared/chunk';
+import { chunk } from '@analytics/shared/async/chunk';
 import type { RollupCollections } from '@analytics/shared/rollup/rollupCollections';
 import type { mongo } from 'mongoose';
 

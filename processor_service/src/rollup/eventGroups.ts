@@ -1,5 +1,5 @@
-import type { EventProperties } from '@analytics/shared/eventProperties';
-import { refuseLargeGroups } from '@analytics/shared/largeGroups';
+import type { EventProperties } from '@analytics/shared/event/eventProperties';
+import { refuseLargeGroups } from '@analytics/shared/mongo/groupSize';
 import { findBucketStart, QUARTER_MS } from '@analytics/shared/rollup/buckets';
 import { type DimensionValue, QUARTERS } from '@analytics/shared/rollup/rollupCollections';
 import type { mongo } from 'mongoose';

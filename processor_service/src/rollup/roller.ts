@@ -1,7 +1,7 @@
-import { chunk } from '@analytics/shared/chunk';
+import { chunk } from '@analytics/shared/async/chunk';
+import { runAtOnce } from '@analytics/shared/async/runAtOnce';
 import { GRANULARITIES, type Granularity } from '@analytics/shared/rollup/buckets';
 import type { MarkDocument, RollupCollections } from '@analytics/shared/rollup/rollupCollections';
-import { runAtOnce } from '@analytics/shared/runAtOnce';
 import {
   type BucketRoller,
   type BucketRollerDeps,

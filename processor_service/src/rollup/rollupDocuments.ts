@@ -1,3 +1,4 @@
+import { createEventLoopYield } from '@analytics/shared/async/yieldEventLoop';
 import type { Bucket } from '@analytics/shared/rollup/buckets';
 import type {
   CountsDocument,
@@ -5,7 +6,6 @@ import type {
   RollupKey,
   UserSetsDocument,
 } from '@analytics/shared/rollup/rollupCollections';
-import { createEventLoopYield } from '@analytics/shared/yieldEventLoop';
 import { mongo } from 'mongoose';
 import type { ValueCount, ValueCounts } from './valueCounts.ts';
 import { countUsers, encodeUsers } from './valueUsers.ts';

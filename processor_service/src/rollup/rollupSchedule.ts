@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DependencyWatch } from '@analytics/shared/dependencyWatch';
-import type { EventQueueNames } from '@analytics/shared/eventQueue';
-import type { Logger } from '@analytics/shared/logger';
-import { createOutageLog } from '@analytics/shared/outageLog';
-import { retryUntilDone } from '@analytics/shared/retryUntilDone';
+import { retryUntilDone } from '@analytics/shared/async/retryUntilDone';
+import type { EventQueueNames } from '@analytics/shared/event/eventQueue';
+import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
+import type { Logger } from '@analytics/shared/service/logger';
+import { createOutageLog } from '@analytics/shared/service/outageLog';
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { TolerantWorker } from '../tolerantWorker.ts';
+import { TolerantWorker } from '../queue/lenientWorker.ts';
 
 /** How often ripe buckets are looked for. An hour is rolled up within this and the rest of its mark after it is over. */
 const INTERVAL_MS = 30_000;

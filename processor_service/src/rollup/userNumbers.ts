@@ -1,4 +1,4 @@
-import { chunk } from '@analytics/shared/chunk';
+import { chunk } from '@analytics/shared/async/chunk';
 import type { RollupCollections, UserSlotDocument } from '@analytics/shared/rollup/rollupCollections';
 import {
   joinUsers,

@@ -1,4 +1,4 @@
-import type { PropertyValue } from '@analytics/shared/eventProperties';
+import type { PropertyValue } from '@analytics/shared/event/eventProperties';
 import type { PipelineStage } from 'mongoose';
 import { leaveOutLongLists } from './longLists.ts';
 import { type EventSelection, escapePattern, matchEvents } from './matchEvents.ts';

@@ -5,7 +5,7 @@ import {
   parseSettings,
   serverSettings,
   wholeNumberSetting,
-} from '@analytics/shared/config';
+} from '@analytics/shared/service/config';
 import { z } from 'zod';
 
 const schema = z.object({

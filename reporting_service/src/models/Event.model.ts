@@ -1,4 +1,4 @@
-import { defineEventModel, type EventModel } from '@analytics/shared/eventModel';
+import { defineEventModel, type EventModel } from '@analytics/shared/event/eventModel';
 import type { Connection } from 'mongoose';
 
 /** The event model of a service that only reads: it builds no collection and no index. */

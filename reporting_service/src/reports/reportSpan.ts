@@ -1,4 +1,4 @@
-import { ProblemError } from '@analytics/shared/problem';
+import { ProblemError } from '@analytics/shared/http/problem';
 import type { CompareQuery, RangeQuery } from '@analytics/shared/statsQuery';
 import { type DayRange, findPrevious, resolveRange, type Span, toSpan } from '../timeRange.ts';
 

@@ -1,4 +1,4 @@
-import { isTooLargeGroup } from '@analytics/shared/largeGroups';
+import { isTooLargeGroup } from '@analytics/shared/mongo/groupSize';
 import type { UserSet } from '@analytics/shared/rollup/userSet';
 import type { PipelineStage } from 'mongoose';
 import { LISTS_PER_REPLY } from '../aggregations/longLists.ts';

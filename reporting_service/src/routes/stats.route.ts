@@ -1,4 +1,4 @@
-import { createMethodNotAllowedHandler } from '@analytics/shared/problem';
+import { createMethodNotAllowedHandler } from '@analytics/shared/http/problem';
 import type { Express } from 'express';
 import type { StatsController } from '../controllers/statsController.ts';
 

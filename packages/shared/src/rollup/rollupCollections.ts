@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import type { PropertyValue } from '../eventProperties.ts';
+import type { PropertyValue } from '../event/eventProperties.ts';
 import type { Granularity } from './buckets.ts';
 
 /** The dimension whose one value, null, every event has: its counts are the totals. */

@@ -1,5 +1,5 @@
-import { chunk } from '../chunk.ts';
-import { runAtOnce } from '../runAtOnce.ts';
+import { chunk } from '../async/chunk.ts';
+import { runAtOnce } from '../async/runAtOnce.ts';
 import type { RollupCollections, UserSlotDocument } from './rollupCollections.ts';
 
 /** Some of a site's slots. A user belongs to one slot of each level, and stands in that of the first level that had room. */

@@ -1,0 +1,134 @@
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import type { z } from 'zod';
+import type { Logger } from '../service/logger.ts';
+
+export interface FieldError {
+  /** The field at fault, or `body` for the whole of it. */
+  field: string;
+  message: string;
+}
+
+/** An RFC 9457 problem. `title` is the status's own phrase, as its type `about:blank` asks. */
+export interface Problem {
+  type: 'about:blank';
+  title: string;
+  status: number;
+  detail: string;
+  errors?: FieldError[];
+}
+
+export interface ProblemErrorOptions {
+  errors?: FieldError[];
+  headers?: Record<string, string>;
+  cause?: unknown;
+}
+
+/** An answer other than success, thrown where it is found and written in one place. `message` is for the client. */
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError';
+  readonly status: number;
+  readonly errors: FieldError[] | undefined;
+  readonly headers: Record<string, string>;
+
+  constructor(status: number, detail: string, { errors, headers = {}, cause }: ProblemErrorOptions = {}) {
+    super(detail, { cause });
+    this.status = status;
+    this.errors = errors;
+    this.headers = headers;
+  }
+}
+
+/** How long a client should wait before it tries a service again whose dependency is away, in seconds. */
+const RETRY_AFTER_SECONDS = 2;
+
+/** The 503 for a dependency that is away. Who finds it away logs the cause, once for the whole outage. */
+export function createUnavailableError(detail: string, cause?: unknown): ProblemError {
+  return new ProblemError(503, detail, { headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) }, cause });
+}
+
+/** More than this many errors help nobody and would make a large answer of a large body. */
+const MAX_FIELD_ERRORS = 20;
+const MAX_DESCRIBED_ERRORS = 8;
+
+/** Says of each field what zod found wrong with it, unknown fields by their names. */
+export function toFieldErrors(error: z.ZodError, wholeName: string): FieldError[] {
+  const errors = error.issues.flatMap((issue): FieldError[] =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({
+          field: [...issue.path, shorten(key)].join('.'),
+          message: 'is not a known field',
+        }))
+      : [{ field: issue.path.join('.') || wholeName, message: issue.message }],
+  );
+  return errors.slice(0, MAX_FIELD_ERRORS);
+}
+
+/** What is wrong, in half a sentence; of many errors the first. */
+export function describeFieldErrors(errors: FieldError[]): string {
+  const first = errors.slice(0, MAX_DESCRIBED_ERRORS).map(({ field, message }) => `${field} ${message}`);
+  const others = errors.length - first.length;
+  return [...first, ...(others > 0 ? [`and ${others} more`] : [])].join('; ');
+}
+
+/** Makes the problem of a status. From 500 on the words are generic: what went wrong inside is the log's to tell. */
+export function createProblem(status: number, detail: string, errors?: FieldError[]): Problem {
+  return {
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    detail,
+    ...(errors && { errors }),
+  };
+}
+
+/** Answers what no route took. */
+export const handleUnknownRoute: RequestHandler = () => {
+  throw new ProblemError(404, 'There is no such route. The README lists them all.');
+};
+
+/** Answers a method that a route does not have. `allow` lists those it has, as the header `Allow` needs them. */
+export function createMethodNotAllowedHandler(allow: string): RequestHandler {
+  return () => {
+    throw new ProblemError(405, `This route answers ${allow} only.`, { headers: { Allow: allow } });
+  };
+}
+
+/** The one place that writes an HTTP error. A problem says all there is to say; anything else is a bug and is logged. */
+export function createProblemHandler(logger: Pick<Logger, 'error'>): ErrorRequestHandler {
+  return (error: unknown, _request, response, next) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    if (error instanceof ProblemError) {
+      sendProblem(response.set(error.headers), createProblem(error.status, error.message, error.errors));
+      return;
+    }
+    logger.error({ err: error }, 'a request failed unexpectedly');
+    sendProblem(response, createProblem(500, 'Something went wrong here. It has been logged.'));
+  };
+}
+
+/** Up to this much of a refused body is read and dropped, to keep the connection. A longer one ends it. */
+const MAX_DROPPED_BODY_BYTES = 64 * 1024;
+
+function sendProblem(response: Response, problem: Problem): void {
+  if (hasLongRest(response.req)) {
+    response.set('Connection', 'close');
+  }
+  response
+    .status(problem.status)
+    .set('Cache-Control', 'no-store')
+    .type('application/problem+json')
+    .send(JSON.stringify(problem));
+}
+
+function hasLongRest({ complete, headers }: IncomingMessage): boolean {
+  const isChunked = headers['transfer-encoding'] !== undefined;
+  return !complete && (isChunked || Number(headers['content-length'] ?? 0) > MAX_DROPPED_BODY_BYTES);
+}
+
+function shorten(key: string): string {
+  return key.length > 64 ? `${key.slice(0, 64)}…` : key;
+}

@@ -1,0 +1,158 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import type { Logger } from '../service/logger.ts';
+import { type Findings, inspectRedis } from './redisFindings.ts';
+
+export const durabilitySettings = {
+  REDIS_DURABILITY: z.enum(['warn', 'strict'], { error: 'must be warn or strict' }).default('warn'),
+};
+
+/** An operator can change each setting at run time, and the append-only file can fail at any time. */
+const CHECK_INTERVAL_MS = 60_000;
+
+/** The pause after a check that got no answer. */
+const RETRY_MS = 1000;
+
+export interface RedisDurabilityOptions {
+  redis: Redis;
+  /** Whether a Redis that can lose what it acknowledged must not be used. */
+  isStrict: boolean;
+  /** What a strict service does about such a Redis when it starts: it ends. */
+  onRefused: (error: Error) => void;
+  logger: Pick<Logger, 'warn' | 'info' | 'debug'>;
+  /** The pause between two checks, in milliseconds. */
+  checkIntervalMs?: number;
+}
+
+export interface RedisDurability {
+  /** What a person should know of this Redis, as `/readyz` says it. */
+  readonly warnings: readonly string[];
+  /**
+   * Part of the probe of a service: in strict mode, a Redis that may lose what it acknowledges is as good as none. After a lost
+   * connection it is checked first.
+   *
+   * @throws Error that says why, in strict mode only.
+   */
+  requireDurable(): Promise<void>;
+  stop(): void;
+}
+
+/**
+ * Checks whether Redis would lose what it acknowledged: at each connection and once a minute. Logs what it finds when that
+ * changes. A strict service does not start on a Redis that may; later, it refuses events until that is mended.
+ */
+export function watchRedisDurability(options: RedisDurabilityOptions): RedisDurability {
+  const { redis, isStrict, onRefused, logger, checkIntervalMs = CHECK_INTERVAL_MS } = options;
+  const stopping = new AbortController();
+  let waking = new AbortController();
+  let findings: Findings | undefined;
+  let loggedText = '';
+  let hasStarted = false;
+
+  const forget = () => {
+    findings = undefined;
+  };
+  const wake = () => waking.abort();
+  redis.on('close', forget);
+  redis.on('ready', wake);
+
+  async function check(): Promise<Findings> {
+    const found = await inspectRedis(redis);
+    const refusal = describeRefusal(found);
+    findings = found;
+    if (isStrict && refusal !== undefined && !hasStarted) {
+      hasStarted = true;
+      onRefused(new Error(refusal));
+    } else {
+      hasStarted = true;
+      log(found);
+    }
+    return found;
+  }
+
+  function log(found: Findings): void {
+    const lines = describeFindings(found, isStrict);
+    const text = lines.join('\n');
+    if (text === loggedText) {
+      return;
+    }
+    for (const line of lines) {
+      logger.warn(line);
+    }
+    if (lines.length === 0) {
+      logger.info('This Redis keeps accepted events now.');
+    }
+    loggedText = text;
+  }
+
+  async function watch(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      waking = new AbortController();
+      const isChecked = await isUnbroken(check());
+      const signal = AbortSignal.any([stopping.signal, waking.signal]);
+      await delay(isChecked ? checkIntervalMs : RETRY_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** That Redis is away is the dependency watch's to log. */
+  async function isUnbroken(work: Promise<unknown>): Promise<boolean> {
+    try {
+      await work;
+      return true;
+    } catch (error) {
+      logger.debug({ err: error }, 'the durability of Redis was not checked');
+      return false;
+    }
+  }
+  void watch();
+
+  return {
+    get warnings() {
+      return findings ? [...findings.risks, ...findings.unknowns, ...findings.notes] : [];
+    },
+    requireDurable: async () => {
+      if (!isStrict) {
+        return;
+      }
+      const refusal = describeRefusal(findings ?? (await check()));
+      if (refusal !== undefined) {
+        throw new Error(refusal);
+      }
+    },
+    stop: () => {
+      stopping.abort();
+      redis.off('close', forget);
+      redis.off('ready', wake);
+    },
+  };
+}
+
+/** What `/readyz` says beside whether Redis is up. */
+export function describeWarnings({ warnings }: RedisDurability): { warnings?: string[] } {
+  return warnings.length > 0 ? { warnings: [...warnings] } : {};
+}
+
+/** The lines of the log. What makes a strict service refuse events is in the log of the probe. */
+function describeFindings({ risks, unknowns, notes }: Findings, isStrict: boolean): string[] {
+  const lines = notes.map((note) => `About this Redis: ${note}.`);
+  if (unknowns.length > 0 && !isStrict) {
+    lines.unshift(`It is unknown whether this Redis keeps accepted events: ${unknowns.join('; ')}.`);
+  }
+  if (risks.length > 0 && !isStrict) {
+    lines.unshift(
+      `This Redis can lose accepted events: ${risks.join('; ')}. REDIS_DURABILITY=strict would refuse to run on it.`,
+    );
+  }
+  return lines;
+}
+
+function describeRefusal({ risks, unknowns }: Findings): string | undefined {
+  const reasons = [
+    ...(risks.length > 0 ? [`it can lose accepted events: ${risks.join('; ')}`] : []),
+    ...(unknowns.length > 0 ? [`it cannot be checked: ${unknowns.join('; ')}`] : []),
+  ];
+  return reasons.length > 0
+    ? `REDIS_DURABILITY=strict does not allow this Redis, because ${reasons.join(', and ')}.`
+    : undefined;
+}

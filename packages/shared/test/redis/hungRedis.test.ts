@@ -1,0 +1,98 @@
+import { connect, createServer, type Socket } from 'node:net';
+import { startOwnRedis } from '@analytics/local-stack/testing/ownServers';
+import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import type { Redis } from 'ioredis';
+import { expect, test } from 'vitest';
+import {
+  closeRedis,
+  createRequestRedis,
+  createWorkerRedis,
+  renewRedisConnection,
+} from '../../src/redis/redis.ts';
+import { probeRedis } from '../../src/redis/redisProbe.ts';
+
+const stack = useTestStack();
+const server = await startOwnRedis();
+stack.register(() => server.remove());
+
+function open(create: typeof createRequestRedis, port: number): Redis {
+  const redis = create({ REDIS_HOST: '127.0.0.1', REDIS_PORT: port });
+  stack.register(() => redis.disconnect());
+  return redis;
+}
+
+function countListeners(redis: Redis): number[] {
+  return ['error', 'close', 'ready'].map((event) => redis.listenerCount(event));
+}
+
+const connections: [name: string, create: typeof createRequestRedis][] = [
+  ['request', createRequestRedis],
+  ['worker', createWorkerRedis],
+];
+
+test.each(connections)(
+  'probes of a Redis that hangs do not pile up on the %s connection',
+  async (_name, create) => {
+    const redis = open(create, server.port);
+    await probeRedis(redis, 'bull:queue');
+    process.kill(server.pid, 'SIGSTOP');
+    const first = probeRedis(redis, 'bull:queue');
+    const before = countListeners(redis);
+
+    const others = Array.from({ length: 20 }, () => probeRedis(redis, 'bull:queue'));
+    const during = countListeners(redis);
+    process.kill(server.pid, 'SIGCONT');
+    await Promise.all([first, ...others]);
+
+    expect(during).toEqual(before);
+    await expect(probeRedis(redis, 'bull:queue')).resolves.toBeUndefined();
+  },
+);
+
+test('a connection whose other end never greets is made anew', async () => {
+  const sockets: Socket[] = [];
+  // The first connection leads nowhere, as after the death of a machine; the others lead to Redis.
+  const door = createServer((socket) => {
+    if (sockets.push(socket) > 1) {
+      socket.pipe(connect(server.port, '127.0.0.1')).pipe(socket);
+    }
+    socket.on('error', () => {});
+  }).listen(0, '127.0.0.1');
+  stack.register(() => {
+    for (const socket of sockets) {
+      socket.destroy();
+    }
+    door.close();
+  });
+  await waitUntil(() => door.listening);
+  const redis = open(createWorkerRedis, (door.address() as { port: number }).port);
+  await waitUntil(() => redis.status === 'connect');
+
+  const probe = probeRedis(redis, 'bull:queue');
+  renewRedisConnection(redis);
+  await expect(probe).rejects.toThrow('no answer on this connection');
+
+  await expect(
+    waitUntil(() =>
+      probeRedis(redis, 'bull:queue').then(
+        () => 'usable',
+        () => '',
+      ),
+    ),
+  ).resolves.toBe('usable');
+});
+
+test.each(connections)(
+  'the %s connection to a Redis that hangs is closed within two seconds',
+  async (_name, create) => {
+    const redis = open(create, server.port);
+    await probeRedis(redis, 'bull:queue');
+    process.kill(server.pid, 'SIGSTOP');
+
+    const startedMs = performance.now();
+    await closeRedis(redis).finally(() => process.kill(server.pid, 'SIGCONT'));
+
+    expect(performance.now() - startedMs).toBeLessThan(2000);
+  },
+);

@@ -1,0 +1,139 @@
+import { startOwnRedis } from '@analytics/local-stack/testing/ownServers';
+import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import { Redis } from 'ioredis';
+import { expect, test } from 'vitest';
+import { closeRedis, createWorkerRedis } from '../../src/redis/redis.ts';
+import { describeWarnings, watchRedisDurability } from '../../src/redis/redisDurability.ts';
+
+const stack = useTestStack();
+const server = await startOwnRedis();
+stack.register(() => server.remove());
+const admin = new Redis(server.port, '127.0.0.1');
+stack.register(() => admin.quit());
+await admin.acl('SETUSER', 'blind', 'on', '>sesame', '~*', '&*', '+@all', '-info');
+await admin.acl('SETUSER', 'unconfigured', 'on', '>sesame', '~*', '&*', '+@all', '-config');
+
+/** Watches the one server, which a test sets up before. */
+async function watch({ isStrict = false, username = 'default' } = {}) {
+  const REDIS_URL = {
+    host: '127.0.0.1',
+    port: server.port,
+    db: 0,
+    isTls: false,
+    ...(username !== 'default' && { username, password: 'sesame' }),
+  };
+  const redis = createWorkerRedis({ REDIS_HOST: 'elsewhere', REDIS_PORT: 1, REDIS_URL });
+  const told: string[] = [];
+  const tell = (line: string) => told.push(line);
+  const durability = watchRedisDurability({
+    redis,
+    isStrict,
+    onRefused: (error) => told.push(`ended: ${error.message}`),
+    logger: { warn: tell, info: tell, debug: () => {} } as never,
+    checkIntervalMs: 20,
+  });
+  const close = async () => {
+    durability.stop();
+    await closeRedis(redis);
+  };
+  stack.register(close);
+  return { told, durability, close, readWarnings: () => describeWarnings(durability).warnings };
+}
+
+const APPENDFSYNC =
+  'its appendfsync is everysec and should be always, or a crash takes the last accepted events';
+
+const volatile: [name: string, setting: [string, string, string], risk: string][] = [
+  [
+    'without an append-only file',
+    ['appendonly', 'no', 'yes'],
+    'its append-only file is off and should be on (appendonly yes)',
+  ],
+  ['that writes its file later', ['appendfsync', 'everysec', 'always'], APPENDFSYNC],
+  [
+    'that evicts',
+    ['maxmemory-policy', 'allkeys-lru', 'noeviction'],
+    'its maxmemory-policy is allkeys-lru and should be noeviction',
+  ],
+];
+
+test.each(volatile)(
+  'a Redis %s is warned of in the log and in the health, until that is mended',
+  async (_name, [setting, bad, good], risk) => {
+    await admin.config('SET', setting, bad);
+    const { told, readWarnings, close } = await watch();
+    const warnings = await waitUntil(readWarnings);
+    await admin.config('SET', setting, good);
+    await waitUntil(() => told.length === 2);
+    await close();
+
+    expect(warnings).toEqual([risk]);
+    expect(readWarnings()).toBeUndefined();
+    expect(told).toEqual([
+      `This Redis can lose accepted events: ${risk}. REDIS_DURABILITY=strict would refuse to run on it.`,
+      'This Redis keeps accepted events now.',
+    ]);
+  },
+);
+
+test.each(volatile)('a strict service ends on a Redis %s', async (_name, [setting, bad, good], risk) => {
+  await admin.config('SET', setting, bad);
+  const { told, close } = await watch({ isStrict: true });
+  await waitUntil(() => told.length > 0);
+  await close();
+  await admin.config('SET', setting, good);
+
+  expect(told).toEqual([
+    `ended: REDIS_DURABILITY=strict does not allow this Redis, because it can lose accepted events: ${risk}.`,
+  ]);
+});
+
+test('a strict service that runs does not use its Redis while it can lose events, and goes on by itself', async () => {
+  const { told, durability, close } = await watch({ isStrict: true });
+  await durability.requireDurable();
+  const isAllowed = () => durability.requireDurable().then(() => true, String);
+
+  await admin.config('SET', 'appendfsync', 'everysec');
+  const refusal = await waitUntil(isAllowed, (answer) => answer !== true);
+  await admin.config('SET', 'appendfsync', 'always');
+  await waitUntil(isAllowed, (answer) => answer === true);
+  await close();
+
+  expect(refusal).toBe(
+    `Error: REDIS_DURABILITY=strict does not allow this Redis, because it can lose accepted events: ${APPENDFSYNC}.`,
+  );
+  expect(told).toEqual([]);
+});
+
+test('a Redis that keeps what it acknowledged gives no warning', async () => {
+  const { told, durability, readWarnings, close } = await watch({ isStrict: true });
+  await durability.requireDurable();
+  await close();
+
+  expect([told, readWarnings()]).toEqual([[], undefined]);
+});
+
+const blind: [username: string, missing: string][] = [
+  ['blind', 'the Redis user may not run INFO (its ACL lacks +info)'],
+  ['unconfigured', 'the Redis user may not run CONFIG GET (its ACL lacks +config|get)'],
+];
+
+test.each(blind)('what the user %s may not ask is unknown: a warning', async (username, missing) => {
+  const { told, readWarnings, close } = await watch({ username });
+  const warnings = await waitUntil(readWarnings);
+  await close();
+
+  expect(warnings).toEqual([missing]);
+  expect(told).toEqual([`It is unknown whether this Redis keeps accepted events: ${missing}.`]);
+});
+
+test.each(blind)('what the user %s may not ask ends a strict service', async (username, missing) => {
+  const { told, close } = await watch({ username, isStrict: true });
+  await waitUntil(() => told.length > 0);
+  await close();
+
+  expect(told).toEqual([
+    `ended: REDIS_DURABILITY=strict does not allow this Redis, because it cannot be checked: ${missing}.`,
+  ]);
+});

@@ -1,0 +1,141 @@
+import { once } from 'node:events';
+import { retryUntilDone } from '@analytics/shared/async/retryUntilDone';
+import type { DependencyHealth } from '@analytics/shared/http/health';
+import { closeMongo, createMongoConnection } from '@analytics/shared/mongo/mongo';
+import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
+import type { Logger } from '@analytics/shared/service/logger';
+import { createOutageLog } from '@analytics/shared/service/outageLog';
+import type { Connection, mongo } from 'mongoose';
+import { type Collection, hasCode, type Index, makeCompressed } from './createCollections.ts';
+import { createIndexProgress } from './indexProgress.ts';
+
+/** Each try may scan a whole collection, so a failing one is repeated with long pauses. */
+const MIN_RETRY_MS = 1000;
+const MAX_RETRY_MS = 60_000;
+
+/** There is an index of the same fields or of the same name with other options: somebody made it on purpose. */
+const CONFLICT_CODES = new Set<unknown>([
+  85, // IndexOptionsConflict
+  86, // IndexKeySpecsConflict
+]);
+
+export interface IndexBuildOptions {
+  /** Opens a connection without a socket timeout; resolves without one when the signal aborts it. */
+  connect: (connection: Connection, signal: AbortSignal) => Promise<void>;
+  collections: readonly Collection[];
+  /** Logs that MongoDB is away. */
+  mongoWatch: Pick<DependencyWatch, 'isUp'>;
+  logger: Logger;
+}
+
+export interface IndexBuild {
+  /** Whether every index exists. */
+  readonly isDone: boolean;
+  /** What `/readyz` says beside whether MongoDB is up. */
+  readonly health: Pick<DependencyHealth, 'warnings'>;
+  /** Resolves when every index exists, or when `close` ends the waiting. */
+  readonly finished: Promise<void>;
+  /** Ends the waiting. MongoDB completes a build that it has begun, and the next worker waits for that one. */
+  close(): Promise<void>;
+}
+
+/**
+ * Creates the missing indexes beside the work of the service: of all collections at once, and those of one collection in one scan.
+ * Any number of workers may do so at the same time: MongoDB builds an index once and answers all of them when it is there.
+ */
+export function startIndexBuild(options: IndexBuildOptions): IndexBuild {
+  const { connect, mongoWatch, logger } = options;
+  const collections = options.collections.filter(({ indexes }) => indexes.length > 0);
+  const connection = createMongoConnection();
+  const names = collections.map(({ name }) => name);
+  const progress = createIndexProgress(connection, names, logger);
+  const outageLog = createOutageLog(
+    { began: 'cannot build the indexes', ended: 'the indexes can be built again' },
+    logger,
+  );
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  /** By collection: why its last try failed. */
+  const failures = new Map<string, string>();
+  let isDone = false;
+
+  async function build(db: mongo.Db, { name, indexes }: Collection): Promise<void> {
+    await retryUntilDone(() => createIndexes(db.collection(name), indexes, logger), {
+      isPassing: () => true,
+      onFailure: (error) => {
+        failures.set(name, error.message);
+        if (mongoWatch.isUp) {
+          outageLog.failed(error);
+        }
+      },
+      signal,
+      minDelayMs: MIN_RETRY_MS,
+      maxDelayMs: MAX_RETRY_MS,
+    });
+    failures.delete(name);
+  }
+
+  async function run(): Promise<void> {
+    try {
+      await connect(connection, signal);
+      const { db } = connection;
+      if (db === undefined || signal.aborted) {
+        return;
+      }
+      progress.start();
+      await Promise.all(collections.map((collection) => build(db, collection)));
+      isDone = true;
+      outageLog.recovered();
+      progress.finish();
+    } catch (error) {
+      if (!signal.aborted) {
+        throw error;
+      }
+    } finally {
+      progress.stop();
+      await closeMongo(connection);
+    }
+  }
+
+  return {
+    get isDone() {
+      return isDone;
+    },
+    get health() {
+      const state = [...failures.values(), progress.text].filter(Boolean).join('; ');
+      const warning = `the indexes are not built yet${state && ` (${state})`}: until they are, reports are slow and nothing is rolled up`;
+      return isDone ? {} : { warnings: [warning] };
+    },
+    finished: Promise.race([run(), once(signal, 'abort').then(() => undefined)]),
+    close: async () => {
+      stopping.abort();
+      progress.stop();
+      await closeMongo(connection);
+    },
+  };
+}
+
+/** Creates indexes in one scan of their collection. One that conflicts with an existing index is left out. */
+async function createIndexes(
+  collection: mongo.Collection,
+  indexes: readonly Index[],
+  logger: Logger,
+): Promise<void> {
+  try {
+    await makeCompressed((storage) =>
+      collection.createIndexes(indexes.map((index) => ({ ...index, ...storage }))),
+    );
+  } catch (error) {
+    if (!hasCode(error, CONFLICT_CODES)) {
+      throw error;
+    }
+    if (indexes.length === 1) {
+      logger.warn(`an index is left as it is: ${error.message}`);
+      return;
+    }
+    // One by one, so that the others are created all the same.
+    for (const index of indexes) {
+      await createIndexes(collection, [index], logger);
+    }
+  }
+}

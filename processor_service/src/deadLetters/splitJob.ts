@@ -1,0 +1,162 @@
+import { eventJobOptions, INGEST_BATCH_JOB } from '@analytics/shared/event/eventQueue';
+import { createEventJob, JobRoom, packJobs, serializeEvents } from '@analytics/shared/event/packJobs';
+import type { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { scanBatchItems } from '../events/batchItems.ts';
+import { type JobContent, readItems } from '../events/readJob.ts';
+import type { DeadLetters } from './deadLetterStore.ts';
+
+export interface SplitJobDeps {
+  /** A connection that waits for an answer as long as it takes: the data of one job may have 512 MB. */
+  redis: Redis;
+  queue: Queue;
+  deadLetters: Pick<DeadLetters, 'keep'>;
+}
+
+/** A job that lies among the failed ones of the queue. */
+export interface FailedJobInfo {
+  id: string;
+  name: string;
+  /** The length of its data. */
+  bytes: number;
+  /** When it was queued, in milliseconds since 1970. */
+  timestamp: number;
+  /** How often a worker had taken it up. */
+  attempts: number;
+}
+
+/** What became, or would become, of the items of a job. */
+export interface SplitCounts {
+  /** Back in the queue. */
+  events: number;
+  /** In the dead letters, because they are no events. */
+  unreadable: number;
+  /** Still in the job, because they are no events and too large for a dead letter. */
+  tooLarge: number;
+}
+
+/** What a dead letter can hold beside its other fields: a document of MongoDB has at most 16 MiB. */
+const MAX_LETTER_BYTES = 15 * 1024 * 1024;
+
+/** Looks at a failed job without reading its data; undefined if there is no such job. */
+export async function findFailedJob(
+  { redis, queue }: Pick<SplitJobDeps, 'redis' | 'queue'>,
+  id: string,
+): Promise<FailedJobInfo | undefined> {
+  const key = queue.toKey(id);
+  const [failedAt, bytes, [name, timestamp, attempts]] = await Promise.all([
+    redis.zscore(queue.toKey('failed'), id),
+    redis.hstrlen(key, 'data'),
+    redis.hmget(key, 'name', 'timestamp', 'ats') as Promise<[string?, string?, string?]>,
+  ]);
+  return failedAt === null
+    ? undefined
+    : { id, name: name ?? '', bytes, timestamp: Number(timestamp ?? 0), attempts: Number(attempts ?? 0) };
+}
+
+/**
+ * Reads the data of a failed job, unparsed.
+ *
+ * @throws Error if a job of this name holds no list of events.
+ */
+export async function readJobData(
+  { redis, queue }: SplitJobDeps,
+  { id, name }: FailedJobInfo,
+): Promise<Buffer> {
+  if (name !== INGEST_BATCH_JOB) {
+    throw new Error(
+      `Job ${id} can't be split: its name is ${name}, and only ${INGEST_BATCH_JOB} holds several events.`,
+    );
+  }
+  return (await redis.hgetBuffer(queue.toKey(id), 'data')) ?? Buffer.alloc(0);
+}
+
+/**
+ * Counts what `splitJob` would do with the data of a job.
+ *
+ * @throws Error that says why the job can't be split.
+ */
+export function countItems(deps: SplitJobDeps, job: FailedJobInfo, data: Buffer): Promise<SplitCounts> {
+  return walkItems(deps, job, data, async () => {});
+}
+
+/**
+ * Puts the events of a job into jobs that can be read, and what is no event into the dead letters. Beside the data itself, memory
+ * holds no more than one of the new jobs. An event has the identity that it would have if the job had been read whole, so a
+ * split that is cut off and repeated stores nothing twice. Removes the job, unless something had to stay in it.
+ *
+ * @throws Error that says why the job can't be split.
+ */
+export async function splitJob(
+  deps: SplitJobDeps,
+  job: FailedJobInfo,
+  data: Buffer,
+  onProgress: (counts: SplitCounts) => void,
+): Promise<SplitCounts> {
+  const { queue, deadLetters } = deps;
+  const counts = await walkItems(deps, job, data, async ({ events, unreadable }, soFar) => {
+    for (const entries of packJobs(events.map((event) => serializeEvents([event])))) {
+      const { name, data } = createEventJob(entries);
+      await queue.add(name, data, eventJobOptions);
+    }
+    await deadLetters.keep(unreadable, { id: job.id, attempts: job.attempts });
+    onProgress(soFar);
+  });
+  if (counts.tooLarge === 0 && (await queue.remove(job.id)) !== 1) {
+    throw new Error(
+      `All of job ${job.id} is split, but it can't be removed: it is locked. Split it again later.`,
+    );
+  }
+  return counts;
+}
+
+/** Reads a job's items, about as many at a time as a job of ours has. */
+async function walkItems(
+  { queue }: SplitJobDeps,
+  job: FailedJobInfo,
+  data: Buffer,
+  work: (content: JobContent, soFar: SplitCounts) => Promise<void>,
+): Promise<SplitCounts> {
+  const counts = { events: 0, unreadable: 0, tooLarge: 0 };
+  const place = { id: job.id, timestamp: job.timestamp, queueQualifiedName: queue.qualifiedName };
+  let page: unknown[] = [];
+  let room = new JobRoom();
+  let index = 0;
+
+  async function endPage(): Promise<void> {
+    const content = readItems(place, page, index);
+    counts.events += content.events.length;
+    counts.unreadable += content.unreadable.length;
+    index += page.length;
+    page = [];
+    room = new JobRoom();
+    await work(content, counts);
+  }
+
+  for (const item of scanBatchItems(data)) {
+    const isTooLarge = item.length > MAX_LETTER_BYTES;
+    if (isTooLarge || !room.take({ count: 1, bytes: item.length })) {
+      await endPage();
+      room.take({ count: 1, bytes: item.length });
+    }
+    if (isTooLarge) {
+      counts.tooLarge += 1;
+      index += 1;
+    } else {
+      page.push(parseItem(item, job));
+    }
+  }
+  await endPage();
+  if (index === 0) {
+    throw new Error(`Job ${job.id} can't be split: its data holds no list of events.`);
+  }
+  return counts;
+}
+
+function parseItem(item: Buffer, { id }: FailedJobInfo): unknown {
+  try {
+    return JSON.parse(item.toString());
+  } catch {
+    throw new Error(`Job ${id} can't be split: its data is no JSON.`);
+  }
+}

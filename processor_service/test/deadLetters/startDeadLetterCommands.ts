@@ -1,0 +1,78 @@
+import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import type { EventJob } from '@analytics/shared/event/event';
+import { createLogger } from '@analytics/shared/service/logger';
+import type { Queue } from 'bullmq';
+import { beforeEach } from 'vitest';
+import { createDeadLetterCommands } from '../../src/deadLetters/deadLetterCommands.ts';
+import { createDeadLetters } from '../../src/deadLetters/deadLetterStore.ts';
+import { createEvent } from '../createEvent.ts';
+import { openQueue, openStore } from '../events/startConsumer.ts';
+
+const logger = createLogger({ name: 'dead-letters', level: 'silent', isPretty: false });
+
+/** Opens the commands for a file whose tests give them to a person. Before each test there is no letter and no job. */
+export async function startDeadLetterCommands() {
+  const stack = useTestStack();
+  const queue = openQueue(stack);
+  const { Event, DeadLetter, processJob } = await openStore(stack);
+
+  /** What the person has seen, and what they do. */
+  const person = {
+    lines: [] as string[],
+    questions: [] as string[],
+    isConfirmed: true,
+    /** What happens while the person decides. */
+    whileAsked: async () => {},
+  };
+
+  const openCommands = (used: Pick<Queue, 'add'>) =>
+    createDeadLetterCommands({
+      letters: DeadLetter.collection as never,
+      openQueue: async () => used as Queue,
+      say: (line) => person.lines.push(line),
+      showProgress: () => {},
+      confirm: async (question) => {
+        person.questions.push(question);
+        await person.whileAsked();
+        return person.isConfirmed;
+      },
+    });
+
+  beforeEach(async () => {
+    await DeadLetter.deleteMany();
+    await queue.drain();
+    Object.assign(person, { lines: [], questions: [], isConfirmed: true, whileAsked: async () => {} });
+  });
+
+  async function keep(event: EventJob, reason: string, failedAt: string): Promise<void> {
+    const letters = createDeadLetters(DeadLetter, logger, () => new Date(failedAt));
+    await letters.keep([{ event, reason, cause: '' }], { id: '7', attempts: 2 });
+  }
+
+  async function keepThree() {
+    const [a, b, c] = [
+      createEvent({ site_id: 'a' }),
+      createEvent({ site_id: 'b' }),
+      createEvent({ site_id: 'a' }),
+    ];
+    await keep(a, 'too large (BSON)', '2025-11-12T10:00:00Z');
+    await keep(b, 'Document failed validation', '2025-11-12T11:00:00Z');
+    await keep(c, 'Document failed validation', '2025-11-12T12:00:00Z');
+    return { a, b, c };
+  }
+
+  return {
+    stack,
+    queue,
+    Event,
+    DeadLetter,
+    deadLetters: createDeadLetters(DeadLetter, logger),
+    processJob,
+    person,
+    /** The commands with another queue. */
+    openCommands,
+    commands: openCommands(queue),
+    keep,
+    keepThree,
+  };
+}

@@ -1,0 +1,132 @@
+import {
+  createUserSet,
+  decodeUserList,
+  decodeUserSet,
+  encodeUserSet,
+} from '@analytics/shared/rollup/userSet';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { createBucketCounts } from '../../src/rollup/bucketCounts.ts';
+import { createLargeTurns } from '../../src/rollup/largeTurn.ts';
+import { createValueCounts } from '../../src/rollup/valueCounts.ts';
+import {
+  addEncoded,
+  addUsers,
+  areSameUsers,
+  copyUsers,
+  countUsers,
+  disposeUsers,
+  encodeUsers,
+  NO_USERS,
+} from '../../src/rollup/valueUsers.ts';
+
+/** Mostly near each other, so that some come twice, in one container of a bitmap or in several. */
+const user = fc.oneof(fc.nat({ max: 40 }), fc.nat({ max: 200_000 }), fc.nat({ max: 134_000_000 }));
+const additions = fc.array(fc.record({ users: fc.array(user, { maxLength: 40 }), isEncoded: fc.boolean() }), {
+  maxLength: 8,
+});
+
+test('users are each counted once, few or many, however they come, and are encoded as a set is', () => {
+  fc.assert(
+    fc.property(additions, fc.integer({ min: 1, max: 50 }), (given, maxPending) => {
+      const expected = new Set<number>();
+      let users = NO_USERS;
+      for (const { users: some, isEncoded } of given) {
+        users = isEncoded ? addEncoded(users, encode(some), maxPending) : addUsers(users, some, maxPending);
+        for (const each of some) {
+          expected.add(each);
+        }
+      }
+      const copy = copyUsers(users);
+
+      expect(countUsers(users)).toBe(expected.size);
+      expect(decode(encodeUsers(users))).toEqual([...expected].sort((a, b) => a - b));
+      expect(encodeUsers(users).length).toBeLessThanOrEqual(encode([...expected]).length + 1);
+      expect(areSameUsers(users, copy)).toBe(true);
+      const more = addUsers(copy, [134_000_001], maxPending);
+      expect(areSameUsers(users, more)).toBe(false);
+      disposeUsers(users);
+      disposeUsers(more);
+    }),
+  );
+});
+
+function encode(users: readonly number[]): Uint8Array {
+  const set = createUserSet(users);
+  const bytes = encodeUserSet(set);
+  set.dispose();
+  return bytes;
+}
+
+function decode(bytes: Uint8Array): number[] {
+  const set = decodeUserSet(bytes);
+  const users = set.toArray();
+  set.dispose();
+  const listed = decodeUserList(bytes);
+  expect(listed ?? users).toEqual(users);
+  return users;
+}
+
+test('values that share the users of an event do not share those of the next one', () => {
+  const counts = createValueCounts();
+  const users = [7];
+  counts.add('a', 1, users);
+  counts.add('b', 1, users);
+  counts.add('a', 1, [8]);
+
+  const read = (value: string) => countUsers(counts.rows.get(value)?.users ?? NO_USERS);
+  expect([read('a'), read('b'), users]).toEqual([2, 1, [7]]);
+  counts.dispose();
+});
+
+const DIMENSIONS = ['path', 'event_type', 'referrer_host', 'property:plan', 'property:id'];
+
+// A value of three digits takes some 270 bytes, so that 300 of them take 80,000.
+test.each([
+  { name: 'the dimension with the most values', unbounded: ['property:id'], maxBytes: 60_000 },
+  {
+    name: 'a property rather than a path',
+    unbounded: ['path', 'property:id'],
+    maxBytes: 120_000,
+    kept: ['path'],
+  },
+  { name: 'one after another', unbounded: ['path', 'property:id', 'property:plan'], maxBytes: 60_000 },
+  { name: 'nothing where all fits', unbounded: ['path'], maxBytes: 120_000, kept: ['path'] },
+])('over its budget a bucket gives up $name', ({ unbounded, maxBytes, kept = [] }) => {
+  const counts = createBucketCounts({ admit: () => true, maxBytes });
+  for (let index = 0; index < 300; index += 1) {
+    const values = DIMENSIONS.map(
+      (dimension) => [dimension, unbounded.includes(dimension) ? `${index}` : 'x'] as const,
+    );
+    counts.add({ values: new Map(values), views: 1, users: [index] });
+  }
+
+  const overflowed = [...counts.dimensions].filter(([, { hasTooManyValues }]) => hasTooManyValues);
+  expect(overflowed.map(([dimension]) => dimension).sort()).toEqual(
+    unbounded.filter((dimension) => !kept.includes(dimension)),
+  );
+  for (const { rows, hasTooManyValues } of counts.dimensions.values()) {
+    const views = [...rows.values()].reduce((sum, each) => sum + each.views, 0);
+    expect(views).toBe(hasTooManyValues ? 0 : 300);
+  }
+  expect(counts.bytes).toBeLessThan(maxBytes);
+  counts.dispose();
+});
+
+test('one at a time holds much, and who holds little waits for nobody', async () => {
+  const { join } = createLargeTurns(100);
+  const [first, second, small] = [join(), join(), join()];
+  const done: string[] = [];
+  await first.hold(101);
+  const waiting = second.hold(101)?.then(() => done.push('second'));
+
+  await first.hold(5000);
+  await small.hold(100);
+  done.push('others');
+  first.end();
+  await waiting;
+
+  expect(done).toEqual(['others', 'second']);
+  second.end();
+  await first.hold(101);
+});
