@@ -17,7 +17,8 @@ export default defineConfig({
     globalSetup: ['packages/local-stack/src/testing/globalSetup.ts'],
     // A process of its own for each file, so that what a file leaves open can be seen.
     pool: 'forks',
-    // Tests wait for servers more than they compute, so that one file for each core leaves no core idle for long.
+    // Tests wait for servers more than they compute, so that one file for each core leaves no core idle for
+    // long.
     maxWorkers: '100%',
     testTimeout: 20_000,
     hookTimeout: 30_000,

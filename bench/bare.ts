@@ -1,8 +1,9 @@
 import { createServer } from 'node:http';
 import { say } from '@analytics/local-stack/terminal';
 
-// The least that any server of this API has to do in Node: read the body, parse it, answer; or answer a report that is there
-// already. Nothing is kept, so what it answers per second is the ceiling that the other servers are measured against.
+// The least that any server of this API has to do in Node: read the body, parse it, answer; or answer a
+// report that is there already. Nothing is kept, so what it answers per second is the ceiling that the other
+// servers are measured against.
 const reply = Buffer.from('{"success":true}');
 const report = Buffer.from(process.env['REPORT'] ?? '{}');
 

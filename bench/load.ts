@@ -3,8 +3,8 @@ import { say } from '@analytics/local-stack/terminal';
 import autocannon from 'autocannon';
 import { formatLoadLine } from './src/loadLine.ts';
 
-// What `load.lua` is for wrk: posts the lines of a file, one after the other, as JSON; without a file it gets the URL. A process
-// of its own, as wrk is.
+// What `load.lua` is for wrk: posts the lines of a file, one after the other, as JSON; without a file it gets
+// the URL. A process of its own, as wrk is.
 const [url = '', seconds = '', connections = '', bodiesFile] = process.argv.slice(2);
 const bodies = bodiesFile === undefined ? [] : readFileSync(bodiesFile, 'utf8').trimEnd().split('\n');
 

@@ -3,8 +3,8 @@ import { defineEventModel } from '@analytics/shared/event/eventModel';
 import mongoose, { mongo } from 'mongoose';
 import { createEvents } from './src/events.ts';
 
-// The most that one Node process gets into MongoDB: the native driver, the worker's document, indexes and write concern,
-// batches of 500 with two in flight. Nothing is read from a queue, checked or answered.
+// The most that one Node process gets into MongoDB: the native driver, the worker's document, indexes and
+// write concern, batches of 500 with two in flight. Nothing is read from a queue, checked or answered.
 const BATCH_SIZE = 500;
 const BATCHES_IN_FLIGHT = 2;
 

@@ -10,7 +10,8 @@ export interface MongoAge {
 }
 
 /**
- * Starts a proxy before a real MongoDB that lets it say it is older. Only these fields of its replies are changed.
+ * Starts a proxy before a real MongoDB that lets it say it is older. Only these fields of its replies are
+ * changed.
  *
  * @returns its port, and what closes it.
  */

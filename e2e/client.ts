@@ -24,8 +24,8 @@ export function createClient({ ingestion, reporting }: Services) {
   }
 
   /**
-   * Posts events, at most 50 at the same time, and resolves with the answers' statuses: at once if one was refused, else when
-   * the reports count them all.
+   * Posts events, at most 50 at the same time, and resolves with the answers' statuses: at once if one was
+   * refused, else when the reports count them all.
    */
   async function postAndWait(events: EventInput[]): Promise<number[]> {
     const statuses: number[] = [];

@@ -6,7 +6,8 @@ import { verify } from '../processor_service/src/rollup/verify.ts';
 import { startRollups } from '../processor_service/test/rollup/startRollups.ts';
 import { startApp } from '../reporting_service/test/startApp.ts';
 
-// MongoDB puts no more than 16 MiB into a document, and closes the connection over an answer that would be larger.
+// MongoDB puts no more than 16 MiB into a document, and closes the connection over an answer that would be
+// larger.
 const USERS = 70_000;
 const NAME_LENGTH = 256;
 const HOUR_MS = 3_600_000;

@@ -102,7 +102,10 @@ async function read(route: string, parameters: object, from = app) {
   return status === 200 ? body : { status, body };
 }
 
-/** All hours that are asked about are over, so that what was kept a moment ago must be as true as what is counted now. */
+/**
+ * All hours that are asked about are over, so that what was kept a moment ago must be as true as what is
+ * counted now.
+ */
 async function checkKept(route: string, parameters: object): Promise<void> {
   const [counted, kept] = [await read(route, parameters), await read(route, parameters, cachingApp)];
   expect({ ...kept, meta: undefined }).toEqual({ ...counted, meta: undefined });

@@ -94,7 +94,8 @@ test('a processor that is killed in the middle of a rollup changes no answer, an
     const processor = startRebuild(site_id);
     const exited = once(processor, 'exit');
     const marksBefore = await countMarks();
-    // It is in the middle once it has begun to take marks away, or to make them; each time it gets a bit further.
+    // It is in the middle once it has begun to take marks away, or to make them; each time it gets a bit
+    // further.
     const waitForMarks = (isReached: (marks: number) => boolean) =>
       waitUntil(countMarks, (marks) => processor.exitCode !== null || isReached(marks), 60_000);
     await waitForMarks((marks) => marks !== marksBefore);

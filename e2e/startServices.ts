@@ -30,8 +30,9 @@ export interface Services {
 }
 
 /**
- * Runs the three services as they run in production: each a process of its own, on its build, told by its environment.
- * Resolves when they listen, whether they are ready or not. `more` are settings besides the stack's.
+ * Runs the three services as they run in production: each a process of its own, on its build, told by its
+ * environment. Resolves when they listen, whether they are ready or not. `more` are settings besides the
+ * stack's.
  */
 export async function startServices(stack: TestStack, more: Record<string, string> = {}): Promise<Services> {
   const [ingestion, processor, reporting] = await Promise.all([
@@ -52,8 +53,8 @@ export async function waitUntilReady(services: Services): Promise<void> {
 }
 
 /**
- * Runs one service on any free port; resolves when it listens. It ends with the test file at the latest. `more` are settings
- * besides the stack's.
+ * Runs one service on any free port; resolves when it listens. It ends with the test file at the latest.
+ * `more` are settings besides the stack's.
  */
 export async function startService(
   name: string,

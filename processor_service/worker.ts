@@ -41,8 +41,9 @@ import { createEventMarks } from './src/rollup/eventMarks.ts';
 import { startRollupSchedule } from './src/rollup/rollupSchedule.ts';
 import { createRollups } from './src/rollup/rollups.ts';
 
-// A worker often starts with a queue to work off, and V8 interprets a function many times before it compiles it. Compiled at
-// its first call, the first 200,000 events cost a tenth less time; afterwards it makes no difference.
+// A worker often starts with a queue to work off, and V8 interprets a function many times before it compiles
+// it. Compiled at its first call, the first 200,000 events cost a tenth less time; afterwards it makes no
+// difference.
 setFlagsFromString('--always-sparkplug');
 
 handleFatalErrors('processor_service');
@@ -126,7 +127,9 @@ shutdown.register('the worker', async () => {
 });
 await started;
 
-/** Waits for MongoDB, creates the collections and takes jobs; resolves with nothing if told to stop before. */
+/**
+ * Waits for MongoDB, creates the collections and takes jobs; resolves with nothing if told to stop before.
+ */
 async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> } | undefined> {
   const Event = createEventModel(connection);
   const DeadLetter = createDeadLetterModel(connection);
@@ -160,7 +163,8 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
     logger,
   });
   indexBuild = indexes;
-  // Without its indexes a collection would be scanned for each hour, and the numbers of new sites would not be unique.
+  // Without its indexes a collection would be scanned for each hour, and the numbers of new sites would not
+  // be unique.
   const schedule = indexes.finished.then(() =>
     indexes.isDone
       ? startRollupSchedule({ redis, redisWatch, ...queueNames, rollUp: rollups.rollUp, logger })

@@ -6,7 +6,10 @@ import { atLeast, compareMedians, type Report, toQuantity } from '../src/report.
 import { measureInTurns } from '../src/rounds.ts';
 import { startRedis } from '../src/stack.ts';
 
-/** No worker runs here, and within seconds more wait than the default allows: the rest would be answers of 503. */
+/**
+ * No worker runs here, and within seconds more wait than the default allows: the rest would be answers of
+ * 503.
+ */
 const WITHOUT_BACKPRESSURE = { QUEUE_MAX_WAITING_EVENTS: '1000000000' };
 
 /** `POST /events`: how many events a second, where a bare server answers a request with one event. */

@@ -3,7 +3,10 @@ import type { Scopes } from './scopes.ts';
 /** npm passes a Ctrl-C on to its child, which the terminal has told already: two signals, one key. */
 const SAME_KEY_MS = 500;
 
-/** Ctrl-C closes everything and ends with 130; a second one ends at once, and each server's guardian ends the server. */
+/**
+ * Ctrl-C closes everything and ends with 130; a second one ends at once, and each server's guardian ends the
+ * server.
+ */
 export function endOnSignal(scopes: Scopes): void {
   let firstMs: number | undefined;
   const end = async () => {

@@ -12,8 +12,8 @@ export interface FillOptions {
 }
 
 /**
- * Fills the queue as its producer does under full load, which decides how many events a job has. Resolves with how many
- * were accepted.
+ * Fills the queue as its producer does under full load, which decides how many events a job has. Resolves
+ * with how many were accepted.
  *
  * @throws Error if none are.
  */

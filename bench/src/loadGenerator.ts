@@ -23,7 +23,10 @@ export interface LoadGenerator {
   run(scope: Scope, options: LoadOptions): Promise<LoadResult>;
 }
 
-/** wrk where it is on the PATH, else autocannon, which itself takes more of the machine than some servers it measures. */
+/**
+ * wrk where it is on the PATH, else autocannon, which itself takes more of the machine than some servers it
+ * measures.
+ */
 export async function findLoadGenerator(benchFolder: string): Promise<LoadGenerator> {
   const version = await readWrkVersion();
   return version === undefined ? createAutocannonLoad(benchFolder) : createWrkLoad(benchFolder, version);

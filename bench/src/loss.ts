@@ -6,8 +6,8 @@ export interface Outcome {
 }
 
 /**
- * A remark on each run that did not store what it accepted. More may be stored than was counted as accepted: the answers
- * that are under way when the load ends reach nobody.
+ * A remark on each run that did not store what it accepted. More may be stored than was counted as accepted:
+ * the answers that are under way when the load ends reach nobody.
  */
 export function remarkLoss(name: string, outcomes: readonly Outcome[]): string[] {
   return outcomes.flatMap(({ accepted, stored, failedJobs }) => {

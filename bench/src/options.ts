@@ -8,8 +8,8 @@ export type PartName = (typeof PART_NAMES)[number];
 export interface PartSettings {
   rounds: number;
   /**
-   * Of load before each measurement of requests. V8 compiles on a thread of its own, which gets little of two busy cores: a
-   * service is at its full speed after four to six seconds.
+   * Of load before each measurement of requests. V8 compiles on a thread of its own, which gets little of two
+   * busy cores: a service is at its full speed after four to six seconds.
    */
   warmUpSeconds: number;
   /** Of load in each measurement. */

@@ -5,8 +5,8 @@ import { guard } from '@analytics/local-stack/guardian';
 import type { Scope } from './scopes.ts';
 
 /**
- * Runs a program to its end and resolves with what it wrote to its standard output. It ends with the scope, and with this
- * process, at the latest.
+ * Runs a program to its end and resolves with what it wrote to its standard output. It ends with the scope,
+ * and with this process, at the latest.
  *
  * @throws Error with its complaint if it ended otherwise than with 0.
  */

@@ -15,8 +15,8 @@ export interface Samples<Sample> {
 }
 
 /**
- * Measures the variants in turns (A B C A B C …): what the machine does beside us changes over minutes, and so meets all
- * alike.
+ * Measures the variants in turns (A B C A B C …): what the machine does beside us changes over minutes, and
+ * so meets all alike.
  */
 export async function measureInTurns<Key extends string, Sample>(
   { scopes, progress }: Pick<Bench, 'scopes' | 'progress'>,

@@ -30,7 +30,9 @@ export function findSlopePerMinute(points: readonly Point[]): number {
   return (covariance / variance) * 60_000;
 }
 
-/** How much a growing count grew in a second between two moments; both are moved to the nearest points inside. */
+/**
+ * How much a growing count grew in a second between two moments; both are moved to the nearest points inside.
+ */
 export function findGrowthPerSecond(points: readonly Point[], fromMs: number, toMs: number): number {
   const inside = points.filter(({ atMs }) => atMs >= fromMs && atMs <= toMs);
   const first = inside.at(0);

@@ -10,12 +10,14 @@ const KILLS = 5;
 /** As many as a worker holds by default. */
 const HELD_JOBS = 100;
 
-/** More events than two inserts carry, so that most are still with the worker and not on their way to MongoDB. */
+/**
+ * More events than two inserts carry, so that most are still with the worker and not on their way to MongoDB.
+ */
 const EVENTS_PER_JOB = 30;
 
 /**
- * Fills the worker's hands: jobs stay in them for as long as MongoDB hangs. Nothing else is sent meanwhile: a worker that is kept
- * busy by new jobs never waits for those that were put off.
+ * Fills the worker's hands: jobs stay in them for as long as MongoDB hangs. Nothing else is sent meanwhile: a
+ * worker that is kept busy by new jobs never waits for those that were put off.
  */
 async function holdJobs({ system, load, ledger }: FaultContext, count = HELD_JOBS): Promise<void> {
   await load.pause();

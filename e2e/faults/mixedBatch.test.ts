@@ -20,7 +20,10 @@ function createPoisons(event: KeyedEvent, mark: string): unknown[] {
   ];
 }
 
-/** Queues a batch as another producer might: good events with and without an `_id`, each three times, among poison. */
+/**
+ * Queues a batch as another producer might: good events with and without an `_id`, each three times, among
+ * poison.
+ */
 async function queueMixedBatch({ queue }: System, ledger: Ledger, good: LedgerEntry[], poisons: unknown[]) {
   const own = good.map(toEventJob);
   const foreign = good.map(({ event }) => event);

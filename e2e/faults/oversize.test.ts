@@ -20,7 +20,10 @@ const SINGLE_REQUESTS = 160;
 const BATCH_REQUESTS = 16;
 const CONNECTIONS = 8;
 
-/** What fills an event up to the 64 KiB that one may have: texts of the greatest length, three bytes a character. */
+/**
+ * What fills an event up to the 64 KiB that one may have: texts of the greatest length, three bytes a
+ * character.
+ */
 const PROPERTIES = Object.fromEntries(
   Array.from({ length: 20 }, (_, index) => [`p${index}`, '語'.repeat(1024)]),
 );

@@ -16,7 +16,10 @@ const WORKER_ENV = {
   POISON_MEMORY_PATH: MEMORY_PATH,
 };
 
-/** A job that was left four times fails for good. Each poison is in a batch first, and then in a job of its own. */
+/**
+ * A job that was left four times fails for good. Each poison is in a batch first, and then in a job of its
+ * own.
+ */
 const MAX_DEATHS = 2 * (4 + 4);
 
 /** A dead worker's locks hold for ten seconds, and it takes two looks until its jobs are taken up again. */

@@ -8,7 +8,9 @@ const ROUNDS = 30;
 /** What BullMQ gives the job of a producer that asks for nothing. */
 const FOREIGN = { attempts: 1 };
 
-/** Queues a property name that BSON takes for a type of its own, and names that mean something to other code. */
+/**
+ * Queues a property name that BSON takes for a type of its own, and names that mean something to other code.
+ */
 async function queuePoisonNames({ system, load, ledger }: FaultContext): Promise<void> {
   const { event_id, ...event } = load.nextEvent();
   const poison = { ...event, properties: { _bsontype: event_id } };

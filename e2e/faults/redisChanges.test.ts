@@ -22,7 +22,8 @@ test('nothing is lost or doubled when Redis becomes a replica for longer than th
     name: 'Redis becomes a replica',
     rules: { mayRefuse: true, mayCut: false },
     run: async ({ system, load }) => {
-      // A replica gives up its own data once its primary sends it another. One of a server that is not there keeps it.
+      // A replica gives up its own data once its primary sends it another. One of a server that is not there
+      // keeps it.
       await system.redisClient.replicaof('127.0.0.1', await findFreePort());
       await load.untilAnswered(503, 50);
       await delay(REPLICA_MS);

@@ -4,7 +4,10 @@ import { cpuSeconds } from './harness/cpuSeconds.ts';
 import { runFault } from './harness/runFault.ts';
 import type { System } from './harness/system.ts';
 
-/** A worker itself takes 1.1 MB of Redis: connections, scripts, its schedule. The mark lies at four fifths of the limit. */
+/**
+ * A worker itself takes 1.1 MB of Redis: connections, scripts, its schedule. The mark lies at four fifths of
+ * the limit.
+ */
 const ROOM_BYTES = 3_500_000;
 const REDIS_HIT = { mayRefuse: true, mayCut: false };
 

@@ -132,7 +132,8 @@ test('eight breakdowns of 960,000 values at the same time', async () => {
     dimensions: ['', 'path'],
     has_more_dimensions: false,
   });
-  // The range holds one whole month, which has no rollup and so is empty, and thirty days on either side of it.
+  // The range holds one whole month, which has no rollup and so is empty, and thirty days on either side of
+  // it.
   const firstDays = [Date.parse('2025-01-02'), Date.parse('2025-03-01')];
   for (const day of repeat(days, Number)) {
     const start = new Date((firstDays[day % 2] ?? 0) + Math.floor(day / 2) * DAY_MS);

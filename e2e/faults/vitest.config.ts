@@ -5,7 +5,8 @@ import { createTableReporter } from './harness/tableReporter.ts';
 
 const { FAULTS, FAULTS_SEED, CI } = process.env;
 
-// `npm run test:faults` (run.ts) sets both. The services are run as built; what is tested here needs no source.
+// `npm run test:faults` (run.ts) sets both. The services are run as built; what is tested here needs no
+// source.
 export default defineConfig({
   resolve: rootConfig.resolve ?? {},
   ssr: rootConfig.ssr ?? {},

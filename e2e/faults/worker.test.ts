@@ -35,7 +35,8 @@ test('a job whose worker is killed three times is stored by the fourth', (contex
       );
       for (let kill = 1; kill <= KILLS; kill += 1) {
         await worker.kill();
-        // A new worker takes jobs once it has seen MongoDB. The dead one's lock keeps the job from it for longer than that.
+        // A new worker takes jobs once it has seen MongoDB. The dead one's lock keeps the job from it for
+        // longer than that.
         system.mongo.resume();
         await worker.restart();
         await untilTakingJobs(worker);

@@ -14,8 +14,8 @@ import { createEventValidator } from '../src/utils/validateEvent.ts';
 export const NOW = Date.parse('2025-11-12T19:30:01Z');
 
 /**
- * Builds the service on the file's own queue, as `server.ts` does, with a clock that stands still, and with the limits of
- * `server.ts` unless told otherwise.
+ * Builds the service on the file's own queue, as `server.ts` does, with a clock that stands still, and with
+ * the limits of `server.ts` unless told otherwise.
  */
 export async function startApp(
   stack: TestStack,

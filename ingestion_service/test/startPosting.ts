@@ -12,7 +12,10 @@ export const event = {
   timestamp: '2025-11-12T19:30:01Z',
 };
 
-/** Starts the service for a file that posts single events; before each test its queue is empty and it takes events. */
+/**
+ * Starts the service for a file that posts single events; before each test its queue is empty and it takes
+ * events.
+ */
 export async function startPosting() {
   const { app, queue } = await startApp(useTestStack());
   beforeEach(async () => {

@@ -140,7 +140,8 @@ async function withCommands(
     };
     const openQueue = async () => {
       await requireRedis(redis, config);
-      // Not before: BullMQ writes at once, and a server that refuses the write loses the connection that the probe needs.
+      // Not before: BullMQ writes at once, and a server that refuses the write loses the connection that the
+      // probe needs.
       return openEventQueue(redis, { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX });
     };
     // The command says what it did; a log line of each letter would say it again.

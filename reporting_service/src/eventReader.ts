@@ -12,7 +12,10 @@ import { openReportSource, type ReportSource, requireDatabase } from './reportSo
 import type { RollupUnreadableError } from './rollup/rollupErrors.ts';
 import { createTurns, TooManyWaitingError, type Turns } from './turns.ts';
 
-/** As many as the HTTP server has connections, so that only a client that does not wait for its answers meets this limit. */
+/**
+ * As many as the HTTP server has connections, so that only a client that does not wait for its answers meets
+ * this limit.
+ */
 const MAX_WAITING = 10_000;
 
 /** One site may have this share of all turns. */
@@ -24,7 +27,10 @@ const MAX_CHECKS = 4;
 const MAX_UNREADABLE_LOGGED = 100;
 
 export interface EventReaderOptions {
-  /** How long a request may wait for its report, and how long a reading may take once it has its turn, in milliseconds. */
+  /**
+   * How long a request may wait for its report, and how long a reading may take once it has its turn, in
+   * milliseconds.
+   */
   timeoutMs: number;
   /** How many reports may be worked on at once. The others wait. */
   maxConcurrent: number;
@@ -61,15 +67,15 @@ export interface EventReader {
    */
   inTime<Answer>(waiting: Waiting, work: (signal: AbortSignal) => Promise<Answer>): Promise<Answer>;
   /**
-   * Does the reading of one report, when its turn comes. Waits for the turn until the signal aborts, and gives it back when
-   * the work has stopped.
+   * Does the reading of one report, when its turn comes. Waits for the turn until the signal aborts, and
+   * gives it back when the work has stopped.
    *
    * @throws ProblemError 503 if the reading takes longer than a request may wait, or MongoDB is away.
    */
   read<Report>(reading: Reading, makeReport: (source: ReportSource) => Promise<Report>): Promise<Report>;
   /**
-   * Asks something short in the turn of a site, which waits for no report. It has half of a request's time: a request may wait
-   * for two checks.
+   * Asks something short in the turn of a site, which waits for no report. It has half of a request's time: a
+   * request may wait for two checks.
    *
    * @throws ProblemError 503 if MongoDB could not answer in that time, or is away.
    */
@@ -86,7 +92,10 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
   const checkTimeoutMs = Math.ceil(timeoutMs / 2);
   let checkedRollups: RollupCollections | undefined;
 
-  /** Aborts what it reads when the caller leaves, when its time is over, and when the reading has failed in one of its parts. */
+  /**
+   * Aborts what it reads when the caller leaves, when its time is over, and when the reading has failed in
+   * one of its parts.
+   */
   async function readInTurn<Report>(
     { site_id, signal }: Reading,
     makeReport: (source: ReportSource) => Promise<Report>,
@@ -134,7 +143,10 @@ export function createEventReader(Event: EventModel, options: EventReaderOptions
     }
   }
 
-  /** Without a signal of its own: a check ends with MongoDB's time limit, or when the watch finds MongoDB away. */
+  /**
+   * Without a signal of its own: a check ends with MongoDB's time limit, or when the watch finds MongoDB
+   * away.
+   */
   async function askInTurn<Answer>(
     site_id: string,
     ask: (rollups: RollupCollections) => Promise<Answer>,

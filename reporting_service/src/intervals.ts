@@ -6,7 +6,10 @@ const HOUR_MS = 3_600_000;
 
 /** One step of a time series. */
 export interface IntervalSpan extends Span {
-  /** The step's own beginning, which lies before the span where the range begins in the middle of a week or a month. */
+  /**
+   * The step's own beginning, which lies before the span where the range begins in the middle of a week or a
+   * month.
+   */
   labelMs: number;
 }
 
@@ -22,7 +25,10 @@ export function estimateIntervals({ firstDay, lastDay }: DayRange, interval: Int
   return Math.ceil(days / daysPerStep);
 }
 
-/** A local day has as many steps as it has hours; in the few zones that shift by half an hour its last one may be shorter. */
+/**
+ * A local day has as many steps as it has hours; in the few zones that shift by half an hour its last one may
+ * be shorter.
+ */
 function cutIntoHours({ firstDay, lastDay }: DayRange, tz: string): IntervalSpan[] {
   const spans: IntervalSpan[] = [];
   for (const day of listDays(firstDay, lastDay, (each) => each.add({ days: 1 }))) {

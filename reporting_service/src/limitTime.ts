@@ -2,8 +2,8 @@ import { setMaxListeners } from 'node:events';
 import { TimeoutError } from '@analytics/shared/async/withTimeout';
 
 /**
- * Makes a controller that aborts with the signal's reason, or with a TimeoutError `limitMs` after `startedMs`, which is by
- * `performance.now()`. `end` detaches it from both.
+ * Makes a controller that aborts with the signal's reason, or with a TimeoutError `limitMs` after
+ * `startedMs`, which is by `performance.now()`. `end` detaches it from both.
  */
 export function limitTime(
   signal: AbortSignal,
@@ -11,7 +11,8 @@ export function limitTime(
   startedMs = performance.now(),
 ): { stopping: AbortController; end: () => void } {
   const stopping = new AbortController();
-  // Each command of a report listens while it runs. More than ten would make Node warn of a leak, past the log.
+  // Each command of a report listens while it runs. More than ten would make Node warn of a leak, past the
+  // log.
   setMaxListeners(0, stopping.signal);
   const leave = () => stopping.abort(signal.reason);
   if (signal.aborted) {

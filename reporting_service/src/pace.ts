@@ -4,8 +4,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 const SLICE_MS = 10;
 
 /**
- * Cuts long work into slices. Between two of them everything else gets its turn, such as the sign of life of a dependency that
- * would otherwise be read too late.
+ * Cuts long work into slices. Between two of them everything else gets its turn, such as the sign of life of
+ * a dependency that would otherwise be read too late.
  */
 export interface Pace {
   /** Whether the slice is over. */

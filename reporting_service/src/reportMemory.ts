@@ -50,9 +50,9 @@ export interface ReportMemoryOptions {
 }
 
 /**
- * Bounds what all reports hold together, so that the process stays below 512 MB. A small report never waits. One that
- * turns out not to be small gives back what it holds and begins again in the line of large reports: nobody waits while
- * holding what another one waits for.
+ * Bounds what all reports hold together, so that the process stays below 512 MB. A small report never waits.
+ * One that turns out not to be small gives back what it holds and begins again in the line of large reports:
+ * nobody waits while holding what another one waits for.
  */
 export function createReportMemory({
   sharedBytes = SHARED_BYTES,
@@ -132,7 +132,10 @@ function createAccount({ isLarge, take, give, onClose }: AccountRules): MemoryAc
   };
 }
 
-/** What a value takes where it is remembered with a number: the entry of a map, which doubles when it grows, and its text. */
+/**
+ * What a value takes where it is remembered with a number: the entry of a map, which doubles when it grows,
+ * and its text.
+ */
 export function estimateValueBytes(value: unknown): number {
   return ENTRY_BYTES + (typeof value === 'string' ? estimateTextBytes(value) : 0);
 }

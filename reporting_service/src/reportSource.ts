@@ -13,7 +13,10 @@ export interface ReportSource {
   signal: AbortSignal;
   /** Asks the events themselves. The result must be small. */
   aggregate<Result>(pipeline: PipelineStage[]): Promise<Result[]>;
-  /** Asks with a pipeline that keeps sets of users in memory. Undefined if one outgrows it: then another must do without. */
+  /**
+   * Asks with a pipeline that keeps sets of users in memory. Undefined if one outgrows it: then another must
+   * do without.
+   */
   tryAggregate<Result>(pipeline: PipelineStage[]): Promise<Result[] | undefined>;
   /** Asks for what may be too much to hold. Yields `batchSize` documents at a time. */
   stream<Result extends object>(pipeline: PipelineStage[], batchSize: number): AsyncIterable<Result[]>;

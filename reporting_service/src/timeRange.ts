@@ -61,7 +61,9 @@ function toDayRange(first: string, last: string): DayRange {
   return { firstDay: Temporal.PlainDate.from(first), lastDay: Temporal.PlainDate.from(last) };
 }
 
-/** The days of a period. All but `yesterday` end today; the months and the year begin with their first day. */
+/**
+ * The days of a period. All but `yesterday` end today; the months and the year begin with their first day.
+ */
 function resolvePeriod(period: Exclude<Period, 'all'>, today: Temporal.PlainDate): DayRange {
   switch (period) {
     case 'today':
@@ -91,8 +93,9 @@ export function findPrevious(days: DayRange, by: PreviousBy): DayRange {
 }
 
 /**
- * The time that a range is compared with. Of a range that has not ended at `nowMs`, it is the part of the previous range up to the
- * same time of the corresponding day, to the second; of a range that has not begun, no time at all.
+ * The time that a range is compared with. Of a range that has not ended at `nowMs`, it is the part of the
+ * previous range up to the same time of the corresponding day, to the second; of a range that has not begun,
+ * no time at all.
  */
 export function findPreviousSpan({ tz, days }: Required<TimeRange>, by: PreviousBy, nowMs: number): Span {
   const previous = toSpan({ tz, days: findPrevious(days, by) }) as Span;

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { compareValues } from '../src/rollup/compareValues.ts';
 
 test('texts have the order of their bytes in UTF-8', () => {
-  // Few characters, so that many texts begin alike: of one to four bytes, and on both sides of the surrogates.
+  // Few characters, so that many texts begin alike: of one to four bytes, and on both sides of the
+  // surrogates.
   const character = fc.constantFrom(
     'a',
     'b',

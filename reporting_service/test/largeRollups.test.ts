@@ -29,7 +29,10 @@ const DAYS = 60;
 // It holds one whole month, which has no rollup and so is empty, and thirty days on either side of it.
 const RANGE = { from: '2025-01-02', to: '2025-03-30' };
 
-/** A site with one event, whose rollups say something else: each day has so many paths, the same ones or others. */
+/**
+ * A site with one event, whose rollups say something else: each day has so many paths, the same ones or
+ * others.
+ */
 async function storeSite(
   site_id: string,
   number: number,
@@ -68,7 +71,10 @@ async function storeSite(
 const get = async (route: string, query: object, to = app) =>
   (await request(to).get(route).query(query)).body;
 
-/** A service whose reports may hold very little: what the other one does with a million values, it does with some thousands. */
+/**
+ * A service whose reports may hold very little: what the other one does with a million values, it does with
+ * some thousands.
+ */
 const frugal = await startApp(stack, {}, undefined, {
   memory: createReportMemory({
     sharedBytes: 1_500_000,

@@ -15,8 +15,8 @@ export interface PlainQuery {
 }
 
 /**
- * The local day and hour of a moment, read off the clock that `Intl` shows: nothing here knows how the service finds the
- * bounds of days.
+ * The local day and hour of a moment, read off the clock that `Intl` shows: nothing here knows how the
+ * service finds the bounds of days.
  */
 export function readClock(timestamp: string, tz: string): { day: string; hour: string } {
   const format = new Intl.DateTimeFormat('sv-SE', {

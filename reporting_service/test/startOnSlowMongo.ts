@@ -16,7 +16,10 @@ interface Answer {
 
 type Mode = 'alwaysOn' | { times: number };
 
-/** Starts a MongoDB of the file's own that a test can slow down until it ends, and lets services be started on it. */
+/**
+ * Starts a MongoDB of the file's own that a test can slow down until it ends, and lets services be started on
+ * it.
+ */
 export async function startOnSlowMongo() {
   const shared = useTestStack();
   const mongo = await startOwnMongo(['--setParameter', 'enableTestCommands=1']);
@@ -59,7 +62,10 @@ export async function startOnSlowMongo() {
   const delayAggregations = (blockTimeMS: number, mode: Mode = 'alwaysOn') =>
     delayCommands('aggregate', blockTimeMS, mode);
 
-  /** MongoDB takes 20 ms for each event that it reads, between two looks at whether anybody still wants the answer. */
+  /**
+   * MongoDB takes 20 ms for each event that it reads, between two looks at whether anybody still wants the
+   * answer.
+   */
   async function slowDownReading(): Promise<void> {
     await admin.command({ setParameter: 1, internalQueryExecYieldIterations: 1 });
     const data = { namespace: 'analytics.events', waitForMillis: 20 };

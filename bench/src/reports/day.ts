@@ -25,7 +25,10 @@ const FAST_REQUESTS = 50;
 
 type Finding = Omit<Report, 'settings'>;
 
-/** One day that is over: read from events, rolled up, read from rollups and from the cache; and what it takes on disk. */
+/**
+ * One day that is over: read from events, rolled up, read from rollups and from the cache; and what it takes
+ * on disk.
+ */
 export async function measureDay(
   bench: Bench,
   stores: ReportStores,

@@ -9,7 +9,9 @@ import { dropRollups, isRolledUp, type Store } from './stores.ts';
 const INTERVAL_MS = 20;
 
 export interface RollUp {
-  /** From when the worker is ready, which is when it takes jobs, until everything that is over is rolled up. */
+  /**
+   * From when the worker is ready, which is when it takes jobs, until everything that is over is rolled up.
+   */
   seconds: number;
   /** The worker's resident memory. */
   peakMb: number;

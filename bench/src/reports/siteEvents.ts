@@ -20,7 +20,10 @@ const PLANS = ['free', 'team', 'company'];
 const BATCH_SIZE = 2000;
 const BATCHES_IN_FLIGHT = 3;
 
-/** Inserts the documents that the worker would store, in the order of time, and tells after each batch how many there are. */
+/**
+ * Inserts the documents that the worker would store, in the order of time, and tells after each batch how
+ * many there are.
+ */
 export async function insertSiteEvents(
   collection: mongo.Collection,
   source: SiteEvents,

@@ -42,7 +42,10 @@ export async function openReportStores(bench: Bench, scope: Scope): Promise<Repo
   return stores;
 }
 
-/** Stores events in a database, past the queue. Nothing marks their hours, so that nobody may believe rollups of them yet. */
+/**
+ * Stores events in a database, past the queue. Nothing marks their hours, so that nobody may believe rollups
+ * of them yet.
+ */
 export async function loadEvents(bench: Bench, { name, db }: Store, source: SiteEvents): Promise<void> {
   const total = source.count.toLocaleString('en');
   await insertSiteEvents(db.collection('events'), source, (stored) =>

@@ -12,8 +12,8 @@ const CLOSED_HOURS = 17;
 const REQUESTS = 20;
 
 /**
- * A day that is not over, in the zone where its eighteenth hour is running now. That hour has a whole hour's events already: no
- * moment of the day has more to read from events.
+ * A day that is not over, in the zone where its eighteenth hour is running now. That hour has a whole hour's
+ * events already: no moment of the day has more to read from events.
  */
 export async function measureToday(
   bench: Bench,
@@ -63,7 +63,10 @@ export async function measureToday(
   });
 }
 
-/** The zone of whole hours in which the eighteenth hour of the day is running. In `Etc/GMT-5` clocks are ahead. */
+/**
+ * The zone of whole hours in which the eighteenth hour of the day is running. In `Etc/GMT-5` clocks are
+ * ahead.
+ */
 function findZone(nowMs: number): string {
   const ahead = CLOSED_HOURS - new Date(nowMs).getUTCHours();
   const offset = ahead > 14 ? ahead - 24 : ahead;

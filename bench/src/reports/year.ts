@@ -32,7 +32,10 @@ const ROUTES = [
   '/stats/compare?',
 ];
 
-/** A year of one site, and one of another with the same users and twice the events. It begins and ends within a month. */
+/**
+ * A year of one site, and one of another with the same users and twice the events. It begins and ends within
+ * a month.
+ */
 export async function measureYear(
   bench: Bench,
   stores: ReportStores,

@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-/** The processor time that a process has used, in seconds, as exact as `ps` says it (whole seconds on Linux). */
+/**
+ * The processor time that a process has used, in seconds, as exact as `ps` says it (whole seconds on Linux).
+ */
 export async function cpuSeconds(pid: number): Promise<number> {
   const { stdout } = await promisify(execFile)('ps', ['-o', 'time=', '-p', String(pid)]);
   // [[days-]hours:]minutes:seconds

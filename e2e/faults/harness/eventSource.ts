@@ -10,8 +10,8 @@ const DAY_MS = 86_400_000;
 const TWO_HOURS_MS = 7_200_000;
 
 /**
- * Makes events over several sites, days, paths and users, every fourth anonymous. No two have the same timestamp, so that a
- * stored copy is known for one whatever its `_id`.
+ * Makes events over several sites, days, paths and users, every fourth anonymous. No two have the same
+ * timestamp, so that a stored copy is known for one whatever its `_id`.
  */
 export function createEventSource(): () => KeyedEvent {
   let index = -1;

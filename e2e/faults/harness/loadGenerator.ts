@@ -29,9 +29,9 @@ export interface Load {
 }
 
 /**
- * Posts single events and batches from parallel connections at a steady pace, and keeps the ledger. Every 40th request is
- * bad. Of the requests that were not acknowledged every other is sent again, with the same `event_id`s, as a careful client
- * would; every 25th repeats one that was.
+ * Posts single events and batches from parallel connections at a steady pace, and keeps the ledger. Every
+ * 40th request is bad. Of the requests that were not acknowledged every other is sent again, with the same
+ * `event_id`s, as a careful client would; every 25th repeats one that was.
  */
 export function startLoad(ledger: Ledger, urls: () => readonly string[]): Load {
   const nextEvent = createEventSource();

@@ -24,7 +24,10 @@ function toDocument({ _id, event: { event_id: _, user_id = null, ...event } }: L
   return { _id: toId(_id), ...event, user_id, timestamp, createdAt: storedAt, updatedAt: storedAt };
 }
 
-/** A ledger of six events, of which five were acknowledged, one bad event and one poison; and a system that did all right. */
+/**
+ * A ledger of six events, of which five were acknowledged, one bad event and one poison; and a system that
+ * did all right.
+ */
 function createCase() {
   const ledger = createLedger();
   const nextEvent = createEventSource();

@@ -27,8 +27,8 @@ export interface Verdict {
 const MAX_ANSWER_MS = 2000 + 500;
 
 /**
- * Compares what the system holds with what it was sent and what it acknowledged. The same for every fault: whatever
- * happened, every acknowledged event is in `events` or in `dead_letters`, once, and nothing else is.
+ * Compares what the system holds with what it was sent and what it acknowledged. The same for every fault:
+ * whatever happened, every acknowledged event is in `events` or in `dead_letters`, once, and nothing else is.
  */
 export function judge(
   ledger: Ledger,

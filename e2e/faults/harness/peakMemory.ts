@@ -2,7 +2,10 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
-/** The peak of a process's resident memory, in MB. Only Linux records it; elsewhere, the memory at this moment. */
+/**
+ * The peak of a process's resident memory, in MB. Only Linux records it; elsewhere, the memory at this
+ * moment.
+ */
 export async function readPeakMemoryMb(pid: number): Promise<number> {
   if (process.platform === 'linux') {
     const status = await readFile(`/proc/${pid}/status`, 'utf8');

@@ -1,5 +1,6 @@
-// Loaded into a worker by `node --import`, this gives it two bugs that no handler can catch: it does not survive an event of
-// either path. Plain JavaScript, because a loader for TypeScript is a thread that Node now and then waits for without end.
+// Loaded into a worker by `node --import`, this gives it two bugs that no handler can catch: it does not
+// survive an event of either path. Plain JavaScript, because a loader for TypeScript is a thread that Node
+// now and then waits for without end.
 import { mongo } from 'mongoose';
 
 const { POISON_EXIT_PATH, POISON_MEMORY_PATH } = process.env;

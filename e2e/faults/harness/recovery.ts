@@ -8,7 +8,9 @@ import type { System } from './system.ts';
 const RECOVERY_TIMEOUT_MS = 60_000;
 const CATCH_UP_TIMEOUT_MS = 120_000;
 
-/** Measures, from now and in milliseconds, how long it takes until a new event has been accepted and stored. */
+/**
+ * Measures, from now and in milliseconds, how long it takes until a new event has been accepted and stored.
+ */
 export async function measureRecovery(system: System, load: Load): Promise<number> {
   const startedMs = performance.now();
   const { entry } = await waitUntil(
@@ -23,8 +25,8 @@ export async function measureRecovery(system: System, load: Load): Promise<numbe
 }
 
 /**
- * Measures, from now and in milliseconds, how long it takes until each of the events is stored or a dead letter. They were
- * acknowledged before, so a worker may have held them when it was hit.
+ * Measures, from now and in milliseconds, how long it takes until each of the events is stored or a dead
+ * letter. They were acknowledged before, so a worker may have held them when it was hit.
  */
 export async function measureCatchUp({ database }: System, entries: readonly LedgerEntry[]): Promise<number> {
   const startedMs = performance.now();

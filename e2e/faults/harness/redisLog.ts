@@ -2,7 +2,10 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 
-/** Finds the append-only file that Redis writes to: one file before Redis 7, since then the newest of a folder. */
+/**
+ * Finds the append-only file that Redis writes to: one file before Redis 7, since then the newest of a
+ * folder.
+ */
 export async function findAppendOnlyFile(redis: Redis): Promise<string> {
   const settings = await redis.config('GET', '*');
   const read = (name: string) => {

@@ -39,12 +39,16 @@ const STRICT: AnswerRules = { mayRefuse: false, mayCut: false };
 /** What the system promises of a dependency's return; a service that was started again is no slower. */
 const MAX_RECOVERY_MS = 5000;
 
-/** Within this, all that was acknowledged before is stored, whatever a worker held when it was hit: its locks must run out. */
+/**
+ * Within this, all that was acknowledged before is stored, whatever a worker held when it was hit: its locks
+ * must run out.
+ */
 const MAX_CATCH_UP_MS = 15_000;
 
 /**
- * Runs one fault on a fresh system under load: loads it, breaks it, measures how long it takes to work again and to have stored
- * all that it had acknowledged, loads it some more, waits until the queue is empty and asks the oracle. Fails the test unless all is as promised.
+ * Runs one fault on a fresh system under load: loads it, breaks it, measures how long it takes to work again
+ * and to have stored all that it had acknowledged, loads it some more, waits until the queue is empty and
+ * asks the oracle. Fails the test unless all is as promised.
  */
 export async function runFault({ task }: TestContext, fault: Fault): Promise<void> {
   const { rules = STRICT, deadLetters = 0 } = fault;

@@ -15,7 +15,10 @@ export interface SystemOptions {
   workers?: number;
   /** Further arguments of Redis. */
   redisArgs?: string[];
-  /** Whether ingestion and workers reach their servers through proxies; without them a server that ended refuses connections. */
+  /**
+   * Whether ingestion and workers reach their servers through proxies; without them a server that ended
+   * refuses connections.
+   */
   isProxied?: boolean;
   /** What the workers find in their environment besides. */
   workerEnv?: Record<string, string>;
@@ -39,7 +42,10 @@ export interface System extends View {
   remove(): Promise<void>;
 }
 
-/** Starts a fresh system: empty servers, one ingestion service, workers, one reporting service, all of them ready. */
+/**
+ * Starts a fresh system: empty servers, one ingestion service, workers, one reporting service, all of them
+ * ready.
+ */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   const { workers: workerCount = 1, redisArgs = [], isProxied = false, workerEnv = {} } = options;
   const servers = await startServers(redisArgs);

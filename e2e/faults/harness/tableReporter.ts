@@ -1,7 +1,10 @@
 import type { Reporter, TestModule } from 'vitest/node';
 import { formatFaultTable } from './faultTable.ts';
 
-/** Prints the table of all faults when the run is over; a fault that did not come to its end is named below it. */
+/**
+ * Prints the table of all faults when the run is over; a fault that did not come to its end is named below
+ * it.
+ */
 export function createTableReporter(): Reporter {
   return {
     onTestRunEnd: (testModules: readonly TestModule[]) => {

@@ -9,8 +9,8 @@ export interface TcpProxy {
   /** From now on requests arrive and their replies vanish. */
   swallowReplies(): void;
   /**
-   * Cuts every connection and lets new ones work. A connection that lost replies can't go on: its next reply would be taken
-   * for the answer to an earlier request.
+   * Cuts every connection and lets new ones work. A connection that lost replies can't go on: its next reply
+   * would be taken for the answer to an earlier request.
    */
   recover(): void;
   /** New connections lead to another server, as after a failover behind one address; the old ones stay. */

@@ -56,7 +56,10 @@ export function createServerVictim(name: string, server: OwnServer): Victim {
   };
 }
 
-/** Starts a service, and again at each `restart`. `exitDeadlineMs` is what its promise allows it after a SIGTERM. */
+/**
+ * Starts a service, and again at each `restart`. `exitDeadlineMs` is what its promise allows it after a
+ * SIGTERM.
+ */
 export async function startServiceVictim(
   name: string,
   exitDeadlineMs: number,

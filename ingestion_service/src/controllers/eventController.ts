@@ -20,8 +20,8 @@ export interface EventController {
   postEvent: RequestHandler;
   /**
    * Answers `POST /events`: 202 once all events are queued together, 400 with every event at fault if one of
-   * them is. With `?partial=true`: 202 once the valid events are queued together, with the others listed; 400 if
-   * none is valid.
+   * them is. With `?partial=true`: 202 once the valid events are queued together, with the others listed; 400
+   * if none is valid.
    */
   postEvents: RequestHandler;
 }
@@ -84,8 +84,8 @@ function listRejected(rejected: readonly RejectedEvent[]): RejectedEvent[] {
 const EVENT_ACCEPTED = '{"success":true}';
 
 /**
- * Writes the answer without Express's `json`, which would look for a charset, an ETag and a fresh copy each time. A short
- * text goes to the socket in one piece with its headers; a Buffer would be a second one.
+ * Writes the answer without Express's `json`, which would look for a charset, an ETag and a fresh copy each
+ * time. A short text goes to the socket in one piece with its headers; a Buffer would be a second one.
  */
 function accept(response: Response, body: string): void {
   response.writeHead(202, createAcceptedHeaders(Buffer.byteLength(body)));

@@ -13,7 +13,10 @@ export interface BackpressureOptions {
   queuePrefix: string;
   /** New events are refused while about this many wait in the queue. */
   maxWaitingEvents: number;
-  /** New events are refused while about this many bytes wait in the queue; without it only where Redis hides its memory. */
+  /**
+   * New events are refused while about this many bytes wait in the queue; without it only where Redis hides
+   * its memory.
+   */
   maxQueueBytes?: number | undefined;
   /** New events are refused while Redis uses this share of its memory, in percent. */
   maxMemoryPercent: number;
@@ -23,7 +26,9 @@ export interface BackpressureOptions {
 }
 
 export interface Backpressure {
-  /** Why new events can't be taken at the moment, for the client; undefined if they can. Does not ask Redis. */
+  /**
+   * Why new events can't be taken at the moment, for the client; undefined if they can. Does not ask Redis.
+   */
   findRefusal(): string | undefined;
   /** Learns of a job that Redis has acknowledged: its events, and the bytes of its data. */
   noteJob(jobId: string, eventCount: number, dataBytes: number): void;
@@ -33,10 +38,16 @@ export interface Backpressure {
 /** What a job takes of Redis beside its data (measured with BullMQ 6.7 and Redis 7.0: 770 to 990 bytes). */
 const JOB_OVERHEAD_BYTES = 800;
 
-/** The weight of the newest job in the running means; the first jobs weigh more, so that the means begin right. */
+/**
+ * The weight of the newest job in the running means; the first jobs weigh more, so that the means begin
+ * right.
+ */
 const MEAN_WEIGHT = 0.01;
 
-/** Once events are refused, they are accepted again below this share of a limit. It keeps the log short at the limit. */
+/**
+ * Once events are refused, they are accepted again below this share of a limit. It keeps the log short at the
+ * limit.
+ */
 const RESUME_SHARE = 0.95;
 
 /** A queue whose Redis hides its memory holds this much, so that a million usual events fit. */
@@ -46,12 +57,12 @@ const TOO_MANY = 'Too many events are waiting to be stored. Try again.';
 const NEARLY_FULL = 'The event queue is nearly full. Try again.';
 
 /**
- * Refuses new events well before Redis is full, because a full Redis refuses the worker's writes as well, and nothing would
- * drain it any more.
+ * Refuses new events well before Redis is full, because a full Redis refuses the worker's writes as well, and
+ * nothing would drain it any more.
  *
- * Three measures are limited: the waiting events, their bytes, and the memory of Redis. They are sampled; between two samples
- * what this process queues is added, so that no burst runs past a limit. BullMQ counts jobs, so events and bytes that wait are
- * the jobs that wait times what this process lately put into one.
+ * Three measures are limited: the waiting events, their bytes, and the memory of Redis. They are sampled;
+ * between two samples what this process queues is added, so that no burst runs past a limit. BullMQ counts
+ * jobs, so events and bytes that wait are the jobs that wait times what this process lately put into one.
  */
 export function createBackpressure(options: BackpressureOptions): Backpressure {
   const { maxWaitingEvents, maxMemoryPercent, logger, sampleIntervalMs = 500 } = options;

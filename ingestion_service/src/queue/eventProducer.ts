@@ -14,14 +14,20 @@ import { createOutageLog } from '@analytics/shared/service/outageLog';
 import type { Redis } from 'ioredis';
 import type { Backpressure } from './backpressure.ts';
 
-/** The most events, and bytes of their JSON, that may wait in this process for a write to Redis, so that its memory stays bounded. */
+/**
+ * The most events, and bytes of their JSON, that may wait in this process for a write to Redis, so that its
+ * memory stays bounded.
+ */
 const MAX_LINE_EVENTS = 10_000;
 const MAX_LINE_BYTES = 32 * 1024 * 1024;
 
 /** The one that Redis works on, and the one that it finds next. */
 const MAX_WRITES_UNDER_WAY = 2;
 
-/** Fewer requests than this wait for the write under way, however few there are in all: a job has its own cost. */
+/**
+ * Fewer requests than this wait for the write under way, however few there are in all: a job has its own
+ * cost.
+ */
 const MIN_SECOND_WRITE = 8;
 
 /** What is left of the remembered peak at each write, so that it follows a load that goes down. */
@@ -40,8 +46,8 @@ export interface EventProducer {
   /**
    * Resolves once Redis has acknowledged the job that carries the events: all of them in one job, or none.
    *
-   * @throws ProblemError 503 if it did not. The events may have been queued all the same, so a retry should carry the same
-   * `event_id`s. ProblemError 413 if the events are more than a job can hold.
+   * @throws ProblemError 503 if it did not. The events may have been queued all the same, so a retry should
+   *   carry the same `event_id`s. ProblemError 413 if the events are more than a job can hold.
    */
   enqueueEvents(events: readonly EventJob[]): Promise<void>;
   /** Resolves when nothing waits any more, then closes the queue but not the connection. */
@@ -55,9 +61,9 @@ interface LineEntry extends EventsJson {
 }
 
 /**
- * Opens the queue's producing end. It commits in groups: what arrives while a write to Redis is under way waits in line and
- * goes together in the next one, when that one is acknowledged or half of all requests are in line. No timer: an idle service
- * writes one event at once, a busy one fills its batches by itself.
+ * Opens the queue's producing end. It commits in groups: what arrives while a write to Redis is under way
+ * waits in line and goes together in the next one, when that one is acknowledged or half of all requests are
+ * in line. No timer: an idle service writes one event at once, a busy one fills its batches by itself.
  */
 export function createEventProducer(options: EventProducerOptions): EventProducer {
   const { redis, redisWatch, backpressure, logger, ...names } = options;
@@ -119,8 +125,8 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
   }
 
   /**
-   * Half of the requests that are here at once make a write without waiting for the last one: while Redis works on one half,
-   * the other half is read and answered, so that neither side waits for the other.
+   * Half of the requests that are here at once make a write without waiting for the last one: while Redis
+   * works on one half, the other half is read and answered, so that neither side waits for the other.
    */
   function isLineLong(): boolean {
     return (

@@ -29,8 +29,9 @@ const MAX_CHECKPOINTS = 1000;
 const NO_JOB = '0';
 
 /**
- * Counts the jobs of this process without any permission that adding a job does not need. A finished job is removed at once and
- * jobs are taken in order, so all jobs up to a checkpoint are done when its own job is gone.
+ * Counts the jobs of this process without any permission that adding a job does not need. A finished job is
+ * removed at once and jobs are taken in order, so all jobs up to a checkpoint are done when its own job is
+ * gone.
  *
  * @param toKey Makes the key of a job.
  */

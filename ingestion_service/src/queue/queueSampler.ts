@@ -31,18 +31,23 @@ export interface QueueSampler {
 }
 
 /**
- * BullMQ's lists and sets of jobs that still have to be stored. `paused` is where older versions of BullMQ put the jobs of a
- * paused queue. `failed` is absent: it drains into the dead letters by itself, and its memory counts as memory.
+ * BullMQ's lists and sets of jobs that still have to be stored. `paused` is where older versions of BullMQ
+ * put the jobs of a paused queue. `failed` is absent: it drains into the dead letters by itself, and its
+ * memory counts as memory.
  */
 const LISTS = ['wait', 'paused', 'active'];
 const SORTED_SETS = ['prioritized', 'delayed'];
 
-/** A failure is logged once it lasts this many samples. A shorter one is a broken connection, which its watch logs. */
+/**
+ * A failure is logged once it lasts this many samples. A shorter one is a broken connection, which its watch
+ * logs.
+ */
 const LOGGED_FAILURES = 3;
 
 /**
- * Reads how full the queue is, with as much as the Redis user is allowed: the memory of Redis by INFO, the jobs by LLEN and
- * ZCARD. Where jobs can't be counted, it follows the jobs of this process one by one. Logs what can't be read.
+ * Reads how full the queue is, with as much as the Redis user is allowed: the memory of Redis by INFO, the
+ * jobs by LLEN and ZCARD. Where jobs can't be counted, it follows the jobs of this process one by one. Logs
+ * what can't be read.
  */
 export function createQueueSampler(options: QueueSamplerOptions): QueueSampler {
   const { redis, redisWatch, queueName, queuePrefix, maxMemoryPercent, logger } = options;

@@ -7,8 +7,8 @@ export interface RedisMemory {
 }
 
 /**
- * A Redis without `maxmemory` may take this share of its machine's memory. The other half is for programs beside it and for
- * the copy that Redis makes of changed pages while it rewrites its append-only file
+ * A Redis without `maxmemory` may take this share of its machine's memory. The other half is for programs
+ * beside it and for the copy that Redis makes of changed pages while it rewrites its append-only file
  * (https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/memory-optimization/).
  */
 const MACHINE_SHARE = 0.5;

@@ -14,7 +14,10 @@ export interface BodyHold {
 export interface BodyBudget {
   /** How many bytes are held at the moment. */
   readonly usedBytes: number;
-  /** Begins to count a body. `refuse` is called when it has to make room for another; its bytes are given back by then. */
+  /**
+   * Begins to count a body. `refuse` is called when it has to make room for another; its bytes are given back
+   * by then.
+   */
   open(refuse: () => void): BodyHold;
 }
 
@@ -26,9 +29,10 @@ export interface BodyBudgetOptions {
 }
 
 /**
- * Bounds the bytes of all bodies that a process holds while they arrive or are decompressed. When they are used up, the
- * bodies that have been arriving for longest make room if they are slow, so that slow senders cannot keep others out. If
- * none is slow, the newcomer finds no room: to refuse those that are nearly done would let nobody finish.
+ * Bounds the bytes of all bodies that a process holds while they arrive or are decompressed. When they are
+ * used up, the bodies that have been arriving for longest make room if they are slow, so that slow senders
+ * cannot keep others out. If none is slow, the newcomer finds no room: to refuse those that are nearly done
+ * would let nobody finish.
  */
 export function createBodyBudget({
   budgetBytes,

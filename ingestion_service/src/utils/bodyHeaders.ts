@@ -6,12 +6,15 @@ export type BodyEncoding = 'identity' | 'gzip' | 'deflate' | 'br';
 
 const PARAMETER = /;\s*([^;=\s"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)/g;
 
-/** The letters and digits of the names of UTF-8, and of ASCII, which is a part of it. An empty name says nothing. */
+/**
+ * The letters and digits of the names of UTF-8, and of ASCII, which is a part of it. An empty name says
+ * nothing.
+ */
 const UTF8_NAMES = new Set(['', 'utf8', 'usascii', 'ascii']);
 
 /**
- * Makes sure that a body is announced as JSON. JSON has one encoding, UTF-8 (RFC 8259), so `charset` may only say so; other
- * parameters mean nothing.
+ * Makes sure that a body is announced as JSON. JSON has one encoding, UTF-8 (RFC 8259), so `charset` may only
+ * say so; other parameters mean nothing.
  *
  * @throws ProblemError 415 if it is announced as anything else.
  */

@@ -11,7 +11,10 @@ import { createUnavailableError, type ProblemError } from '@analytics/shared/htt
 import { createBodyError, createTooLargeError } from './bodyErrors.ts';
 import type { BodyEncoding } from './bodyHeaders.ts';
 
-/** What Node gives with the option `info`: the result, and the engine that knows how much of the input it took. */
+/**
+ * What Node gives with the option `info`: the result, and the engine that knows how much of the input it
+ * took.
+ */
 interface Decompressed {
   buffer: Buffer;
   engine: InflateRaw;
@@ -30,12 +33,12 @@ const DECOMPRESS: Record<Exclude<BodyEncoding, 'identity'>, Decompress> = {
 /**
  * Decompresses a body. Nothing beyond `limitBytes` is decompressed.
  *
- * gzip and deflate hold 32 KiB beside the result and take less time than parsing it, so they run at once. A few bytes of
- * Brotli can make its decoder fill a window of 16 MiB before the first byte comes out, so that runs off the main thread, one
- * body after another.
+ * gzip and deflate hold 32 KiB beside the result and take less time than parsing it, so they run at once. A
+ * few bytes of Brotli can make its decoder fill a window of 16 MiB before the first byte comes out, so that
+ * runs off the main thread, one body after another.
  *
- * @throws ProblemError 413 if the result has more than `limitBytes`; 400 if the body is broken, cut short, or has more bytes
- * after its end.
+ * @throws ProblemError 413 if the result has more than `limitBytes`; 400 if the body is broken, cut short, or
+ *   has more bytes after its end.
  */
 export async function decompress(
   encoding: Exclude<BodyEncoding, 'identity'>,

@@ -15,8 +15,9 @@ const COMPRESSION_OVERHEAD_BYTES = 1024;
 /**
  * Reads and parses a request's body, which may be compressed.
  *
- * @throws ProblemError, at once or by rejection: 415 if it is not announced as JSON in UTF-8 or is compressed in an unknown way; 413 if it is longer
- * than `limitBytes`, uncompressed; 400 if it is empty, cut short, or not JSON; 503 if the process holds too many bodies.
+ * @throws ProblemError, at once or by rejection: 415 if it is not announced as JSON in UTF-8 or is compressed
+ *   in an unknown way; 413 if it is longer than `limitBytes`, uncompressed; 400 if it is empty, cut short, or
+ *   not JSON; 503 if the process holds too many bodies.
  */
 export type ReadJsonBody = (request: IncomingMessage, limitBytes: number) => Promise<unknown>;
 

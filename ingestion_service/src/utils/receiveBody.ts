@@ -16,11 +16,12 @@ export interface BodyLimit {
 }
 
 /**
- * Receives a request's body and resolves with what `finish` makes of it. A client that waits for `100 Continue` gets it unless
- * its body is too large. A body that arrives in pieces is counted in the budget until it is complete.
+ * Receives a request's body and resolves with what `finish` makes of it. A client that waits for `100
+ * Continue` gets it unless its body is too large. A body that arrives in pieces is counted in the budget
+ * until it is complete.
  *
- * @throws ProblemError 413 if it has more bytes than the limit allows, 503 if there is no room for it, 400 if it is cut short;
- * and what `finish` throws.
+ * @throws ProblemError 413 if it has more bytes than the limit allows, 503 if there is no room for it, 400 if
+ *   it is cut short; and what `finish` throws.
  */
 export function receiveBody<Result>(
   request: IncomingMessage,
@@ -76,7 +77,10 @@ interface Pieces {
   drop(): void;
 }
 
-/** Copies pieces together as they come: a thousand pieces of one byte would hold much more memory than a thousand bytes. */
+/**
+ * Copies pieces together as they come: a thousand pieces of one byte would hold much more memory than a
+ * thousand bytes.
+ */
 function collectPieces(
   announcedBytes: number,
   { limitBytes, overheadBytes }: BodyLimit,

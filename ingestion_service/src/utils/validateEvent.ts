@@ -28,7 +28,10 @@ export interface EventValidator {
   validateEvents(body: unknown): { ok: true; events: EventInput[]; rejected: RejectedEvent[] } | Refused;
 }
 
-/** The most errors that are reported for one event of a batch, so that a batch of nonsense gets no answer larger than itself. */
+/**
+ * The most errors that are reported for one event of a batch, so that a batch of nonsense gets no answer
+ * larger than itself.
+ */
 const MAX_ERRORS_PER_EVENT = 3;
 
 export function createEventValidator(options: EventValidatorOptions): EventValidator {

@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path';
 const PRIVATE_MODE = 0o700;
 
 /**
- * Creates a folder that no other user can read, and makes sure that all of it can be read and written. Folders that exist keep
- * their mode.
+ * Creates a folder that no other user can read, and makes sure that all of it can be read and written.
+ * Folders that exist keep their mode.
  *
  * @throws Error in one sentence that names the file or folder that is in the way, and says what to do.
  */

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { Progress } from './terminal.ts';
 
 /**
- * Runs `fetch` with a fresh folder beside the cached programs, on the same disk, so that its result can be renamed into
- * place in one step: two processes that fetch at the same time never see each other's halves. The folder is removed
- * afterwards.
+ * Runs `fetch` with a fresh folder beside the cached programs, on the same disk, so that its result can be
+ * renamed into place in one step: two processes that fetch at the same time never see each other's halves.
+ * The folder is removed afterwards.
  */
 export async function withFetchFolder<Result>(
   cacheFolder: string,

@@ -4,13 +4,15 @@ import { complain, say } from './terminal.ts';
 export interface Foreground {
   /** Aborted when the program is to end, also while it is still starting. */
   signal: AbortSignal;
-  /** Hands over a server that must keep running, and is stopped in the end: the last one handed over first. */
+  /**
+   * Hands over a server that must keep running, and is stopped in the end: the last one handed over first.
+   */
   own(server: RunningServer): void;
 }
 
 /**
- * npm passes a Ctrl-C on to its child, which the terminal has told already: two signals, one key. Only a later one means
- * that somebody has no patience.
+ * npm passes a Ctrl-C on to its child, which the terminal has told already: two signals, one key. Only a
+ * later one means that somebody has no patience.
  */
 const SAME_KEY_MS = 500;
 
@@ -18,9 +20,9 @@ const SAME_KEY_MS = 500;
 const STOP_BUDGET_MS = 9000;
 
 /**
- * Runs `start`, then waits: for Ctrl-C or another signal that asks to end, for a server that ends by itself, or for
- * `start` to fail. Stops what it was handed, and ends this process: with 0 if it was asked to, else with 1 after a
- * sentence that says why. A second Ctrl-C kills the servers and ends at once, with 1.
+ * Runs `start`, then waits: for Ctrl-C or another signal that asks to end, for a server that ends by itself,
+ * or for `start` to fail. Stops what it was handed, and ends this process: with 0 if it was asked to, else
+ * with 1 after a sentence that says why. A second Ctrl-C kills the servers and ends at once, with 1.
  */
 export async function runInForeground(start: (foreground: Foreground) => Promise<void>): Promise<never> {
   const owned: RunningServer[] = [];

@@ -4,9 +4,9 @@ import { createServer } from 'node:net';
 import { isPortTakenError } from './serverProcess.ts';
 
 /**
- * Below the range from which systems take the port of an outgoing connection (Linux from 32768, macOS from 49152).
- * Inside it, a client that keeps trying to reconnect to a stopped server's port can be given that very port as its own,
- * and the server can't have it back.
+ * Below the range from which systems take the port of an outgoing connection (Linux from 32768, macOS from
+ * 49152). Inside it, a client that keeps trying to reconnect to a stopped server's port can be given that
+ * very port as its own, and the server can't have it back.
  */
 const ANY_PORT = { from: 20_000, to: 32_000 };
 
@@ -26,8 +26,8 @@ export async function findFreePort(): Promise<number> {
 }
 
 /**
- * Starts a server on `port`, or on any free one if that is 0: whoever loses the race for a port that was free tries
- * another, up to five times. Every other failure is thrown at once.
+ * Starts a server on `port`, or on any free one if that is 0: whoever loses the race for a port that was free
+ * tries another, up to five times. Every other failure is thrown at once.
  */
 export async function startOnPort<Server>(
   port: number,

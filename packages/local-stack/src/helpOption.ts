@@ -1,7 +1,10 @@
 import { parseArgs } from 'node:util';
 import { complain, say } from './terminal.ts';
 
-/** Follows `--help`, the only option of our programs: prints `text` and ends with 0. Any other argument ends with 1. */
+/**
+ * Follows `--help`, the only option of our programs: prints `text` and ends with 0. Any other argument ends
+ * with 1.
+ */
 export function readHelpOption(text: string): void {
   try {
     const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } });

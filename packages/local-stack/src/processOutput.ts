@@ -12,7 +12,9 @@ export interface OutputReceivers {
   onLine?: ((line: string) => void) | undefined;
 }
 
-/** Reads what a child process writes, line by line; returns its last 200 lines, which grow as it writes more. */
+/**
+ * Reads what a child process writes, line by line; returns its last 200 lines, which grow as it writes more.
+ */
 export function collectOutput(
   child: ChildProcessByStdio<null, Readable, Readable>,
   { logFile, onLine }: OutputReceivers,

@@ -13,7 +13,9 @@ export interface RedisServerOptions {
   port: number;
   /** Made for the user alone if it is missing. */
   dataFolder: string;
-  /** `always` puts every acknowledged write on disk; `everysec` (the default) may lose the last second or two. */
+  /**
+   * `always` puts every acknowledged write on disk; `everysec` (the default) may lose the last second or two.
+   */
   appendfsync?: 'always' | 'everysec';
   logFile?: string | undefined;
   /** Further arguments, which win over ours. */
@@ -22,8 +24,8 @@ export interface RedisServerOptions {
 }
 
 /**
- * Starts a Redis on 127.0.0.1 that keeps its data (AOF) and refuses writes rather than evicting what it holds. Resolves
- * when it takes connections, its earlier data loaded.
+ * Starts a Redis on 127.0.0.1 that keeps its data (AOF) and refuses writes rather than evicting what it
+ * holds. Resolves when it takes connections, its earlier data loaded.
  *
  * @throws ServerStartError with Redis' own complaint.
  */

@@ -7,7 +7,9 @@ import { findLastProblem } from './logLine.ts';
 import { collectOutput, type OutputReceivers } from './processOutput.ts';
 
 export interface ServerExit {
-  /** How it ended and what it last complained about, for a sentence: `exit code 1: No space left on device`. */
+  /**
+   * How it ended and what it last complained about, for a sentence: `exit code 1: No space left on device`.
+   */
   description: string;
   /** True if we asked for it by `stop()` or `kill()`. */
   wasAsked: boolean;
@@ -19,7 +21,10 @@ export interface RunningServer {
   host: string;
   port: number;
   pid: number;
-  /** Ends it by SIGTERM, by SIGKILL if it has not ended `deadlineMs` later (5000). Resolves when it has; may be repeated. */
+  /**
+   * Ends it by SIGTERM, by SIGKILL if it has not ended `deadlineMs` later (5000). Resolves when it has; may
+   * be repeated.
+   */
   stop(deadlineMs?: number): Promise<void>;
   /** Ends it by SIGKILL. Resolves when it has ended. */
   kill(): Promise<void>;
@@ -62,10 +67,11 @@ export function isPortTakenError(error: unknown): boolean {
 }
 
 /**
- * Starts a server program and resolves when it is ready. It gets a process group of its own: a Ctrl-C on the terminal
- * reaches only our process, which then stops its servers in order.
+ * Starts a server program and resolves when it is ready. It gets a process group of its own: a Ctrl-C on the
+ * terminal reaches only our process, which then stops its servers in order.
  *
- * @throws ServerStartError if it can't be run, ends first or is not ready within `readyTimeoutMs`; it has ended by then.
+ * @throws ServerStartError if it can't be run, ends first or is not ready within `readyTimeoutMs`; it has
+ *   ended by then.
  */
 export async function startServerProcess(options: ServerProcessOptions): Promise<RunningServer> {
   const { name, port, signal } = options;

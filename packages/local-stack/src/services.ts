@@ -56,8 +56,9 @@ export interface ServicesOptions {
 }
 
 /**
- * Starts the three services from their builds and resolves when each says that it is ready, in the order in which they
- * were started. Warnings and errors of their logs are shown on the terminal; what several services say while they start, once.
+ * Starts the three services from their builds and resolves when each says that it is ready, in the order in
+ * which they were started. Warnings and errors of their logs are shown on the terminal; what several services
+ * say while they start, once.
  *
  * @throws Error in one sentence about the first that does not come up; the others are stopped by then.
  */

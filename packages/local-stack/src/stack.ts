@@ -61,8 +61,8 @@ export interface StackContext {
 }
 
 /**
- * A Redis and a MongoDB for a laptop: what the settings name, else what already runs on the usual port, else started here
- * with data in `.data`. Those that were there already are asked whether they can be used.
+ * A Redis and a MongoDB for a laptop: what the settings name, else what already runs on the usual port, else
+ * started here with data in `.data`. Those that were there already are asked whether they can be used.
  *
  * @throws Error in one sentence, or a list of what was tried; whatever was started is stopped by then.
  */

@@ -7,7 +7,9 @@ export interface StartFailureContext {
   logFile: string;
 }
 
-/** Says of a server that did not come up what to do about it: one sentence of the cause, and where to look. */
+/**
+ * Says of a server that did not come up what to do about it: one sentence of the cause, and where to look.
+ */
 export function explainStartFailure(error: unknown, context: StartFailureContext): unknown {
   if (!(error instanceof ServerStartError)) {
     return error;

@@ -22,8 +22,8 @@ export const FRUGAL_MONGO_ARGS = [
 ];
 
 /**
- * Starts a Redis and a MongoDB of the tests' own, on free ports, with data in a fresh temporary folder. They end with
- * this process at the latest, however that dies.
+ * Starts a Redis and a MongoDB of the tests' own, on free ports, with data in a fresh temporary folder. They
+ * end with this process at the latest, however that dies.
  *
  * @throws Error if a program can't be had or does not start; nothing is left running.
  */

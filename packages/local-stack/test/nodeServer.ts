@@ -6,7 +6,10 @@ import {
 } from '@analytics/local-stack/serverProcess';
 import { onTestFinished } from 'vitest';
 
-/** Starts `code` in plain node as a server that is ready once it has said so; it is gone after the running test. */
+/**
+ * Starts `code` in plain node as a server that is ready once it has said so; it is gone after the running
+ * test.
+ */
 export async function startNodeServer(
   code: string,
   options: Partial<ServerProcessOptions> = {},

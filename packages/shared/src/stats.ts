@@ -67,11 +67,17 @@ export interface Breakdown {
   dimension: string;
   /** How many distinct values there are, one of them null if an event has none. */
   total: number;
-  /** Most views first, ties by value. `share` is the value's part of all views that passed the filters, from 0 to 1. */
+  /**
+   * Most views first, ties by value. `share` is the value's part of all views that passed the filters, from 0
+   * to 1.
+   */
   rows: ({ value: PropertyValue | null; share: number } & Counts)[];
 }
 
-/** What a range is compared with. Of a range that has not ended, as much of the previous one as has passed of it. */
+/**
+ * What a range is compared with. Of a range that has not ended, as much of the previous one as has passed of
+ * it.
+ */
 export interface PreviousRange {
   /** The first moment, in the range's zone with the offset. */
   from: string;

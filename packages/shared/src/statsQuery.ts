@@ -35,7 +35,10 @@ const rangeShape = {
   from: day,
   to: day,
   period: once(z.enum(PERIODS, { error: `must be one of ${PERIODS.join(', ')}` }).optional()),
-  /** The zone whose days are meant. A `+` that is typed into a URL arrives as a space, which no zone has in its name. */
+  /**
+   * The zone whose days are meant. A `+` that is typed into a URL arrives as a space, which no zone has in
+   * its name.
+   */
   tz: once(
     z
       .string()

@@ -1,6 +1,6 @@
 /**
- * Names that ICU takes for zones and temporal-polyfill refuses ("Forbidden ICU TimeZone"), in capital letters only: no database has
- * them, and IST is India to some and Ireland or Israel to others.
+ * Names that ICU takes for zones and temporal-polyfill refuses ("Forbidden ICU TimeZone"), in capital letters
+ * only: no database has them, and IST is India to some and Ireland or Israel to others.
  */
 const ICU_NAME = /^(AC|AE|AG|AR|AS|BE|BS|CA|CN|CS|CT|EA|EC|IE|IS|JS|MI|NE|NS|PL|PN|PR|PS|SS|VS)T$/i;
 

@@ -22,15 +22,18 @@ interface IndexedModel {
 }
 
 /**
- * Data and indexes take half of the disk with this compressor of what they take with the default one, which leaves indexes as they
- * are (docs/decisions/0009). In memory, from where reports are answered, they are uncompressed either way.
+ * Data and indexes take half of the disk with this compressor of what they take with the default one, which
+ * leaves indexes as they are (docs/decisions/0009). In memory, from where reports are answered, they are
+ * uncompressed either way.
  */
 const COMPRESSED = { storageEngine: { wiredTiger: { configString: 'block_compressor=zstd' } } };
 
 /** How a collection or an index is stored: compressed, or as the server likes. */
 export type Storage = typeof COMPRESSED | Record<string, never>;
 
-/** Answers of a server that does not let its clients choose how it stores: some of the managed ones do not. */
+/**
+ * Answers of a server that does not let its clients choose how it stores: some of the managed ones do not.
+ */
 const REFUSED_OPTION_CODES = new Set<unknown>([
   2, // BadValue
   9, // FailedToParse
@@ -61,8 +64,9 @@ export function listCollections(models: readonly IndexedModel[]): Collection[] {
 }
 
 /**
- * Creates the collections that are missing, without their indexes. The writer does so, because events are stored before anything
- * is read. Retries until MongoDB lets it; resolves without them when `signal` aborts the retries.
+ * Creates the collections that are missing, without their indexes. The writer does so, because events are
+ * stored before anything is read. Retries until MongoDB lets it; resolves without them when `signal` aborts
+ * the retries.
  */
 export async function createCollections(
   connection: Connection,

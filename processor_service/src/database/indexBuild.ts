@@ -13,7 +13,9 @@ import { createIndexProgress } from './indexProgress.ts';
 const MIN_RETRY_MS = 1000;
 const MAX_RETRY_MS = 60_000;
 
-/** There is an index of the same fields or of the same name with other options: somebody made it on purpose. */
+/**
+ * There is an index of the same fields or of the same name with other options: somebody made it on purpose.
+ */
 const CONFLICT_CODES = new Set<unknown>([
   85, // IndexOptionsConflict
   86, // IndexKeySpecsConflict
@@ -35,13 +37,16 @@ export interface IndexBuild {
   readonly health: Pick<DependencyHealth, 'warnings'>;
   /** Resolves when every index exists, or when `close` ends the waiting. */
   readonly finished: Promise<void>;
-  /** Ends the waiting. MongoDB completes a build that it has begun, and the next worker waits for that one. */
+  /**
+   * Ends the waiting. MongoDB completes a build that it has begun, and the next worker waits for that one.
+   */
   close(): Promise<void>;
 }
 
 /**
- * Creates the missing indexes beside the work of the service: of all collections at once, and those of one collection in one scan.
- * Any number of workers may do so at the same time: MongoDB builds an index once and answers all of them when it is there.
+ * Creates the missing indexes beside the work of the service: of all collections at once, and those of one
+ * collection in one scan. Any number of workers may do so at the same time: MongoDB builds an index once and
+ * answers all of them when it is there.
  */
 export function startIndexBuild(options: IndexBuildOptions): IndexBuild {
   const { connect, mongoWatch, logger } = options;

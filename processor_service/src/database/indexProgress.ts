@@ -1,14 +1,18 @@
 import type { Logger } from '@analytics/shared/service/logger';
 import type { Connection } from 'mongoose';
 
-/** A build that takes longer than this is logged; most find every index in its place, and take milliseconds. */
+/**
+ * A build that takes longer than this is logged; most find every index in its place, and take milliseconds.
+ */
 const NOTICE_MS = 1000;
 
 const READ_INTERVAL_MS = 1000;
 const LOG_INTERVAL_MS = 30_000;
 
 export interface IndexProgress {
-  /** How far MongoDB is: `events: scanning collection, 12057/200000`. Undefined while nothing is known of it. */
+  /**
+   * How far MongoDB is: `events: scanning collection, 12057/200000`. Undefined while nothing is known of it.
+   */
   readonly text: string | undefined;
   /** Starts the reading and logging. */
   start(): void;
@@ -90,7 +94,8 @@ async function readBuilds(
       .toArray();
     return operations.map(describeBuild).sort().join('; ') || undefined;
   } catch {
-    // Not every user may ask for it (privilege inprog), and the build goes on without it. A MongoDB that is away is its watch's to log.
+    // Not every user may ask for it (privilege inprog), and the build goes on without it. A MongoDB that is
+    // away is its watch's to log.
     return undefined;
   }
 }

@@ -37,16 +37,20 @@ export class PassingWriteError extends Error {
 
 const DUPLICATE_KEY = 11000;
 
-/** Errors that say something of the document alone (https://www.mongodb.com/docs/manual/reference/error-codes/). */
+/**
+ * Errors that say something of the document alone
+ * (https://www.mongodb.com/docs/manual/reference/error-codes/).
+ */
 const DOCUMENT_ERRORS = new Set([
   121, // DocumentValidationFailure
   10334, // BSONObjectTooLarge
 ]);
 
 /**
- * Errors that say something of the server's state and nothing of the document. The first group is what the driver retries;
- * it keeps its list to itself (`RETRYABLE_WRITE_ERROR_CODES` in mongodb/lib/error.js). The second group an operator mends.
- * A code that is in no list is tried again for a limited time, so a code that is missing here loses nothing.
+ * Errors that say something of the server's state and nothing of the document. The first group is what the
+ * driver retries; it keeps its list to itself (`RETRYABLE_WRITE_ERROR_CODES` in mongodb/lib/error.js). The
+ * second group an operator mends. A code that is in no list is tried again for a limited time, so a code that
+ * is missing here loses nothing.
  */
 const SERVER_STATES = new Map([
   [6, 'HostUnreachable'],
@@ -76,8 +80,8 @@ const SERVER_STATES = new Map([
 ]);
 
 /**
- * Whether a failure passes by waiting: MongoDB comes back, or its operator mends it. What is wrong with a document or with
- * this code stays wrong.
+ * Whether a failure passes by waiting: MongoDB comes back, or its operator mends it. What is wrong with a
+ * document or with this code stays wrong.
  */
 export function isPassingError(error: unknown): boolean {
   if (error instanceof mongo.MongoBulkWriteError) {

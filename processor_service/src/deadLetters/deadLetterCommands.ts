@@ -22,7 +22,10 @@ export interface DeadLetterCommands {
   list(selection: DeadLetterSelection, limit: number): Promise<void>;
   /** Writes one letter whole. Resolves with whether there is such a letter. */
   show(id: string): Promise<boolean>;
-  /** Says how many letters are meant and, if confirmed, puts exactly those back into the queue: the newest `limit`, or all. */
+  /**
+   * Says how many letters are meant and, if confirmed, puts exactly those back into the queue: the newest
+   * `limit`, or all.
+   */
   replay(selection: DeadLetterSelection, limit?: number): Promise<void>;
   /** Says how many letters are meant and, if confirmed, deletes exactly those: the newest `limit`, or all. */
   purge(selection: DeadLetterSelection, limit?: number): Promise<void>;
@@ -39,8 +42,9 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
   const { letters, openQueue, say, showProgress, confirm } = deps;
 
   /**
-   * Asks before it acts, and acts on exactly the letters that the question counted. Letters are named by id and version and
-   * not by a filter: a letter that arrives, or fails again, while a person decides would match a filter, too.
+   * Asks before it acts, and acts on exactly the letters that the question counted. Letters are named by id
+   * and version and not by a filter: a letter that arrives, or fails again, while a person decides would
+   * match a filter, too.
    */
   async function act(
     verb: string,

@@ -31,8 +31,8 @@ function escapeRegExp(text: string): string {
 const ISO_TIME = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?<zone>Z|[+-]\d{2}:\d{2})?)?$/;
 
 /**
- * Reads an ISO 8601 time as a person types it. Without a zone it is UTC, like every time here; JavaScript would take the zone
- * of the machine.
+ * Reads an ISO 8601 time as a person types it. Without a zone it is UTC, like every time here; JavaScript
+ * would take the zone of the machine.
  *
  * @throws Error that shows how to write a time.
  */

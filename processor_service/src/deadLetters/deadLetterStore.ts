@@ -17,12 +17,17 @@ export interface FailedJob {
 
 export interface DeadLetters {
   /**
-   * Keeps what can't be stored, and warns of each new letter. The same event again only renews when it last failed and why.
+   * Keeps what can't be stored, and warns of each new letter. The same event again only renews when it last
+   * failed and why.
    *
-   * @throws The driver's error if MongoDB could not take it; calling again is safe. RefusedLetterError if it never will.
+   * @throws The driver's error if MongoDB could not take it; calling again is safe. RefusedLetterError if it
+   *   never will.
    */
   keep(letters: readonly DeadLetter[], job: FailedJob): Promise<void>;
-  /** Warns of the letters that there are. Their number is at most as old as the last call, and brought up to date by each. */
+  /**
+   * Warns of the letters that there are. Their number is at most as old as the last call, and brought up to
+   * date by each.
+   */
   readonly health: Pick<DependencyHealth, 'warnings'>;
 }
 

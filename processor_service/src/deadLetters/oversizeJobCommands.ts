@@ -23,7 +23,10 @@ export interface OversizeJobCommandsDeps extends Omit<SplitJobDeps, 'queue'> {
 export interface OversizeJobCommands {
   /** Writes the failed jobs that are too large to be read, a line each. */
   listOversize(): Promise<void>;
-  /** Says what a failed job holds and, if confirmed, splits it into jobs that can be read. Resolves with whether there is such a job. */
+  /**
+   * Says what a failed job holds and, if confirmed, splits it into jobs that can be read. Resolves with
+   * whether there is such a job.
+   */
   split(id: string): Promise<boolean>;
   /** If confirmed, deletes a failed job with all that it holds. Resolves with whether there is such a job. */
   discard(id: string): Promise<boolean>;

@@ -33,9 +33,9 @@ export interface ReplayOptions {
 }
 
 /**
- * Puts dead letters back into the queue, in jobs as large as the ingestion service makes them, and removes the letters of a job
- * once Redis has acknowledged it. An event keeps its `_id`, so a replay that is cut off and repeated stores nothing twice; one
- * that fails again comes back as a letter.
+ * Puts dead letters back into the queue, in jobs as large as the ingestion service makes them, and removes
+ * the letters of a job once Redis has acknowledged it. An event keeps its `_id`, so a replay that is cut off
+ * and repeated stores nothing twice; one that fails again comes back as a letter.
  */
 export async function replayDeadLetters({
   letters,
@@ -78,7 +78,10 @@ export async function replayDeadLetters({
   return result;
 }
 
-/** Deletes letters, but not one that failed again since: the worker renewed it. Resolves with how many it deleted. */
+/**
+ * Deletes letters, but not one that failed again since: the worker renewed it. Resolves with how many it
+ * deleted.
+ */
 export async function deleteLetters(
   letters: mongo.Collection<DeadLetterRecord>,
   versions: readonly LetterVersion[],

@@ -81,9 +81,10 @@ export function countItems(deps: SplitJobDeps, job: FailedJobInfo, data: Buffer)
 }
 
 /**
- * Puts the events of a job into jobs that can be read, and what is no event into the dead letters. Beside the data itself, memory
- * holds no more than one of the new jobs. An event has the identity that it would have if the job had been read whole, so a
- * split that is cut off and repeated stores nothing twice. Removes the job, unless something had to stay in it.
+ * Puts the events of a job into jobs that can be read, and what is no event into the dead letters. Beside the
+ * data itself, memory holds no more than one of the new jobs. An event has the identity that it would have if
+ * the job had been read whole, so a split that is cut off and repeated stores nothing twice. Removes the job,
+ * unless something had to stay in it.
  *
  * @throws Error that says why the job can't be split.
  */

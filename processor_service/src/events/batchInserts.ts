@@ -3,10 +3,16 @@ import { MAX_JOB_EVENTS } from '@analytics/shared/event/eventQueue';
 import type { StoreOutcome } from '../database/writeErrors.ts';
 import type { EventStore } from './eventStore.ts';
 
-/** Two writes under way keep MongoDB busy while the next one is being prepared; more only make each one smaller. */
+/**
+ * Two writes under way keep MongoDB busy while the next one is being prepared; more only make each one
+ * smaller.
+ */
 const MAX_WRITES_UNDER_WAY = 2;
 
-/** About as many events as MongoDB takes well in one insert. A single job that holds more is still written whole. */
+/**
+ * About as many events as MongoDB takes well in one insert. A single job that holds more is still written
+ * whole.
+ */
 const MAX_WRITE_EVENTS = 2 * MAX_JOB_EVENTS;
 
 interface Waiting {
@@ -16,8 +22,8 @@ interface Waiting {
 }
 
 /**
- * Puts jobs that run at the same time into one insert: what arrives while MongoDB is busy with others waits in line and goes
- * together in the next one. No timer: an idle worker writes one job at once.
+ * Puts jobs that run at the same time into one insert: what arrives while MongoDB is busy with others waits
+ * in line and goes together in the next one. No timer: an idle worker writes one job at once.
  */
 export function groupWrites({
   storeEvents,

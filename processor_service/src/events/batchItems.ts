@@ -9,8 +9,8 @@ const EVENTS_KEY = Buffer.from('"events"');
 const ITEM_DEPTH = 2;
 
 /**
- * Cuts the data of a batch job, `{"events": [...]}`, into the items of its list without parsing it as a whole, which takes many
- * times its memory. Whether an item is valid JSON shows when it is parsed.
+ * Cuts the data of a batch job, `{"events": [...]}`, into the items of its list without parsing it as a
+ * whole, which takes many times its memory. Whether an item is valid JSON shows when it is parsed.
  *
  * @throws Error if the data ends before its JSON does.
  */
@@ -50,7 +50,10 @@ export function* scanBatchItems(data: Buffer): Generator<Buffer> {
 
 type Finder = (byte: typeof QUOTE | typeof BACKSLASH, from: number) => number;
 
-/** Finds where a byte is next, or the end of the data, and remembers it: the next backslash may be far behind many strings. */
+/**
+ * Finds where a byte is next, or the end of the data, and remembers it: the next backslash may be far behind
+ * many strings.
+ */
 function createFinder(data: Buffer): Finder {
   const known = new Map<number, number>();
   return (byte, from) => {

@@ -13,8 +13,8 @@ import type { SuspectJobs } from './jobQuarantine.ts';
 import { type JobResult, type ProcessJob, toProcessableJob } from './processJob.ts';
 
 /**
- * A dead worker's jobs stay locked this long; live workers renew their locks. Other workers look for jobs without a lock this
- * often, so they have a dead worker's jobs within eleven seconds.
+ * A dead worker's jobs stay locked this long; live workers renew their locks. Other workers look for jobs
+ * without a lock this often, so they have a dead worker's jobs within eleven seconds.
  */
 const LOCK_DURATION_MS = 10_000;
 const STALLED_INTERVAL_MS = 1000;
@@ -44,7 +44,10 @@ export interface EventConsumerOptions extends EventQueueNames {
 }
 
 export interface EventConsumer {
-  /** Takes no further job, finishes those under way or gives them back if MongoDB is away, and closes the worker. */
+  /**
+   * Takes no further job, finishes those under way or gives them back if MongoDB is away, and closes the
+   * worker.
+   */
   close(): Promise<void>;
 }
 
@@ -124,7 +127,10 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
   };
 }
 
-/** Waits no longer for `work` when the signal says so; it goes on by itself, and storing its events twice does no harm. */
+/**
+ * Waits no longer for `work` when the signal says so; it goes on by itself, and storing its events twice does
+ * no harm.
+ */
 function giveUpOn<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
   return new Promise((resolve, reject) => {
     const giveUp = () => reject(signal.reason);

@@ -5,14 +5,14 @@ import { findReferrerHost } from '@analytics/shared/event/referrer';
 import { Types } from 'mongoose';
 
 /**
- * An event's document on its way to the driver. Clients name properties, and BSON gives some names of an object's fields a
- * meaning (`_bsontype`, `toBSON`); the keys of a Map are nothing but names.
+ * An event's document on its way to the driver. Clients name properties, and BSON gives some names of an
+ * object's fields a meaning (`_bsontype`, `toBSON`); the keys of a Map are nothing but names.
  */
 export type InsertRecord = Omit<EventRecord, 'properties'> & { properties?: Map<string, PropertyValue> };
 
 /**
- * Makes the document of an event. It must be whole: it goes out as a plain command, to which nothing adds timestamps. Its
- * shape was checked when the job was read.
+ * Makes the document of an event. It must be whole: it goes out as a plain command, to which nothing adds
+ * timestamps. Its shape was checked when the job was read.
  *
  * @throws Error if there is no valid document for the event.
  */

@@ -17,10 +17,12 @@ import { isolateFailures } from './isolateFailures.ts';
 
 export interface EventStore {
   /**
-   * Stores events that may or may not be stored already; afterwards each one that was not refused is there once. Resolves
-   * with what became of each, in the same order: an event that cannot be stored changes nothing for the others.
+   * Stores events that may or may not be stored already; afterwards each one that was not refused is there
+   * once. Resolves with what became of each, in the same order: an event that cannot be stored changes
+   * nothing for the others.
    *
-   * @throws An error that `isPassingError` knows, if MongoDB could not say what became of them. Calling again is safe.
+   * @throws An error that `isPassingError` knows, if MongoDB could not say what became of them. Calling again
+   *   is safe.
    */
   storeEvents(events: readonly EventJob[]): Promise<StoreOutcome[]>;
   /** Returns the events that are not stored. Marks the hours of the others, in case their writer died. */
@@ -28,12 +30,15 @@ export interface EventStore {
 }
 
 /**
- * A write that got no answer by then has failed and is tried again. Without a limit of our own, one lost answer would hold its
- * jobs, whose locks the worker goes on renewing, for ever.
+ * A write that got no answer by then has failed and is tried again. Without a limit of our own, one lost
+ * answer would hold its jobs, whose locks the worker goes on renewing, for ever.
  */
 const WRITE_TIMEOUT_MS = 15_000;
 
-/** Events that are looked up together. A foreign producer's job may hold a hundred thousand, each in an hour of its own. */
+/**
+ * Events that are looked up together. A foreign producer's job may hold a hundred thousand, each in an hour
+ * of its own.
+ */
 const EVENTS_PER_LOOKUP = 1000;
 
 /** Writes events with one unordered insert, so that one event's failure is not its neighbours'. */
@@ -42,7 +47,10 @@ export function createEventStore(
   { markBefore, markAgain }: EventMarks,
   now: () => Date = () => new Date(),
 ): EventStore {
-  /** The whole of it is tried again if any step fails, so that no event is stored in an hour that nobody marked. */
+  /**
+   * The whole of it is tried again if any step fails, so that no event is stored in an hour that nobody
+   * marked.
+   */
   async function store(records: readonly InsertRecord[]): Promise<StoreOutcome[]> {
     const checkMarks = await withTimeout(markBefore(records), WRITE_TIMEOUT_MS);
     const reply = await withTimeout(insert(Event, records), WRITE_TIMEOUT_MS);
@@ -133,8 +141,8 @@ function findSerializationFault(record: InsertRecord): StoreOutcome | undefined 
 }
 
 /**
- * The command itself, and not `insertMany`: the driver's bulk write measures each document before it writes it, which takes a
- * third of the time that an event costs here.
+ * The command itself, and not `insertMany`: the driver's bulk write measures each document before it writes
+ * it, which takes a third of the time that an event costs here.
  */
 async function insert(Event: EventModel, documents: readonly InsertRecord[]): Promise<InsertReply> {
   const { db } = Event.db;

@@ -30,11 +30,12 @@ export interface FailedJobSweep {
 }
 
 /**
- * Moves what is left of jobs that failed for good into the dead letters: those that took their workers down with them too
- * often, or that met a bug at every attempt. Of a job's events, only those that are not stored. A job that cannot be moved stays
- * where it is, does not keep others from being moved, and is tried again.
+ * Moves what is left of jobs that failed for good into the dead letters: those that took their workers down
+ * with them too often, or that met a bug at every attempt. Of a job's events, only those that are not stored.
+ * A job that cannot be moved stays where it is, does not keep others from being moved, and is tried again.
  *
- * Every worker sweeps. Two that move the same job write the same letters, as a letter's `_id` follows from the job.
+ * Every worker sweeps. Two that move the same job write the same letters, as a letter's `_id` follows from
+ * the job.
  */
 export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep {
   const { redis, queue, findMissing, deadLetters, logger } = options;
@@ -91,7 +92,8 @@ export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep 
 
   /** Resolves with why the job could not be removed, if it could not. */
   async function move(jobId: string): Promise<string | undefined> {
-    // Read from Redis itself, because BullMQ can't read a job whose data is no JSON. Without fields, another has moved it.
+    // Read from Redis itself, because BullMQ can't read a job whose data is no JSON. Without fields, another
+    // has moved it.
     const fields = await redis.hgetall(queue.toKey(jobId));
     if (Object.keys(fields).length > 0) {
       const reason = fields['failedReason'] ?? 'The job failed without a reason.';
@@ -145,7 +147,8 @@ export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep 
     request: () => wake?.abort(),
     close: async () => {
       stopping.abort();
-      // A move that is cut off is done again by the next sweep, so one that waits for a server that is away is left behind.
+      // A move that is cut off is done again by the next sweep, so one that waits for a server that is away
+      // is left behind.
       await withTimeout(running, CLOSE_DEADLINE_MS).catch((error: unknown) => {
         if (!(error instanceof TimeoutError)) {
           throw error;
@@ -155,7 +158,10 @@ export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep 
   };
 }
 
-/** Whether Redis is away or refuses everybody. That a key is of another type than a job's says something of that job only. */
+/**
+ * Whether Redis is away or refuses everybody. That a key is of another type than a job's says something of
+ * that job only.
+ */
 function isRedisError({ name, message, syscall }: NodeJS.ErrnoException): boolean {
   const isRefusal = name === 'ReplyError' && !message.startsWith('WRONGTYPE');
   return isRefusal || syscall !== undefined || message.startsWith('Connection is closed');

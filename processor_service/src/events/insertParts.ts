@@ -1,16 +1,25 @@
 import { mongo } from 'mongoose';
 import type { InsertRecord } from './eventRecord.ts';
 
-/** The most that a document may take, a command included (https://www.mongodb.com/docs/manual/reference/limits/). */
+/**
+ * The most that a document may take, a command included
+ * (https://www.mongodb.com/docs/manual/reference/limits/).
+ */
 const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
 
 /** What is left of a command for its documents. */
 const MAX_PART_BYTES = MAX_DOCUMENT_BYTES - 64 * 1024;
 
-/** What a document takes beside its texts, with room to spare: names of fields, identity, dates, its place in the command. */
+/**
+ * What a document takes beside its texts, with room to spare: names of fields, identity, dates, its place in
+ * the command.
+ */
 const FIXED_BYTES = 768;
 
-/** What a property takes beside its name and its text, at most: its type, a number, the lengths and ends of its texts. */
+/**
+ * What a property takes beside its name and its text, at most: its type, a number, the lengths and ends of
+ * its texts.
+ */
 const PROPERTY_BYTES = 16;
 
 /** A document's place in its command: its type and its index as text. */
@@ -19,7 +28,9 @@ const PLACE_BYTES = 16;
 /** A code unit of a text takes at most this many bytes of UTF-8. */
 const MAX_UNIT_BYTES = 3;
 
-/** A number of bytes that the document does not exceed, for a tenth of what it costs to measure the document. */
+/**
+ * A number of bytes that the document does not exceed, for a tenth of what it costs to measure the document.
+ */
 export function boundBytes(record: InsertRecord): number {
   const { site_id, event_type, path, user_id, referrer, referrer_host, properties } = record;
   let units = site_id.length + event_type.length + path.length + (user_id?.length ?? 0);
@@ -45,8 +56,8 @@ export function requireDocumentSize(record: InsertRecord): void {
 }
 
 /**
- * Divides documents into parts that each fit into one command, in their order. Documents are measured only where their bounds
- * leave room for doubt, which those of our own producer's jobs never do.
+ * Divides documents into parts that each fit into one command, in their order. Documents are measured only
+ * where their bounds leave room for doubt, which those of our own producer's jobs never do.
  *
  * @param records Of which each fits into a command.
  */

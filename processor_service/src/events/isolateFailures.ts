@@ -10,8 +10,9 @@ export interface Isolation<Item, Outcome> {
 }
 
 /**
- * Works on items together; if that fails, finds the items that make it fail and works on the others without them. Items whose
- * fault can be found are set aside first. Without any, the items are halved until each culprit stands alone.
+ * Works on items together; if that fails, finds the items that make it fail and works on the others without
+ * them. Items whose fault can be found are set aside first. Without any, the items are halved until each
+ * culprit stands alone.
  *
  * @throws The failure of `work`, if it is nobody's fault.
  */

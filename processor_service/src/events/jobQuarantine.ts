@@ -5,7 +5,10 @@ import type { DeadLetters } from '../deadLetters/deadLetterStore.ts';
 import { type JobResult, type ProcessableJob, toProcessableJob } from './processJob.ts';
 import { readJob } from './readJob.ts';
 
-/** A batch whose workers died this often goes on as single events, so that in the end the harmful one fails alone. */
+/**
+ * A batch whose workers died this often goes on as single events, so that in the end the harmful one fails
+ * alone.
+ */
 const TAKE_APART_AFTER = 2;
 
 /** A suspect that is not admitted waits about this long. */
@@ -22,8 +25,8 @@ export interface SuspectJobsOptions {
 
 export interface SuspectJobs {
   /**
-   * Runs `work` for a job, at once if nothing speaks against the job. A suspect is put off while others are running, and a
-   * batch that is a suspect again and again is taken apart instead.
+   * Runs `work` for a job, at once if nothing speaks against the job. A suspect is put off while others are
+   * running, and a batch that is a suspect again and again is taken apart instead.
    *
    * @throws DelayedError if the job was put off, which BullMQ takes for no failure.
    */
@@ -31,12 +34,13 @@ export interface SuspectJobs {
 }
 
 /**
- * Keeps jobs apart that may have killed a worker. Of the many that a dying worker held, one may have been the cause. Taken up
- * together again they would all be counted again, until BullMQ fails them all.
+ * Keeps jobs apart that may have killed a worker. Of the many that a dying worker held, one may have been the
+ * cause. Taken up together again they would all be counted again, until BullMQ fails them all.
  *
- * So they are tested as in any search by groups: after its first death a job runs beside a few other suspects, and after
- * another one with none. The cause takes one group with it and then only itself, so an innocent job is counted twice at most;
- * and as groups are as large as they are many, all of them are through after about `2 * sqrt(concurrency)` rounds.
+ * So they are tested as in any search by groups: after its first death a job runs beside a few other
+ * suspects, and after another one with none. The cause takes one group with it and then only itself, so an
+ * innocent job is counted twice at most; and as groups are as large as they are many, all of them are through
+ * after about `2 * sqrt(concurrency)` rounds.
  */
 export function createSuspectJobs(options: SuspectJobsOptions): SuspectJobs {
   const { queue, deadLetters, concurrency, logger } = options;
@@ -48,7 +52,8 @@ export function createSuspectJobs(options: SuspectJobsOptions): SuspectJobs {
     const result: JobResult = { events: 0, stored: 0, duplicates: 0, dead_letters: 0 };
     for (const { events, unreadable } of readJob(job)) {
       await deadLetters.keep(unreadable, { id: job.id, attempts: job.attemptsStarted });
-      // A job's id from the event's: if this was cut off and is done again, what waits already is not queued twice.
+      // A job's id from the event's: if this was cut off and is done again, what waits already is not queued
+      // twice.
       await queue.addBulk(
         events.map((event) => ({
           name: INGEST_EVENT_JOB,

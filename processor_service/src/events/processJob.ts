@@ -38,10 +38,11 @@ export function toProcessableJob(job: Job): ProcessableJob {
 export type ProcessJob = (job: ProcessableJob) => Promise<JobResult>;
 
 /**
- * Makes the step that takes a job's events to the store, and what cannot be stored to the dead letters, alone. An event that was
- * refused for a reason that may pass goes there at the job's last attempt.
+ * Makes the step that takes a job's events to the store, and what cannot be stored to the dead letters,
+ * alone. An event that was refused for a reason that may pass goes there at the job's last attempt.
  *
- * The step may run any number of times for the same job, and be cut off anywhere: each event has its identity from before.
+ * The step may run any number of times for the same job, and be cut off anywhere: each event has its identity
+ * from before.
  *
  * @throws UnsettledEventsError if events are to be tried again.
  */

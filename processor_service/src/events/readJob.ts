@@ -10,14 +10,16 @@ import { isPlainEventJob } from '@analytics/shared/event/plainEvent';
 import { describeFieldErrors, toFieldErrors } from '@analytics/shared/http/problem';
 
 /**
- * More items than a job of MAX_JOB_BYTES has room for as events, the shortest of which takes 72 bytes. Reading an item that is no event
- * takes half a kilobyte of memory and about ten microseconds, so a job of millions would take down one process after another.
+ * More items than a job of MAX_JOB_BYTES has room for as events, the shortest of which takes 72 bytes.
+ * Reading an item that is no event takes half a kilobyte of memory and about ten microseconds, so a job of
+ * millions would take down one process after another.
  */
 const MAX_ITEMS = 250_000;
 
 /**
- * Items that are read together. The usual job has fewer. One of MAX_ITEMS would hold up the event loop for seconds, its events
- * would take hundreds of megabytes as documents, and MongoDB takes at most 100,000 documents in one insert.
+ * Items that are read together. The usual job has fewer. One of MAX_ITEMS would hold up the event loop for
+ * seconds, its events would take hundreds of megabytes as documents, and MongoDB takes at most 100,000
+ * documents in one insert.
  */
 const ITEMS_PER_PART = 5000;
 
@@ -50,8 +52,8 @@ export interface JobContent {
 }
 
 /**
- * Takes a job apart into its events and what is none, a part of it at a time. One of them that can't be read does not spoil the
- * others.
+ * Takes a job apart into its events and what is none, a part of it at a time. One of them that can't be read
+ * does not spoil the others.
  */
 export function* readJob(job: QueuedJob): Generator<JobContent, void, undefined> {
   const items = listItems(job);
@@ -66,8 +68,8 @@ export function* readJob(job: QueuedJob): Generator<JobContent, void, undefined>
 }
 
 /**
- * Reads items of a job, the first of which stands at `firstIndex` in it: an item has the same identity whether the job is read whole or
- * in parts.
+ * Reads items of a job, the first of which stands at `firstIndex` in it: an item has the same identity
+ * whether the job is read whole or in parts.
  */
 export function readItems(
   job: Pick<QueuedJob, 'id' | 'timestamp' | 'queueQualifiedName'>,
@@ -115,8 +117,8 @@ function listItems({ name, data }: QueuedJob): unknown[] | Pick<Unreadable, 'rea
 }
 
 /**
- * Reads one item. A producer that is not ours fixes no `_id`: its event has its identity by its `event_id`, as anywhere, and
- * without one by its place in the job.
+ * Reads one item. A producer that is not ours fixes no `_id`: its event has its identity by its `event_id`,
+ * as anywhere, and without one by its place in the job.
  */
 function readEvent(item: unknown, derivePlace: () => string) {
   if (typeof item !== 'object' || item === null || '_id' in item) {
@@ -137,8 +139,8 @@ function succeed(data: EventJob) {
 }
 
 /**
- * The identity that follows from a place in a job. The job's id alone would come again if the queue were ever emptied, so its
- * time of birth is part of it.
+ * The identity that follows from a place in a job. The job's id alone would come again if the queue were ever
+ * emptied, so its time of birth is part of it.
  */
 function derivePlaceId(
   { id, timestamp, queueQualifiedName }: Pick<QueuedJob, 'id' | 'timestamp' | 'queueQualifiedName'>,

@@ -6,9 +6,9 @@ import { measureNextJobs } from './nextJobs.ts';
 import { Turns } from './turns.ts';
 
 /**
- * How many bytes of data the jobs of a worker may have together: those it holds before it takes another one, and those it works on.
- * Each takes about eight bytes of memory, as text, parsed, as records and as BSON (docs/decisions/0014). A hundred jobs of a
- * hundred usual events have a quarter of it.
+ * How many bytes of data the jobs of a worker may have together: those it holds before it takes another one,
+ * and those it works on. Each takes about eight bytes of memory, as text, parsed, as records and as BSON
+ * (docs/decisions/0014). A hundred jobs of a hundred usual events have a quarter of it.
  */
 export const MAX_BYTES_IN_HAND = 8 * 1024 * 1024;
 
@@ -24,9 +24,11 @@ interface Holding {
 /**
  * A worker whose memory does not follow what its jobs carry. Three rules bound it:
  *
- * - It takes no further job while those that it holds have `MAX_BYTES_IN_HAND`. A job's size is known only when it is here,
+ * - It takes no further job while those that it holds have `MAX_BYTES_IN_HAND`. A job's size is known only
+ *   when it is here,
  *   so it takes one at a time, and several at once only if the next ones in the queue were measured and fit.
- * - A job waits as text for its turn. Those whose turn it is have `MAX_BYTES_IN_HAND` together; a larger one runs alone.
+ * - A job waits as text for its turn. Those whose turn it is have `MAX_BYTES_IN_HAND` together; a larger one
+ *   runs alone.
  * - What still waits for its turn when the worker is closed goes back to the queue.
  */
 export class BoundedWorker<Result> extends TolerantWorker<Result> {
@@ -115,8 +117,8 @@ export class BoundedWorker<Result> extends TolerantWorker<Result> {
   }
 
   /**
-   * Whether a job that is done may bring the next one. Where it may not, BullMQ's loop fetches: one job after another, and each
-   * is counted before the next is asked for.
+   * Whether a job that is done may bring the next one. Where it may not, BullMQ's loop fetches: one job after
+   * another, and each is counted before the next is asked for.
    */
   private mayFetchAnother(): Promise<boolean> {
     this.toMeasure += 1;

@@ -4,9 +4,10 @@ import type { JobResult } from '../events/processJob.ts';
 import { BoundedWorker } from './boundedWorker.ts';
 
 /**
- * The worker of the event queue. Whatever a job's producer asked for, the job has as many attempts as our own producer's jobs, and
- * is kept when it fails until the sweep has moved it. BullMQ's default is one attempt, a very large number of them would hide
- * an event that cannot be stored, and a failed job that is removed takes its events with it.
+ * The worker of the event queue. Whatever a job's producer asked for, the job has as many attempts as our own
+ * producer's jobs, and is kept when it fails until the sweep has moved it. BullMQ's default is one attempt, a
+ * very large number of them would hide an event that cannot be stored, and a failed job that is removed takes
+ * its events with it.
  */
 export class EventWorker extends BoundedWorker<JobResult> {
   protected override createJob(
@@ -26,7 +27,9 @@ function describeRetries(backoff: JobsOptions['backoff']): JobsOptions {
   };
 }
 
-/** BullMQ throws at a strategy that only its producer knows. It neither fails such a job nor tries it again. */
+/**
+ * BullMQ throws at a strategy that only its producer knows. It neither fails such a job nor tries it again.
+ */
 function isKnown(backoff: JobsOptions['backoff']): backoff is BackoffOptions {
   return typeof backoff === 'object' && backoff.type in Backoffs.builtinStrategies;
 }

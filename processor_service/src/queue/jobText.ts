@@ -9,7 +9,10 @@ export class JobText {
     this.bytes = Buffer.byteLength(text);
   }
 
-  /** Whatever stands there, as itself if it is JSON and else as text. BullMQ's own reading throws at the latter. */
+  /**
+   * Whatever stands there, as itself if it is JSON and else as text. BullMQ's own reading throws at the
+   * latter.
+   */
   parse(): unknown {
     try {
       return JSON.parse(this.text);

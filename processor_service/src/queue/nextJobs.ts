@@ -1,7 +1,10 @@
 import type { Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 
-/** Adds up the lengths of the data of the jobs that are next in line: BullMQ takes from the end of `wait` first. */
+/**
+ * Adds up the lengths of the data of the jobs that are next in line: BullMQ takes from the end of `wait`
+ * first.
+ */
 const MEASURE_NEXT_JOBS = `
   local count = tonumber(ARGV[1])
   local ids = redis.call('LRANGE', KEYS[1], -count, -1)

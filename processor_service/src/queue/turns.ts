@@ -4,7 +4,8 @@ interface Waiting {
 }
 
 /**
- * Lets through, first come first served, as much as `maxWeight` holds at a time. What weighs more by itself goes alone.
+ * Lets through, first come first served, as much as `maxWeight` holds at a time. What weighs more by itself
+ * goes alone.
  */
 export class Turns {
   private readonly maxWeight: number;
@@ -16,7 +17,10 @@ export class Turns {
     this.maxWeight = maxWeight;
   }
 
-  /** Resolves with true when it is this one's turn, which it then has to end; with false if `close` came first. */
+  /**
+   * Resolves with true when it is this one's turn, which it then has to end; with false if `close` came
+   * first.
+   */
   async take(weight: number): Promise<boolean> {
     if (this.isClosed) {
       return false;

@@ -18,8 +18,9 @@ export interface BaselineDeps {
 }
 
 /**
- * Marks every hour that has events from before there were marks. Until that is done, reports believe no rollup. Goes on where it
- * was cut off; does nothing once it is done. What is rolled up in another form is thrown away before.
+ * Marks every hour that has events from before there were marks. Until that is done, reports believe no
+ * rollup. Goes on where it was cut off; does nothing once it is done. What is rolled up in another form is
+ * thrown away before.
  */
 export async function ensureBaseline(
   { events, collections, marks }: BaselineDeps,
@@ -56,8 +57,8 @@ export async function ensureBaseline(
 }
 
 /**
- * Throws away what is rolled up in another form. No answer that begins meanwhile believes any of it; the last step says that all of
- * it is gone.
+ * Throws away what is rolled up in another form. No answer that begins meanwhile believes any of it; the last
+ * step says that all of it is gone.
  *
  * @returns the state to go on from.
  */
@@ -76,7 +77,9 @@ async function beginAnew(collections: RollupCollections): Promise<BaselineDocume
   return { _id: 'baseline', ...begun };
 }
 
-/** The next hours that have events, in the order of site and time. Jumps from one to the next by the index. */
+/**
+ * The next hours that have events, in the order of site and time. Jumps from one to the next by the index.
+ */
 export async function takeHours(
   events: mongo.Collection,
   after: Place,

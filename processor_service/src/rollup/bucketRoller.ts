@@ -27,8 +27,8 @@ export type RollupOutcome = 'rolled up' | 'left';
 
 export interface BucketRoller {
   /**
-   * Counts hours of one site and calls back with what became of each. The edition must have claimed their marks
-   * before the site was opened. Ends early when the signal says so.
+   * Counts hours of one site and calls back with what became of each. The edition must have claimed their
+   * marks before the site was opened. Ends early when the signal says so.
    */
   rollUpHours(
     site: RollupSite,
@@ -41,7 +41,10 @@ export interface BucketRoller {
   rollUpLarger(site: RollupSite, mark: MarkDocument, edition: number): Promise<RollupOutcome>;
 }
 
-/** Rolls up single buckets of a site. May be cut off anywhere: what is written is believed only once its mark is gone. */
+/**
+ * Rolls up single buckets of a site. May be cut off anywhere: what is written is believed only once its mark
+ * is gone.
+ */
 export function createBucketRoller(deps: BucketRollerDeps): BucketRoller {
   const { events, marks, userNumbers, store, maxBucketBytes } = deps;
   const largeTurns = createLargeTurns();
@@ -100,8 +103,8 @@ export function createBucketRoller(deps: BucketRollerDeps): BucketRoller {
   }
 
   /**
-   * Where there was something before, there is an empty edition afterwards, until which the old one stays: a reader that has just seen
-   * that nothing is marked must not find nothing there.
+   * Where there was something before, there is an empty edition afterwards, until which the old one stays: a
+   * reader that has just seen that nothing is marked must not find nothing there.
    */
   async function isNeeded(
     bucket: SiteBucketNumber,
@@ -148,7 +151,8 @@ export function createBucketRoller(deps: BucketRollerDeps): BucketRoller {
 
   async function finish(mark: MarkDocument, edition: number): Promise<RollupOutcome> {
     const { site_id, granularity, start } = mark._id;
-    // The larger bucket is marked before this one may be believed, so that no answer mixes the new with the old.
+    // The larger bucket is marked before this one may be believed, so that no answer mixes the new with the
+    // old.
     await marks.markParent({ site_id, granularity, startMs: start.getTime() });
     return (await marks.clear(mark, edition)) ? 'rolled up' : 'left';
   }

@@ -43,9 +43,9 @@ export interface CountedEvents<Each extends EventSpan> {
 }
 
 /**
- * Counts a site's events of some spans in every dimension, and yields each span's counts in their order. MongoDB groups the events
- * first: what goes over the wire and is decoded is then little more than the users' names. Names are looked up many at a time, of
- * several spans together where few events are in each.
+ * Counts a site's events of some spans in every dimension, and yields each span's counts in their order.
+ * MongoDB groups the events first: what goes over the wire and is decoded is then little more than the users'
+ * names. Names are looked up many at a time, of several spans together where few events are in each.
  */
 export async function* countEvents<Each extends EventSpan>(
   { events, resolveUsers, largeTurns }: CountEventsDeps,
@@ -101,7 +101,9 @@ export async function* countEvents<Each extends EventSpan>(
   }
 }
 
-/** Holds groups until there are enough names to look up, and then adds them to the counts that they belong to. */
+/**
+ * Holds groups until there are enough names to look up, and then adds them to the counts that they belong to.
+ */
 function createHeldGroups(
   resolve: (names: Set<string>) => Promise<ReadonlyMap<string, number>>,
   turn: LargeTurn,

@@ -15,8 +15,9 @@ export async function listSiteNumbers({ sites }: Pick<RollupCollections, 'sites'
 }
 
 /**
- * Deletes the rollups of the sites of these numbers, and the numbers last, so that it can be cut off and repeated. A process that is
- * late deletes nothing that another one has rolled up since: the sites have other numbers by then.
+ * Deletes the rollups of the sites of these numbers, and the numbers last, so that it can be cut off and
+ * repeated. A process that is late deletes nothing that another one has rolled up since: the sites have other
+ * numbers by then.
  *
  * @param numbers The lowest first.
  */

@@ -33,10 +33,11 @@ interface GroupDocument {
 }
 
 /**
- * Has MongoDB group a site's events of a span, a quarter of an hour at a time, or less: to have it tell the quarters apart costs half
- * as much again.
+ * Has MongoDB group a site's events of a span, a quarter of an hour at a time, or less: to have it tell the
+ * quarters apart costs half as much again.
  *
- * @throws MongoServerError, for which `isTooLargeGroup` holds, if a step has a group that does not fit into a document.
+ * @throws MongoServerError, for which `isTooLargeGroup` holds, if a step has a group that does not fit into a
+ *   document.
  */
 export async function* readEventGroups(
   events: mongo.Collection,

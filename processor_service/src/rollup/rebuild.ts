@@ -16,8 +16,9 @@ export interface SiteSpan {
 }
 
 /**
- * Rolls a stretch of time up again from the events, in the place of what is there. Answers stay exact throughout: what is to be
- * replaced is marked before. Hours whose marks rest, because events are being stored in them, are left to the schedule.
+ * Rolls a stretch of time up again from the events, in the place of what is there. Answers stay exact
+ * throughout: what is to be replaced is marked before. Hours whose marks rest, because events are being
+ * stored in them, are left to the schedule.
  */
 export async function rebuild(
   rollups: Rollups,

@@ -30,8 +30,8 @@ export interface RollOptions {
 
 export interface Roller {
   /**
-   * Rolls up every bucket whose mark is ripe, the hours first. May be cut off anywhere and called again: what is written is
-   * believed only once its mark is gone.
+   * Rolls up every bucket whose mark is ripe, the hours first. May be cut off anywhere and called again: what
+   * is written is believed only once its mark is gone.
    *
    * @throws The first error of a bucket, after all others were tried.
    */
@@ -45,8 +45,8 @@ export function createRoller(deps: RollerDeps): Roller {
       const attempts = createAttempts(deps, bucketRoller, options);
       for (const granularity of GRANULARITIES) {
         for await (const { claimed, edition } of claimRipe(deps.marks, granularity, options)) {
-          // Open sites after the claim only. They then have every dimension that another process met before it made
-          // these marks, and the number that counts: throwing all rollups away ends the claims.
+          // Open sites after the claim only. They then have every dimension that another process met before
+          // it made these marks, and the number that counts: throwing all rollups away ends the claims.
           attempts.forgetSites();
           await runAtOnce(TASKS_AT_ONCE, divideIntoTasks(granularity, claimed), (task) =>
             attempts.attempt(task, edition),
@@ -60,7 +60,10 @@ export function createRoller(deps: RollerDeps): Roller {
   };
 }
 
-/** Claims the ripe marks of one length, some hundreds at a time and each once, until none is left or the signal aborts. */
+/**
+ * Claims the ripe marks of one length, some hundreds at a time and each once, until none is left or the
+ * signal aborts.
+ */
 async function* claimRipe(
   marks: RollerDeps['marks'],
   granularity: Granularity,
@@ -97,8 +100,8 @@ function createAttempts(
   }
 
   /**
-   * Does a task, or each of its marks alone if it fails, so that one bad bucket holds up no other. A new attempt
-   * is a new edition, because the first one may have written a part.
+   * Does a task, or each of its marks alone if it fails, so that one bad bucket holds up no other. A new
+   * attempt is a new edition, because the first one may have written a part.
    */
   async function attempt(task: readonly MarkDocument[], claimed?: number): Promise<void> {
     const done = new Set<MarkDocument>();

@@ -8,7 +8,10 @@ import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { TolerantWorker } from '../queue/lenientWorker.ts';
 
-/** How often ripe buckets are looked for. An hour is rolled up within this and the rest of its mark after it is over. */
+/**
+ * How often ripe buckets are looked for. An hour is rolled up within this and the rest of its mark after it
+ * is over.
+ */
 const INTERVAL_MS = 30_000;
 
 const JOB_NAME = 'roll-up';
@@ -38,8 +41,9 @@ export interface RollupSchedule {
 /**
  * Has one of all processors roll up what is ripe, now and at every interval.
  *
- * The schedule and its limit are only in Redis, which may be flushed, or replaced by an empty one. So each processor writes them
- * at each interval and at each new connection; where they are there already, that changes nothing.
+ * The schedule and its limit are only in Redis, which may be flushed, or replaced by an empty one. So each
+ * processor writes them at each interval and at each new connection; where they are there already, that
+ * changes nothing.
  */
 export function startRollupSchedule(options: RollupScheduleOptions): RollupSchedule {
   const { redis, redisWatch, queueName, queuePrefix, rollUp, logger, intervalMs = INTERVAL_MS } = options;

@@ -14,7 +14,9 @@ export interface Rollups {
   readonly store: RollupStore;
   readonly userNumbers: UserNumbers;
   readonly roller: Roller;
-  /** Marks what nobody has marked yet, and rolls up what is ripe. Can be cut off anywhere, and called again. */
+  /**
+   * Marks what nobody has marked yet, and rolls up what is ripe. Can be cut off anywhere, and called again.
+   */
   rollUp(signal: AbortSignal): Promise<void>;
 }
 

@@ -86,8 +86,9 @@ export function listFoldedDimensions({ dimensions }: Pick<RollupSite, 'dimension
 }
 
 /**
- * Numbers follow each other, from one that no site had before everything was thrown away: what is remembered of that somewhere is
- * never taken for what is. Two that ask at once meet the unique index on them, and the later one asks again.
+ * Numbers follow each other, from one that no site had before everything was thrown away: what is remembered
+ * of that somewhere is never taken for what is. Two that ask at once meet the unique index on them, and the
+ * later one asks again.
  */
 async function createSite(sites: RollupCollections['sites'], site_id: string) {
   for (;;) {

@@ -23,7 +23,10 @@ const USERS_PER_LOOKUP = 100_000;
 const SLOTS_PER_COMMAND = 1000;
 
 export interface UserNumbers {
-  /** Finds the numbers of a site's users, and gives one to each that has none. A number is given once and for ever. */
+  /**
+   * Finds the numbers of a site's users, and gives one to each that has none. A number is given once and for
+   * ever.
+   */
   resolve(site: number, users: ReadonlySet<string>): Promise<ReadonlyMap<string, number>>;
 }
 
@@ -33,7 +36,8 @@ export function createUserNumbers(
 ): UserNumbers {
   const { userSlots } = collections;
   const memory = createMemory();
-  // One after another, so that two rollups don't read the same slots at the same time, and both want to add to them.
+  // One after another, so that two rollups don't read the same slots at the same time, and both want to add
+  // to them.
   let last: Promise<unknown> = Promise.resolve();
 
   /** @returns whether all of them are in their slots now, and nobody else's are. */
@@ -140,7 +144,10 @@ interface Addition extends Pick<UserSlotDocument, '_id' | 'count'> {
   users: string[];
 }
 
-/** Two generations: when the young one is full, it becomes the old one, and what nobody has asked for since is gone. */
+/**
+ * Two generations: when the young one is full, it becomes the old one, and what nobody has asked for since is
+ * gone.
+ */
 function createMemory() {
   let young = new Map<number, Map<string, number>>();
   let old = young;

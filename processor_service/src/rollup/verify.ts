@@ -30,8 +30,8 @@ export interface VerifyResult {
 }
 
 /**
- * Compares what is rolled up of a site with its events: hours with the events themselves, days with their hours, months with their
- * days. Changes no rollup; users who have no number yet get one.
+ * Compares what is rolled up of a site with its events: hours with the events themselves, days with their
+ * hours, months with their days. Changes no rollup; users who have no number yet get one.
  */
 export async function verify(
   rollups: Rollups,

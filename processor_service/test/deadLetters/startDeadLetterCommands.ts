@@ -10,7 +10,10 @@ import { openQueue, openStore } from '../events/startConsumer.ts';
 
 const logger = createLogger({ name: 'dead-letters', level: 'silent', isPretty: false });
 
-/** Opens the commands for a file whose tests give them to a person. Before each test there is no letter and no job. */
+/**
+ * Opens the commands for a file whose tests give them to a person. Before each test there is no letter and no
+ * job.
+ */
 export async function startDeadLetterCommands() {
   const stack = useTestStack();
   const queue = openQueue(stack);

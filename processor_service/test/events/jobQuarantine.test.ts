@@ -41,8 +41,9 @@ const isQueueEmpty = async () =>
   (await queue.getJobCountByTypes('wait', 'active', 'delayed', 'failed')) === 0;
 
 /**
- * Runs jobs that were left `deaths` times, and jobs that never were. Those that run go on until `together` of the former
- * and all of the latter run and every other suspect was put off. Resolves with how many of each ran together at most.
+ * Runs jobs that were left `deaths` times, and jobs that never were. Those that run go on until `together` of
+ * the former and all of the latter run and every other suspect was put off. Resolves with how many of each
+ * ran together at most.
  */
 async function runLeftJobs({ deaths, count, together }: { deaths: number; count: number; together: number }) {
   const left = Array.from({ length: count }, () => createEvent());

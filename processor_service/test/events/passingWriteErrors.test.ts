@@ -42,7 +42,8 @@ test.each([24, 91, 189, 365, 10107, 11600, 11601, 14031])(
     await failNextInsert({ errorCode });
 
     await expect(store.storeEvents([event])).rejects.toMatchObject({ code: errorCode });
-    // As the consumer does: after some of these codes the driver looks for a primary first, which may take its time.
+    // As the consumer does: after some of these codes the driver looks for a primary first, which may take
+    // its time.
     const again = retryUntilDone(() => store.storeEvents([event]), {
       isPassing: isPassingError,
       onFailure: () => {},

@@ -31,7 +31,9 @@ const PASSING_MS = 120_000;
 /** Hundreds of small cases take a few seconds, and several times as long on a busy machine. */
 const TIMEOUT_MS = 120_000;
 
-/** Cases that share a site: rolling up a site costs as much as many hours, and a roller reads all its marks. */
+/**
+ * Cases that share a site: rolling up a site costs as much as many hours, and a roller reads all its marks.
+ */
 const CASES_PER_SITE = 40;
 
 function listPlaces(count: number, distanceMs: number): Place[] {

@@ -1,4 +1,5 @@
-// Longer than most files: all of it stands on one store, one clock that the tests let pass, and one way to read a rollup back.
+// Longer than most files: all of it stands on one store, one clock that the tests let pass, and one way to
+// read a rollup back.
 import { randomUUID } from 'node:crypto';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { createEventId, type EventJob } from '@analytics/shared/event/event';

@@ -123,9 +123,10 @@ export function buildLargeUsersOfValuesPipeline(
 }
 
 /**
- * Tells the wanted values from the others, which are null. A match would leave those out earlier and cost more: no index can answer it
- * beside the selection's, and looking up the values with the most views would fetch most of the documents. Each event is
- * compared once with the list of values, which may have a thousand.
+ * Tells the wanted values from the others, which are null. A match would leave those out earlier and cost
+ * more: no index can answer it beside the selection's, and looking up the values with the most views would
+ * fetch most of the documents. Each event is compared once with the list of values, which may have a
+ * thousand.
  */
 function pickValues(field: string, values: readonly (PropertyValue | null)[]): PipelineStage.Project {
   const value = readValue(field);

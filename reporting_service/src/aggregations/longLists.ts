@@ -5,8 +5,8 @@ const MAX_LIST_BYTES = 6 * 1024 * 1024;
 export const LISTS_PER_REPLY = 2;
 
 /**
- * A stage after a `$group` that collects `users`. It leaves out lists that are too long, and makes the server say so when a group is
- * larger than a document may be (largeGroups.ts in packages/shared).
+ * A stage after a `$group` that collects `users`. It leaves out lists that are too long, and makes the server
+ * say so when a group is larger than a document may be (largeGroups.ts in packages/shared).
  */
 export function leaveOutLongLists() {
   const isShort = { $lte: [{ $bsonSize: '$$ROOT' }, MAX_LIST_BYTES] };

@@ -9,8 +9,9 @@ export interface SiteStatsFacets {
 }
 
 /**
- * Builds the pipeline behind `GET /stats`. Events become paths before they reach the facets: what goes through `$facet` is handed
- * on document by document. Distinct users are counted beside it (uniqueUsersPipeline.ts), on another core.
+ * Builds the pipeline behind `GET /stats`. Events become paths before they reach the facets: what goes
+ * through `$facet` is handed on document by document. Distinct users are counted beside it
+ * (uniqueUsersPipeline.ts), on another core.
  */
 export function buildSiteStatsPipeline(
   selection: EventSelection,

@@ -12,8 +12,8 @@ export interface StepCounts {
 }
 
 /**
- * Counts the views and the distinct users of each of some steps, which follow each other without a gap. The users of a step are a
- * set in memory.
+ * Counts the views and the distinct users of each of some steps, which follow each other without a gap. The
+ * users of a step are a set in memory.
  */
 export function buildTimeseriesPipeline(selection: EventSelection, steps: readonly Span[]): PipelineStage[] {
   return [matchEvents(selection), collectUsersOfSteps(steps), countUsersOfSteps()];
@@ -27,7 +27,10 @@ export function buildLargeTimeseriesPipeline(
   return [matchEvents(selection), groupByStepAndUser(steps), sumUpSteps()];
 }
 
-/** What the pipeline of users returns for each step in which anything happened. Null stands for all anonymous views. */
+/**
+ * What the pipeline of users returns for each step in which anything happened. Null stands for all anonymous
+ * views.
+ */
 export interface StepUsers {
   _id: number;
   views: number;
@@ -35,7 +38,10 @@ export interface StepUsers {
   users?: (string | null)[];
 }
 
-/** Names the distinct users of each step, for who unites them with users from elsewhere. A step is one document. */
+/**
+ * Names the distinct users of each step, for who unites them with users from elsewhere. A step is one
+ * document.
+ */
 export function buildStepUsersPipeline(selection: EventSelection, steps: readonly Span[]): PipelineStage[] {
   return [matchEvents(selection), collectUsersOfSteps(steps), leaveOutLongLists()];
 }
@@ -80,8 +86,8 @@ function groupByStepAndUser(steps: readonly Span[]): PipelineStage.Group {
 }
 
 /**
- * The expression that finds an event's step by halving. The steps' ends come from here, so that MongoDB's own table of time
- * zones, which may be another edition, decides nothing.
+ * The expression that finds an event's step by halving. The steps' ends come from here, so that MongoDB's own
+ * table of time zones, which may be another edition, decides nothing.
  */
 function findStep(steps: readonly Span[], first: number, last: number): unknown {
   if (first === last) {

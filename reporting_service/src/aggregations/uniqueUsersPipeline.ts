@@ -8,8 +8,8 @@ export interface UserCount {
 }
 
 /**
- * Counts the distinct users of a selection. The anonymous events are told apart after the grouping: a match on users would be moved
- * before it, and costs as much again as the grouping.
+ * Counts the distinct users of a selection. The anonymous events are told apart after the grouping: a match
+ * on users would be moved before it, and costs as much again as the grouping.
  */
 export function buildUniqueUsersPipeline(selection: EventSelection): PipelineStage[] {
   return [matchEvents(selection), groupByUser(), countUsers()];

@@ -8,15 +8,16 @@ interface Line<Answer> {
 }
 
 /**
- * Answers a request with a check that began after the request came. Of each key one check is under way at a time. All requests that
- * come until the next one begins share it.
+ * Answers a request with a check that began after the request came. Of each key one check is under way at a
+ * time. All requests that come until the next one begins share it.
  */
 export function createLatestCheck<Answer>(): (key: string, check: () => Promise<Answer>) => Promise<Answer> {
   const lines = new Map<string, Line<Answer>>();
 
   async function runNext(key: string, line: Line<Answer>, check: () => Promise<Answer>): Promise<Answer> {
     await line.underWay;
-    // Who got the answer of the check before may ask again at once: to read their requests, the event loop needs a full turn.
+    // Who got the answer of the check before may ask again at once: to read their requests, the event loop
+    // needs a full turn.
     await nextTurn();
     await nextTurn();
     line.next = undefined;

@@ -16,7 +16,10 @@ export interface ReportBody {
 
 /** What is asked for, and what it depends on. */
 export interface ReportRequest {
-  /** Stands for the route, the query as it was understood, and the span: `today` is another question after midnight. */
+  /**
+   * Stands for the route, the query as it was understood, and the span: `today` is another question after
+   * midnight.
+   */
   key: string;
   site_id: string;
   /** The time that the answer is of; undefined is all time, null only the present. */
@@ -37,8 +40,8 @@ export function createReportRequest(
 export type MakeReport = (source: ReportSource) => Promise<object>;
 
 /**
- * Answers a request. `watchClient` makes a signal that aborts when the client has left; it is asked for only if no kept answer
- * will do, because a signal costs as much as giving a kept answer.
+ * Answers a request. `watchClient` makes a signal that aborts when the client has left; it is asked for only
+ * if no kept answer will do, because a signal costs as much as giving a kept answer.
  *
  * @throws ProblemError 503 if MongoDB could not answer in time.
  * @throws the signal's reason once it aborts; the work stops unless other requests wait for it.
@@ -51,7 +54,10 @@ export type AnswerReport = (
 
 export interface ReportCacheOptions {
   reader: EventReader;
-  /** The greatest age of an answer; 0 keeps none. A mark of a late event must outlive it (docs/decisions/0010). */
+  /**
+   * The greatest age of an answer; 0 keeps none. A mark of a late event must outlive it
+   * (docs/decisions/0010).
+   */
   ttlMs: number;
   /** What the kept answers may take, in bytes. */
   maxBytes: number;
@@ -60,8 +66,9 @@ export interface ReportCacheOptions {
 }
 
 /**
- * Answers from recent answers, and makes each report once for simultaneous requests. A request may get an answer that began
- * before it only if that answer is younger than `ttlMs` and no event has come late to an hour of its range that is over.
+ * Answers from recent answers, and makes each report once for simultaneous requests. A request may get an
+ * answer that began before it only if that answer is younger than `ttlMs` and no event has come late to an
+ * hour of its range that is over.
  */
 export function createReportCache({ reader, ttlMs, maxBytes, now }: ReportCacheOptions): AnswerReport {
   const kept = createKeptAnswers(maxBytes);

@@ -1,12 +1,14 @@
 /** Past this, questions of one second are understood anew each time. */
 const MAX_ENTRIES = 1000;
 
-/** A longer text is not remembered, so that a memory takes a few megabytes at most. Few questions are as long. */
+/**
+ * A longer text is not remembered, so that a memory takes a few megabytes at most. Few questions are as long.
+ */
 const MAX_TEXT_LENGTH = 2000;
 
 /**
- * Remembers what follows from a text and from the second of the clock: local days begin and end with a whole second, so that `today`
- * is the same for all who ask within one. What throws is not remembered.
+ * Remembers what follows from a text and from the second of the clock: local days begin and end with a whole
+ * second, so that `today` is the same for all who ask within one. What throws is not remembered.
  */
 export function createSecondMemory<Value>(
   now: () => number,

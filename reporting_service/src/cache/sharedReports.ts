@@ -17,7 +17,10 @@ export interface Making {
   begin: (asOfMs: number) => void;
 }
 
-/** Begins a report that several requests may wait for. Calls `onEnd` when it is finished, has failed or is given up. */
+/**
+ * Begins a report that several requests may wait for. Calls `onEnd` when it is finished, has failed or is
+ * given up.
+ */
 export function shareReport<Result>(
   make: (making: Making) => Promise<Result>,
   onEnd: () => void,

@@ -10,8 +10,9 @@ import { resolveBoundedRange } from './reportSpan.ts';
 export type ReadComparison = (query: CompareQuery, source: ReportSource) => Promise<Comparison>;
 
 /**
- * Makes the report behind `GET /stats/compare`. A range that has not ended is compared with the part of the previous one that
- * corresponds to what has passed of it: half a day beside a whole one would look like a loss.
+ * Makes the report behind `GET /stats/compare`. A range that has not ended is compared with the part of the
+ * previous one that corresponds to what has passed of it: half a day beside a whole one would look like a
+ * loss.
  */
 export const readComparison: ReadComparison = async (query, source) => {
   const { site_id, to_previous, path, path_prefix, event_type, referrer_host } = query;

@@ -2,7 +2,9 @@ import { findBucketEnd, findBucketStart, MIN_DATE } from '@analytics/shared/roll
 import type { ReportSource } from '../reportSource.ts';
 import { type Span, type TimeRange, toSpan } from '../timeRange.ts';
 
-/** A range's stretch of time. All time is whole months, from that of a site's first event to that of its last. */
+/**
+ * A range's stretch of time. All time is whole months, from that of a site's first event to that of its last.
+ */
 export async function findSpan(source: ReportSource, site_id: string, range: TimeRange): Promise<Span> {
   return toSpan(range) ?? toMonths(await findSpanOfAll(source, site_id)) ?? { startMs: 0, endMs: 0 };
 }

@@ -11,8 +11,8 @@ const ACTIVE_MINUTES = 5;
 export type ReadRealtime = (query: RealtimeQuery, source: ReportSource) => Promise<Realtime>;
 
 /**
- * Makes the report behind `GET /stats/realtime`. Its last minute is the one that is running, so that what has just happened
- * is in it; what lies in the future is not.
+ * Makes the report behind `GET /stats/realtime`. Its last minute is the one that is running, so that what has
+ * just happened is in it; what lies in the future is not.
  */
 export const readRealtime: ReadRealtime = async ({ site_id, ...filters }, source) => {
   const { asOfMs } = source;

@@ -11,7 +11,10 @@ import { createMeta } from './reportMeta.ts';
 
 export type ReadTimeseries = (query: TimeseriesQuery, source: ReportSource) => Promise<Timeseries>;
 
-/** Makes the report behind `GET /stats/timeseries`. Its last interval is the one that contains the present, or lies before it. */
+/**
+ * Makes the report behind `GET /stats/timeseries`. Its last interval is the one that contains the present, or
+ * lies before it.
+ */
 export const readTimeseries: ReadTimeseries = async (query, source) => {
   const { site_id, path, path_prefix, event_type, referrer_host } = query;
   const filters = { path, path_prefix, event_type, referrer_host };
@@ -39,7 +42,10 @@ export const readTimeseries: ReadTimeseries = async (query, source) => {
   };
 };
 
-/** Which intervals may answer a query, the preferred first: all time has no usual length, and a range is seen by days. */
+/**
+ * Which intervals may answer a query, the preferred first: all time has no usual length, and a range is seen
+ * by days.
+ */
 function listCandidates(asked: Interval | undefined, { days }: TimeRange): [Interval, ...Interval[]] {
   if (asked !== undefined) {
     return [asked];

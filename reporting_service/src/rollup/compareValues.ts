@@ -12,8 +12,9 @@ export function compareValues(a: DimensionValue, b: DimensionValue): number {
 }
 
 /**
- * The order of UTF-8 is that of code points. The units of UTF-16 follow it but for the surrogates, which stand for the highest of
- * them and lie below others (https://datatracker.ietf.org/doc/html/rfc2781#section-2.1).
+ * The order of UTF-8 is that of code points. The units of UTF-16 follow it but for the surrogates, which
+ * stand for the highest of them and lie below others
+ * (https://datatracker.ietf.org/doc/html/rfc2781#section-2.1).
  */
 function compareTexts(a: string, b: string): number {
   const length = Math.min(a.length, b.length);

@@ -55,7 +55,8 @@ export interface ValuesAnswer {
 }
 
 /**
- * Counts the views and the users of the values of a dimension, the most views first, from rollups as far as there are any.
+ * Counts the views and the users of the values of a dimension, the most views first, from rollups as far as
+ * there are any.
  *
  * @throws RollupChangedError, RollupUnreadableError, MemoryShortError, TooManyValuesError for `withSnapshot`.
  */

@@ -25,7 +25,10 @@ export interface HourPart {
   lastQuarter: number;
 }
 
-/** Covers a stretch of time with the largest buckets that are rolled up. `splitsHours`: an hour's quarters are known, too. */
+/**
+ * Covers a stretch of time with the largest buckets that are rolled up. `splitsHours`: an hour's quarters are
+ * known, too.
+ */
 export function cover(
   span: Span,
   isRolledUp: (bucket: Bucket) => boolean,

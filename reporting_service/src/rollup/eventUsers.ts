@@ -20,8 +20,9 @@ export interface EventUsers {
 export const USERS_PER_REPLY = 4000;
 
 /**
- * A large report looks users up when it holds so many, or so many bytes of them: each look-up reads most of what is known of a site's
- * users, so that few large ones are quicker. A small report looks all up at once, or it is not small.
+ * A large report looks users up when it holds so many, or so many bytes of them: each look-up reads most of
+ * what is known of a site's users, so that few large ones are quicker. A small report looks all up at once,
+ * or it is not small.
  */
 const USERS_PER_LOOK_UP = 250_000;
 const BYTES_PER_LOOK_UP = 48 * 1024 * 1024;
@@ -106,7 +107,8 @@ interface Buffer {
 const createBuffer = (): Buffer => ({ names: new Map(), count: 0, bytes: 0 });
 
 /**
- * Adds users of events to the sets of their unions. Their numbers are looked up some at a time, however many there are.
+ * Adds users of events to the sets of their unions. Their numbers are looked up some at a time, however many
+ * there are.
  *
  * @throws MemoryShortError, TooManyValuesError
  * @returns how many users of each union have no number, and so are in no set.

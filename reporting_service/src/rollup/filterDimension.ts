@@ -10,8 +10,8 @@ export interface FilterDimension {
 const passAll: FilterDimension = { dimension: TOTALS, passes: () => true };
 
 /**
- * Rollups know which values events have in one dimension, and not which they have in two: filters of one dimension can be answered
- * from its rows, others can't.
+ * Rollups know which values events have in one dimension, and not which they have in two: filters of one
+ * dimension can be answered from its rows, others can't.
  */
 export function findFilterDimension({
   path,

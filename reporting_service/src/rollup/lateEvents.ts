@@ -2,10 +2,16 @@ import { findBucketStart, HOUR_MS } from '@analytics/shared/rollup/buckets';
 import type { RollupCollections } from '@analytics/shared/rollup/rollupCollections';
 import type { Span } from '../timeRange.ts';
 
-/** An hour that has been over for less counts as the present: its mark rests for a minute and is found within half of one. */
+/**
+ * An hour that has been over for less counts as the present: its mark rests for a minute and is found within
+ * half of one.
+ */
 const SETTLING_MS = 120_000;
 
-/** Whether an hour that is over has events which are not rolled up: some came late, or the processor is behind. */
+/**
+ * Whether an hour that is over has events which are not rolled up: some came late, or the processor is
+ * behind.
+ */
 export async function hasLateEvents(
   { marks, readOptions }: RollupCollections,
   site_id: string,

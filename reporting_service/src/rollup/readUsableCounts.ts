@@ -6,7 +6,10 @@ import type { RollupSnapshot } from './rollupSnapshot.ts';
 export interface UsableCounts {
   /** By the keys of the buckets. */
   counts: ReadonlyMap<string, readonly CountsDocument[]>;
-  /** Leaves out buckets that have too many values of the dimension, and must be put together from what is smaller. */
+  /**
+   * Leaves out buckets that have too many values of the dimension, and must be put together from what is
+   * smaller.
+   */
   isUsable: (bucket: Bucket) => boolean;
 }
 
@@ -16,8 +19,8 @@ export function isCounted({ site }: RollupSnapshot, dimension: string): boolean 
 }
 
 /**
- * Reads the counts of a dimension in the buckets that a question chooses among the usable ones. Which of them are too large to be
- * usable turns out by reading.
+ * Reads the counts of a dimension in the buckets that a question chooses among the usable ones. Which of them
+ * are too large to be usable turns out by reading.
  *
  * @throws RollupChangedError, RollupUnreadableError
  * @throws MemoryShortError, TooManyValuesError

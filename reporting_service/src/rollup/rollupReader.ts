@@ -23,8 +23,9 @@ type Values = readonly CountsDocument['values'][number][];
 /** Reads a site's counts, which must be of whole editions. */
 export interface CountsReader {
   /**
-   * The counts of a dimension in some buckets, by the buckets' keys. Nothing stands for a bucket in which nothing happened; where
-   * no event had a value, the totals are those of null. What is asked for again, by another part of the same report, is read once.
+   * The counts of a dimension in some buckets, by the buckets' keys. Nothing stands for a bucket in which
+   * nothing happened; where no event had a value, the totals are those of null. What is asked for again, by
+   * another part of the same report, is read once.
    *
    * @throws RollupChangedError, RollupUnreadableError
    * @throws MemoryShortError, TooManyValuesError if they are too many to be held.
@@ -169,8 +170,8 @@ function toBucket({ granularity, start }: RollupKey): Bucket {
 }
 
 /**
- * The driver's binaries are parts of the whole reply, which would be held with them. The sets of a document that is held move to
- * memory of their own, all into one array: an array for each takes seven times as long.
+ * The driver's binaries are parts of the whole reply, which would be held with them. The sets of a document
+ * that is held move to memory of their own, all into one array: an array for each takes seven times as long.
  */
 function detach(document: CountsDocument): CountsDocument {
   const sets = (document.user_sets ?? []).filter((set: unknown) => set instanceof mongo.Binary);

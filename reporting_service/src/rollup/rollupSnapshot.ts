@@ -41,8 +41,8 @@ const DOCUMENTS_PER_REPLY = 5000;
 const MARK_BYTES = 120;
 
 /**
- * Reads what is marked in a stretch of time. Whatever is marked later was stored later: an answer from what is not marked now is
- * true of this moment. Undefined while older events may be unmarked.
+ * Reads what is marked in a stretch of time. Whatever is marked later was stored later: an answer from what
+ * is not marked now is true of this moment. Undefined while older events may be unmarked.
  *
  * @throws MemoryShortError, TooManyValuesError if very much is marked.
  */
@@ -80,8 +80,9 @@ export async function readSnapshot(
 }
 
 /**
- * Three collections in one question, each read when the one before is through. The marks come after the state, which may say that
- * all are there; the site comes after the marks, because whatever was taken away from them is known of it by then.
+ * Three collections in one question, each read when the one before is through. The marks come after the
+ * state, which may say that all are there; the site comes after the marks, because whatever was taken away
+ * from them is known of it by then.
  */
 function buildSnapshotPipeline(site_id: string, span: Span | undefined) {
   const marks = [{ $match: { $or: listMarkRanges(site_id, span) } }, { $project: { _id: 1 } }];

@@ -26,7 +26,8 @@ export interface ValuesScan {
 }
 
 /**
- * Adds up the views of each value in the usable buckets. Which of them have too many values to be usable turns out by reading.
+ * Adds up the views of each value in the usable buckets. Which of them have too many values to be usable
+ * turns out by reading.
  *
  * @throws RollupChangedError, RollupUnreadableError
  * @throws MemoryShortError, TooManyValuesError

@@ -1,4 +1,7 @@
-/** Rollups have more for an answer than can be added up here. `withSnapshot` answers from events: MongoDB adds up. */
+/**
+ * Rollups have more for an answer than can be added up here. `withSnapshot` answers from events: MongoDB adds
+ * up.
+ */
 export class TooManyValuesError extends Error {
   override name = 'TooManyValuesError';
 }

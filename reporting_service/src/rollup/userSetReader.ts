@@ -35,7 +35,10 @@ export function createPlaces({
   return (index) => ({ document, index, users: users[index] ?? 0, set: user_sets?.[index] });
 }
 
-/** The most sets of users that are united for one question. A small one takes 1 to 26 microseconds, a large one more. */
+/**
+ * The most sets of users that are united for one question. A small one takes 1 to 26 microseconds, a large
+ * one more.
+ */
 const MAX_PLACES = 200_000;
 
 /** @throws TooManyValuesError */
@@ -45,18 +48,24 @@ export function requireFewPlaces(count: number): void {
   }
 }
 
-/** MongoDB finds this many documents by their `_id` in one command: no more than a reply has room for at first, which is 101. */
+/**
+ * MongoDB finds this many documents by their `_id` in one command: no more than a reply has room for at
+ * first, which is 101.
+ */
 const IDS_PER_COMMAND = 100;
 
-/** A command asks for sets of so many users together, which take four bytes each at most, and for one set at least. */
+/**
+ * A command asks for sets of so many users together, which take four bytes each at most, and for one set at
+ * least.
+ */
 const USERS_PER_COMMAND = 250_000;
 
 /** So many commands are under way while one answer is worked off. */
 const COMMANDS_AT_ONCE = 4;
 
 /**
- * Reads the encoded sets of users of some places, in no order of theirs: places of one document come together. The next documents
- * are on their way meanwhile, but never more than a few, however many there are.
+ * Reads the encoded sets of users of some places, in no order of theirs: places of one document come
+ * together. The next documents are on their way meanwhile, but never more than a few, however many there are.
  *
  * @throws RollupChangedError, RollupUnreadableError
  */

@@ -31,8 +31,8 @@ export interface UnionContext {
 }
 
 /**
- * Counts the distinct users of each of some unions. `readEvents` is called once, if any union has events; each user of
- * a union comes once.
+ * Counts the distinct users of each of some unions. `readEvents` is called once, if any union has events;
+ * each user of a union comes once.
  *
  * @throws RollupChangedError, RollupUnreadableError
  * @throws MemoryShortError, TooManyValuesError

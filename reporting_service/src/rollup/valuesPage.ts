@@ -9,7 +9,10 @@ import { TooManyValuesError } from './tooManyValues.ts';
 /** Check the clock after this many values. */
 const VALUES_PER_LOOK = 256;
 
-/** The estimated size of a value that is put in order: its row, and its place in a list that doubles when it grows. */
+/**
+ * The estimated size of a value that is put in order: its row, and its place in a list that doubles when it
+ * grows.
+ */
 const ORDERED_VALUE_BYTES = 150;
 
 /** The end of the last page that is put in order here. */

@@ -6,14 +6,17 @@ import { RollupChangedError, RollupUnreadableError } from './rollupErrors.ts';
 import { type RollupSnapshot, readSnapshot } from './rollupSnapshot.ts';
 import { TooManyValuesError } from './tooManyValues.ts';
 
-/** How often a report begins again because a rollup was written anew, and how many unreadable ones it goes around. */
+/**
+ * How often a report begins again because a rollup was written anew, and how many unreadable ones it goes
+ * around.
+ */
 const MAX_CHANGES = 4;
 const MAX_UNREADABLE = 10;
 
 /**
- * Answers a question from what is rolled up in a stretch of time. It begins again when a rollup was written anew in between, with
- * events in the place of one that cannot be read, and with more memory where the question needs it. In the end it does
- * without rollups.
+ * Answers a question from what is rolled up in a stretch of time. It begins again when a rollup was written
+ * anew in between, with events in the place of one that cannot be read, and with more memory where the
+ * question needs it. In the end it does without rollups.
  */
 export async function withSnapshot<Answer>(
   source: ReportSource,

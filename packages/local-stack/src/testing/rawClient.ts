@@ -24,7 +24,10 @@ export function connectRaw(port: number, { allowHalfOpen = false } = {}): RawCli
   return { socket, received: () => received, ended };
 }
 
-/** Sends all of a request before it reads, as many clients do. Resolves with the response; rejects if it was lost to a reset. */
+/**
+ * Sends all of a request before it reads, as many clients do. Resolves with the response; rejects if it was
+ * lost to a reset.
+ */
 export async function sendBeforeReading(port: number, head: string, body: Buffer): Promise<string> {
   const { socket, ended } = connectRaw(port, { allowHalfOpen: true });
   socket.pause().write(head);

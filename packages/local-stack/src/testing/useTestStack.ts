@@ -11,15 +11,18 @@ export interface TestStack {
   QUEUE_PREFIX: string;
   /** Names a database that no other file uses. */
   MONGO_URI: string;
-  /** Registers what closes a resource that the file opened. Last registered, first closed, after its last test. */
+  /**
+   * Registers what closes a resource that the file opened. Last registered, first closed, after its last
+   * test.
+   */
   register(close: () => unknown): void;
 }
 
 const LEAK_DEADLINE_MS = 3000;
 
 /**
- * Gives a test file a queue and a database of its own. After its last test the queue's keys are removed, and a connection
- * that the file left open fails it.
+ * Gives a test file a queue and a database of its own. After its last test the queue's keys are removed, and
+ * a connection that the file left open fails it.
  */
 export function useTestStack(): TestStack {
   const id = randomBytes(6).toString('hex');

@@ -18,8 +18,9 @@ export const TEXT_LIMITS = {
 export const siteIdSchema = text(TEXT_LIMITS.site_id);
 
 /**
- * The event at its border with a client: the body of `POST /event`. Lengths count UTF-16 code units, as JavaScript does.
- * Whether the timestamp lies too far ahead depends on the clock, so it is the validating service's to check.
+ * The event at its border with a client: the body of `POST /event`. Lengths count UTF-16 code units, as
+ * JavaScript does. Whether the timestamp lies too far ahead depends on the clock, so it is the validating
+ * service's to check.
  */
 export const eventInputSchema = z.strictObject(
   {
@@ -36,14 +37,18 @@ export const eventInputSchema = z.strictObject(
       return normalized;
     }),
     event_id: text(TEXT_LIMITS.event_id).optional(),
-    /** Any text. A client does not choose its referrer, so one that is not a URL is dropped and not refused. */
+    /**
+     * Any text. A client does not choose its referrer, so one that is not a URL is dropped and not refused.
+     */
     referrer: z.string({ error: 'must be a string' }).transform(toStoredReferrer).nullish(),
     properties: eventPropertiesSchema.nullish(),
   },
   { error: describeNonObject },
 );
 
-/** What a client sends, once it is validated: `Date` reads its `timestamp`, and its `referrer` can be stored. */
+/**
+ * What a client sends, once it is validated: `Date` reads its `timestamp`, and its `referrer` can be stored.
+ */
 export type EventInput = z.infer<typeof eventInputSchema>;
 
 /** The most events that one request may bring. */
@@ -73,8 +78,8 @@ export const eventJobSchema = eventInputSchema.omit({ event_id: true }).extend({
 export type EventJob = z.infer<typeof eventJobSchema>;
 
 /**
- * Fixes an accepted event's identity. With an `event_id` it follows from site and `event_id`, so every delivery of the same
- * event has the same one; without, it is new.
+ * Fixes an accepted event's identity. With an `event_id` it follows from site and `event_id`, so every
+ * delivery of the same event has the same one; without, it is new.
  */
 export function toEventJob(input: EventInput, _id = fixEventId(input)): EventJob {
   const event: EventJob = {
@@ -99,8 +104,8 @@ function fixEventId({ site_id, event_id }: EventInput): string {
 }
 
 /**
- * The `_id` that follows from a namespace and a key inside it: the first 12 bytes of SHA-256 over both with a NUL between, as
- * 24 hexadecimal digits. The namespace must hold no NUL, or two pairs could meet in one text.
+ * The `_id` that follows from a namespace and a key inside it: the first 12 bytes of SHA-256 over both with a
+ * NUL between, as 24 hexadecimal digits. The namespace must hold no NUL, or two pairs could meet in one text.
  */
 export function deriveEventId(namespace: string, key: string): string {
   return createHash('sha256').update(`${namespace}\0${key}`).digest('hex').slice(0, 24);
@@ -110,8 +115,9 @@ const processRandomHex = randomBytes(5).toString('hex');
 let counter = randomBytes(3).readUIntBE(0, 3);
 
 /**
- * A new ObjectId as 24 hexadecimal digits, without loading a MongoDB library: four bytes of seconds since 1970, five random
- * bytes of this process, a three-byte counter (https://www.mongodb.com/docs/manual/reference/bson-types/#objectid).
+ * A new ObjectId as 24 hexadecimal digits, without loading a MongoDB library: four bytes of seconds since
+ * 1970, five random bytes of this process, a three-byte counter
+ * (https://www.mongodb.com/docs/manual/reference/bson-types/#objectid).
  */
 export function createEventId(now = Date.now()): string {
   counter = (counter + 1) & 0xff_ff_ff;

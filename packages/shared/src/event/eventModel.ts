@@ -35,8 +35,8 @@ const definition = {
 } satisfies SchemaDefinition;
 
 /**
- * Registers the event model on a connection. The schema says what a document holds; what a service does with documents
- * (build indexes, only read) is its own `models/Event.model.ts`.
+ * Registers the event model on a connection. The schema says what a document holds; what a service does with
+ * documents (build indexes, only read) is its own `models/Event.model.ts`.
  */
 export function defineEventModel(connection: Connection): EventModel {
   const schema = new Schema<EventRecord>(definition, {

@@ -14,22 +14,23 @@ export interface EventBatch {
 }
 
 /**
- * The most events that one job carries. As many as MongoDB takes well in one insert; few enough that a worker that dies
- * leaves little to do again.
+ * The most events that one job carries. As many as MongoDB takes well in one insert; few enough that a worker
+ * that dies leaves little to do again.
  */
 export const MAX_JOB_EVENTS = 500;
 
 /**
- * The most bytes of JSON in one job's data. The consumer does not parse more, because that could take all of a worker's memory,
- * and a queue of `openEventQueue` does not add more. Our own jobs are filled far less (`packJobs`); the rest is room for foreign
- * producers.
+ * The most bytes of JSON in one job's data. The consumer does not parse more, because that could take all of
+ * a worker's memory, and a queue of `openEventQueue` does not add more. Our own jobs are filled far less
+ * (`packJobs`); the rest is room for foreign producers.
  */
 export const MAX_JOB_BYTES = 16 * 1024 * 1024;
 
 /**
- * How every event job is queued. The attempts are for what nobody foresaw: MongoDB's absence costs none. A completed job goes
- * at once, because what it did is in the log and in MongoDB, and a kept one would hold its events in Redis. A failed one stays
- * until it is in `dead_letters`, because what was accepted must not be lost.
+ * How every event job is queued. The attempts are for what nobody foresaw: MongoDB's absence costs none. A
+ * completed job goes at once, because what it did is in the log and in MongoDB, and a kept one would hold its
+ * events in Redis. A failed one stays until it is in `dead_letters`, because what was accepted must not be
+ * lost.
  */
 export const eventJobOptions = {
   attempts: 5,
@@ -79,7 +80,10 @@ export class SerializedData {
   }
 }
 
-/** BullMQ's own way to replace its `Job` class: `Queue.add` serializes a job by `asJSON` and hands that to its script. */
+/**
+ * BullMQ's own way to replace its `Job` class: `Queue.add` serializes a job by `asJSON` and hands that to its
+ * script.
+ */
 class EventQueue extends Queue {
   protected override get Job(): typeof Job {
     return EventQueueJob;

@@ -7,8 +7,8 @@ import {
 } from './eventQueue.ts';
 
 /**
- * A job is filled up to this many bytes of JSON, so that a worker can hold a hundred of them; 500 usual events take a fifth of
- * it. Events that belong together and take more are a job of their own.
+ * A job is filled up to this many bytes of JSON, so that a worker can hold a hundred of them; 500 usual
+ * events take a fifth of it. Events that belong together and take more are a job of their own.
  */
 const JOB_FILL_BYTES = 512 * 1024;
 

@@ -4,10 +4,14 @@ import { MAX_REFERRER_LENGTH, toStoredReferrer } from './referrer.ts';
 import { isStorableText } from './text.ts';
 import { isPlainTimestamp } from './timestamp.ts';
 
-// The schema needs most of a microsecond for an event, which shows where a request brings hundreds. These two need a fifth of
-// that. What they say no to may still be an event: then the schema is asked, which also says what is wrong.
+// The schema needs most of a microsecond for an event, which shows where a request brings hundreds. These two
+// need a fifth of that. What they say no to may still be an event: then the schema is asked, which also says
+// what is wrong.
 
-/** Whether a value, fresh from JSON, is an event as clients send it, and would come out of the schema as it is. */
+/**
+ * Whether a value, fresh from JSON, is an event as clients send it, and would come out of the schema as it
+ * is.
+ */
 export function isPlainEventInput(value: unknown): value is EventInput {
   if (!hasOnlyKeys(value, INPUT_KEYS)) {
     return false;
@@ -22,8 +26,8 @@ export function isPlainEventInput(value: unknown): value is EventInput {
 }
 
 /**
- * The same of an event as the queue carries it, except that its referrer may be one that the schema drops: the
- * store looks for the host, and does not store a referrer without one.
+ * The same of an event as the queue carries it, except that its referrer may be one that the schema drops:
+ * the store looks for the host, and does not store a referrer without one.
  */
 export function isPlainEventJob(value: unknown): value is EventJob {
   if (!hasOnlyKeys(value, JOB_KEYS)) {

@@ -19,7 +19,10 @@ export const MAX_HOST_TEXT_LENGTH = 300;
 /** The usual URL, whose host needs no conversion unless a label is Punycode. */
 const PLAIN_URL = /^https?:\/\/((?:[a-z0-9-]+\.)+[a-z]{2,})(?=[/?#]|$)/;
 
-/** A URL up to the end of its authority. No path, query or fragment makes a URL invalid, so they are not parsed. */
+/**
+ * A URL up to the end of its authority. No path, query or fragment makes a URL invalid, so they are not
+ * parsed.
+ */
 const URL_START = new RegExp(
   `^[\\0- ]*[a-z][a-z0-9+.-]{0,63}:[\\\\/]*[^\\\\/?#]{1,${MAX_HOST_TEXT_LENGTH}}(?=[\\\\/?#]|$)`,
   'i',
@@ -35,9 +38,10 @@ export function findReferrerHost(url: string): string | undefined {
 }
 
 /**
- * The referrer that is stored: the text itself if it is an absolute URL with a host. A URL that is longer than
- * `MAX_REFERRER_LENGTH`, or that holds characters that cannot be stored, is cut to `scheme://host:port/`, as
- * browsers cut theirs (https://www.w3.org/TR/referrer-policy/#determine-requests-referrer).
+ * The referrer that is stored: the text itself if it is an absolute URL with a host. A URL that is longer
+ * than `MAX_REFERRER_LENGTH`, or that holds characters that cannot be stored, is cut to
+ * `scheme://host:port/`, as browsers cut theirs
+ * (https://www.w3.org/TR/referrer-policy/#determine-requests-referrer).
  *
  * @returns undefined if the text counts as no referrer.
  */
@@ -56,7 +60,8 @@ export function toStoredReferrer(referrer: string): string | undefined {
 }
 
 /**
- * Returns the one spelling of a host: lower case, Punycode, without a trailing dot. The caller limits the length.
+ * Returns the one spelling of a host: lower case, Punycode, without a trailing dot. The caller limits the
+ * length.
  *
  * @returns undefined if the text cannot be the host of a URL.
  */

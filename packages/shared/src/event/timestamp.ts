@@ -1,7 +1,7 @@
 /**
  * The instants that any event may have, in milliseconds since 1970. The ingestion service has narrower limits
- * (`EVENT_MIN_DATE`, `EVENT_MAX_FUTURE_HOURS`). These bound what a foreign producer may queue, so that a site's
- * whole time never has more months than a report may have steps.
+ * (`EVENT_MIN_DATE`, `EVENT_MAX_FUTURE_HOURS`). These bound what a foreign producer may queue, so that a
+ * site's whole time never has more months than a report may have steps.
  */
 const MIN_MS = Date.UTC(1970, 0, 1);
 const END_MS = Date.UTC(2100, 0, 1);
@@ -16,9 +16,9 @@ export const TIMESTAMP_RULE =
 
 /**
  * The usual spelling: a calendar date, `T`, hours to seconds, at most 9 decimals, and `Z` or an offset with a
- * colon. `Date.parse` is right about these. Of other texts it accepts some that are wrong, such as the 30th of
- * February, and refuses most that are right. The years 1970 and 2099 are left out because an offset can move
- * them out of range.
+ * colon. `Date.parse` is right about these. Of other texts it accepts some that are wrong, such as the 30th
+ * of February, and refuses most that are right. The years 1970 and 2099 are left out because an offset can
+ * move them out of range.
  */
 const PLAIN =
   /^(?:19(?:7[1-9]|[89]\d)|20(?:\d[0-8]|[0-8]9))-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
@@ -49,8 +49,8 @@ export function isPlainTimestamp(text: string): boolean {
 
 /**
  * Reads a date and time of one instant, in any spelling of ISO 8601 or RFC 3339: calendar, ordinal and week
- * dates; basic and extended format; `T`, `t` or a space; without seconds, or without minutes; a point or a comma
- * before the decimals of the last part; `Z`, `z` or an offset.
+ * dates; basic and extended format; `T`, `t` or a space; without seconds, or without minutes; a point or a
+ * comma before the decimals of the last part; `Z`, `z` or an offset.
  *
  * `24:00:00` is the end of its day. A leap second (`23:59:60` UTC at the end of a month) is read as the last
  * millisecond before it, so that it stays in its day. Digits after the millisecond are cut off.

@@ -6,8 +6,9 @@ import { type Connections, endConnectionAfter, getConnections } from './connecti
 import { closeLingering, isLingering } from './lingeringClose.ts';
 
 /**
- * A connection without a request is closed when it was quiet in this many checks in a row, which take a second. Checks are
- * counted and not time: where the CPU is short, a request may have arrived and wait to be read.
+ * A connection without a request is closed when it was quiet in this many checks in a row, which take a
+ * second. Checks are counted and not time: where the CPU is short, a request may have arrived and wait to be
+ * read.
  */
 const QUIET_CHECKS = 20;
 const QUIET_CHECK_INTERVAL_MS = 50;
@@ -23,9 +24,10 @@ export interface CloseOptions {
 }
 
 /**
- * Takes no new connection and answers requests on the open ones, each with `Connection: close`. A connection without a
- * request is closed once it was quiet for a second, because its client may be about to send one and would see a reset. What
- * is not done five seconds later, such as a request whose body still trickles in, is cut off.
+ * Takes no new connection and answers requests on the open ones, each with `Connection: close`. A connection
+ * without a request is closed once it was quiet for a second, because its client may be about to send one and
+ * would see a reset. What is not done five seconds later, such as a request whose body still trickles in, is
+ * cut off.
  */
 export async function closeServer(
   server: Server,
@@ -45,9 +47,9 @@ export async function closeServer(
 }
 
 /**
- * Closes the listening socket when it has no connection left that the system has made and Node has not accepted: those would
- * be reset. Node accepts one in each turn of its event loop. Meanwhile nothing is read, so that the turns are short and clients
- * that wait for a response make no further connection.
+ * Closes the listening socket when it has no connection left that the system has made and Node has not
+ * accepted: those would be reset. Node accepts one in each turn of its event loop. Meanwhile nothing is read,
+ * so that the turns are short and clients that wait for a response make no further connection.
  */
 async function stopListening(server: Server, sockets: Iterable<Socket>): Promise<void> {
   const paused = [...sockets].filter((socket) => !socket.isPaused());
@@ -107,7 +109,8 @@ function closeQuietConnections(connections: Connections, quietChecks: number): N
           closeLingering(socket);
         }
       }
-      // A connection whose bytes have changed is in the middle of a request's headers: it has until the end of the grace.
+      // A connection whose bytes have changed is in the middle of a request's headers: it has until the end
+      // of the grace.
     }
   };
   check();

@@ -23,7 +23,10 @@ export function getConnections(server: Server): Connections | undefined {
   return connectionsOfServers.get(server);
 }
 
-/** Keeps an account of a server's connections, and has each of them closed in such a way that its last response arrives. */
+/**
+ * Keeps an account of a server's connections, and has each of them closed in such a way that its last
+ * response arrives.
+ */
 export function trackConnections(server: Server): Connections {
   /** The last response of each connection, whether it is pending or not. */
   const responses = new Map<Socket, ServerResponse | undefined>();

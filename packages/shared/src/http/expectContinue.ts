@@ -8,8 +8,8 @@ export function holdContinue(request: IncomingMessage, response: ServerResponse)
 }
 
 /**
- * Tells a client that waits for it to send its body. Call it when nothing is left to refuse the request for; a refusal
- * instead of it ends the connection, because the client may send the body or not.
+ * Tells a client that waits for it to send its body. Call it when nothing is left to refuse the request for;
+ * a refusal instead of it ends the connection, because the client may send the body or not.
  */
 export function sendContinue(request: IncomingMessage): void {
   waiting.get(request)?.writeContinue();

@@ -2,14 +2,18 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Connections, endConnectionAfter } from './connections.ts';
 
-/** After this long a client that sends nothing more is probed for the first and the second time; then ever less often. */
+/**
+ * After this long a client that sends nothing more is probed for the first and the second time; then ever
+ * less often.
+ */
 const FIRST_PROBE_MS = 500;
 
 /**
- * Finds out what became of a client that ended its half of the connection while a response is pending. It may wait for the
- * response, or it may have gone: both look the same until something is sent. So a response that takes long is preceded by
- * `102 Processing`, which clients skip (RFC 9110, section 15.2). A client that has gone answers with a reset, and the
- * response's `close` is emitted within a second or two of its going; work for it can end then.
+ * Finds out what became of a client that ended its half of the connection while a response is pending. It may
+ * wait for the response, or it may have gone: both look the same until something is sent. So a response that
+ * takes long is preceded by `102 Processing`, which clients skip (RFC 9110, section 15.2). A client that has
+ * gone answers with a reset, and the response's `close` is emitted within a second or two of its going; work
+ * for it can end then.
  */
 export function probeHalfClosedClient(socket: Socket, { findPending }: Connections): void {
   const response = findPending(socket);

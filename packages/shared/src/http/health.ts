@@ -14,8 +14,8 @@ export interface DependencyHealth {
 export type HealthCheck = () => DependencyHealth;
 
 /**
- * `GET /livez`: 200 while the process turns. `GET /readyz`: 200 if every dependency is up and 503 otherwise; one line of JSON
- * each, `{dependency, status, reason?, warnings?}`.
+ * `GET /livez`: 200 while the process turns. `GET /readyz`: 200 if every dependency is up and 503 otherwise;
+ * one line of JSON each, `{dependency, status, reason?, warnings?}`.
  */
 export function createHealthRouter(checks: Record<string, HealthCheck>): Router {
   const router = Router();

@@ -17,11 +17,17 @@ const TIMEOUT_CHECK_INTERVAL_MS = 1000;
 const MAX_CONNECTIONS = 10_000;
 /** Room for 32 KiB of headers, and for the request line and the punctuation that Node counts too. */
 const MAX_HEADER_BYTES = 36 * 1024;
-/** Longer than the 60 s after which nginx and most load balancers give up an idle connection, so that they do it first. */
+/**
+ * Longer than the 60 s after which nginx and most load balancers give up an idle connection, so that they do
+ * it first.
+ */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const CLIENT_TIMEOUTS: ClientTimeouts = { headersMs: 10_000, requestMs: 30_000, unreadMs: 30_000 };
 
-/** How long a client may take to send the headers of a request and all of it, and how long it may leave a response unread. */
+/**
+ * How long a client may take to send the headers of a request and all of it, and how long it may leave a
+ * response unread.
+ */
 export interface ClientTimeouts {
   headersMs: number;
   requestMs: number;
@@ -30,13 +36,15 @@ export interface ClientTimeouts {
 
 /**
  * Makes the HTTP server of an Express app. Express gives each request and response the app's prototypes by
- * `Object.setPrototypeOf`, which throws away V8's knowledge of the object's shape; this server creates them with those
- * prototypes, so that the swap changes nothing. The app behaves the same on any server, except that here
+ * `Object.setPrototypeOf`, which throws away V8's knowledge of the object's shape; this server creates them
+ * with those prototypes, so that the swap changes nothing. The app behaves the same on any server, except
+ * that here
  *
  * - a response arrives although the client is still sending, or has ended its half of the connection;
  * - `100 Continue` is sent only when the app wants the body (`sendContinue`);
  * - what isn't HTTP is answered with a problem;
- * - slow or silent clients are bounded: headers within 10 s, a whole request within 30 s, a response that is not read for
+ * - slow or silent clients are bounded: headers within 10 s, a whole request within 30 s, a response that is
+ *   not read for
  *   30 s, 10,000 connections.
  *
  * Close it with `closeServer`.
@@ -64,7 +72,8 @@ export function createHttpServer(app: Express, timeouts: ClientTimeouts = CLIENT
   server.maxConnections = MAX_CONNECTIONS;
   Object.assign(server, { httpAllowHalfOpen: true });
   server.on('request', handle);
-  // An expectation other than 100-continue may be passed over (RFC 9110); Node's own refusal would have no body.
+  // An expectation other than 100-continue may be passed over (RFC 9110); Node's own refusal would have no
+  // body.
   server.on('checkExpectation', handle);
   server.on('checkContinue', (request, response) => {
     holdContinue(request, response);
@@ -84,7 +93,8 @@ export function createHttpServer(app: Express, timeouts: ClientTimeouts = CLIENT
 }
 
 /**
- * Listens on a port of one address, or of every interface without `host`, and resolves with the port: 0 asks for a free one.
+ * Listens on a port of one address, or of every interface without `host`, and resolves with the port: 0 asks
+ * for a free one.
  *
  * @throws Error with one sentence that says why it cannot listen there and what to do.
  */
@@ -108,8 +118,8 @@ export interface ListeningAddress {
 }
 
 /**
- * Logs that a service listens. Also sends `{ listeningOn: port }` to the process that started it with a channel
- * (`process.send`), as `npm start` does: no level of the log hides that.
+ * Logs that a service listens. Also sends `{ listeningOn: port }` to the process that started it with a
+ * channel (`process.send`), as `npm start` does: no level of the log hides that.
  */
 export function announceListening(
   logger: Pick<Logger, 'info'>,

@@ -16,9 +16,10 @@ export function isLingering(socket: Socket): boolean {
 }
 
 /**
- * Closes a connection so that its last response arrives: sends what is left to send, ends the writing half, and reads and
- * drops what the client still sends until the client ends its half too (RFC 9112, section 9.6). A connection that is closed
- * with unread bytes is reset instead, and the client's system then throws away the response that it had received.
+ * Closes a connection so that its last response arrives: sends what is left to send, ends the writing half,
+ * and reads and drops what the client still sends until the client ends its half too (RFC 9112, section 9.6).
+ * A connection that is closed with unread bytes is reset instead, and the client's system then throws away
+ * the response that it had received.
  */
 export function closeLingering(socket: Socket): void {
   if (lingering.has(socket)) {
@@ -35,7 +36,8 @@ export function closeLingering(socket: Socket): void {
     }
   });
   socket.resume();
-  // Without the parser a socket that it had paused reads on only when the stream believes its last read to be over.
+  // Without the parser a socket that it had paused reads on only when the stream believes its last read to be
+  // over.
   socket.push('');
   socket.once('timeout', () => socket.destroy());
   socket.setTimeout(FLUSH_IDLE_MS);

@@ -24,7 +24,10 @@ export interface ProblemErrorOptions {
   cause?: unknown;
 }
 
-/** An answer other than success, thrown where it is found and written in one place. `message` is for the client. */
+/**
+ * An answer other than success, thrown where it is found and written in one place. `message` is for the
+ * client.
+ */
 export class ProblemError extends Error {
   override readonly name = 'ProblemError';
   readonly status: number;
@@ -71,7 +74,10 @@ export function describeFieldErrors(errors: FieldError[]): string {
   return [...first, ...(others > 0 ? [`and ${others} more`] : [])].join('; ');
 }
 
-/** Makes the problem of a status. From 500 on the words are generic: what went wrong inside is the log's to tell. */
+/**
+ * Makes the problem of a status. From 500 on the words are generic: what went wrong inside is the log's to
+ * tell.
+ */
 export function createProblem(status: number, detail: string, errors?: FieldError[]): Problem {
   return {
     type: 'about:blank',
@@ -87,14 +93,19 @@ export const handleUnknownRoute: RequestHandler = () => {
   throw new ProblemError(404, 'There is no such route. The README lists them all.');
 };
 
-/** Answers a method that a route does not have. `allow` lists those it has, as the header `Allow` needs them. */
+/**
+ * Answers a method that a route does not have. `allow` lists those it has, as the header `Allow` needs them.
+ */
 export function createMethodNotAllowedHandler(allow: string): RequestHandler {
   return () => {
     throw new ProblemError(405, `This route answers ${allow} only.`, { headers: { Allow: allow } });
   };
 }
 
-/** The one place that writes an HTTP error. A problem says all there is to say; anything else is a bug and is logged. */
+/**
+ * The one place that writes an HTTP error. A problem says all there is to say; anything else is a bug and is
+ * logged.
+ */
 export function createProblemHandler(logger: Pick<Logger, 'error'>): ErrorRequestHandler {
   return (error: unknown, _request, response, next) => {
     if (response.headersSent) {

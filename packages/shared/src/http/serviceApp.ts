@@ -9,7 +9,10 @@ export interface ServiceAppDeps {
   logger: Pick<Logger, 'error'>;
 }
 
-/** Builds what the Express apps of all services have in common, around the routes of one: its health and its errors. */
+/**
+ * Builds what the Express apps of all services have in common, around the routes of one: its health and its
+ * errors.
+ */
 export function createServiceApp(
   { checks, logger }: ServiceAppDeps,
   addRoutes: (app: Express) => void = () => {},

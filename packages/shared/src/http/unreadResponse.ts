@@ -3,8 +3,9 @@ import type { Socket } from 'node:net';
 import type { Connections } from './connections.ts';
 
 /**
- * Cuts off clients that do not read: a connection whose response makes no progress for `unreadMs`. Node limits only how long a
- * request may take to arrive, so that such a connection, and what waits to be read, would stay forever.
+ * Cuts off clients that do not read: a connection whose response makes no progress for `unreadMs`. Node
+ * limits only how long a request may take to arrive, so that such a connection, and what waits to be read,
+ * would stay forever.
  */
 export function cutOffUnreadResponses(server: Server, { findPending }: Connections, unreadMs: number): void {
   server.timeout = unreadMs;

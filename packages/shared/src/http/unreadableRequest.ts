@@ -17,8 +17,8 @@ const DETAILS: Record<number, string> = {
 };
 
 /**
- * Answers what isn't HTTP, which never reaches the app. An earlier request of the same connection that is `pending` gets
- * its own response first.
+ * Answers what isn't HTTP, which never reaches the app. An earlier request of the same connection that is
+ * `pending` gets its own response first.
  */
 export function answerUnreadableRequest(
   error: NodeJS.ErrnoException,

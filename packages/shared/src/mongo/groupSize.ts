@@ -9,8 +9,9 @@ const TOO_LARGE_CODES = new Set<unknown>([
 ]);
 
 /**
- * A stage after a `$group` that collects lists. It lets everything pass, and makes the server say so when a group is larger than a
- * document may be, 16 MiB: without it the server closes the connection over the answer that it can't send.
+ * A stage after a `$group` that collects lists. It lets everything pass, and makes the server say so when a
+ * group is larger than a document may be, 16 MiB: without it the server closes the connection over the answer
+ * that it can't send.
  */
 export function refuseLargeGroups() {
   return { $match: { $expr: { $gt: [{ $bsonSize: '$$ROOT' }, 0] } } };

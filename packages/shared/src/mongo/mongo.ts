@@ -21,10 +21,16 @@ interface Opening {
 
 const openings = new WeakMap<Connection, Opening>();
 
-/** When a probe gives up a connection that hangs. A watch judges long before; on a busy machine a connection may take a while. */
+/**
+ * When a probe gives up a connection that hangs. A watch judges long before; on a busy machine a connection
+ * may take a while.
+ */
 const PROBE_TIMEOUT_MS = 3000;
 
-/** Enough for all pings that hang until the first of them is given up, so that the next one never waits behind them. */
+/**
+ * Enough for all pings that hang until the first of them is given up, so that the next one never waits behind
+ * them.
+ */
 const PROBE_CONNECTIONS = 5;
 
 /** Makes a connection that is not open yet, so that models can be registered on it. */
@@ -35,8 +41,9 @@ export function createMongoConnection(): Connection {
 }
 
 /**
- * Opens a connection and makes sure that this MongoDB can be used, retrying until it can; once open, the driver reconnects by
- * itself. It logs nothing: the dependency watch logs outages. Resolves without a connection when `signal` ends the retries.
+ * Opens a connection and makes sure that this MongoDB can be used, retrying until it can; once open, the
+ * driver reconnects by itself. It logs nothing: the dependency watch logs outages. Resolves without a
+ * connection when `signal` ends the retries.
  *
  * @throws UnusableMongoError if MongoDB is too old.
  */
@@ -51,7 +58,8 @@ export async function connectMongo(
       serverSelectionTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
       heartbeatFrequencyMS: HEARTBEAT_INTERVAL_MS,
       ...(hasDatabase(uri) ? {} : { dbName: DEFAULT_DATABASE }),
-      // Whatever the URI says: a secondary may be behind, and answers and rollups made there would lack what was stored.
+      // Whatever the URI says: a secondary may be behind, and answers and rollups made there would lack what
+      // was stored.
       readPreference: 'primary',
       ...options,
     });
@@ -88,8 +96,8 @@ export async function connectMongo(
 }
 
 /**
- * Asks MongoDB for its version, and for something that it tells only to those who may use the database: a server that asks for
- * users answers a ping, too.
+ * Asks MongoDB for its version, and for something that it tells only to those who may use the database: a
+ * server that asks for users answers a ping, too.
  */
 async function requireUsable({ db }: Connection): Promise<void> {
   const { version } = (await db?.admin().buildInfo()) ?? {};
@@ -98,14 +106,17 @@ async function requireUsable({ db }: Connection): Promise<void> {
 }
 
 export interface MongoProbe {
-  /** Asks MongoDB for a sign of life. Before `connection` could be used once it rejects with why, as soon as that is known. */
+  /**
+   * Asks MongoDB for a sign of life. Before `connection` could be used once it rejects with why, as soon as
+   * that is known.
+   */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Makes a probe for the server of a connection. It has a client of its own: in the pool of the connection it would wait
- * behind the work, and a busy service would take MongoDB for dead.
+ * Makes a probe for the server of a connection. It has a client of its own: in the pool of the connection it
+ * would wait behind the work, and a busy service would take MongoDB for dead.
  */
 export function createMongoProbe(connection: Connection, uri: string): MongoProbe {
   const client = new mongoose.mongo.MongoClient(uri, {
@@ -158,8 +169,8 @@ export function requireDatabase(connection: Connection, uri: string): mongoose.m
 }
 
 /**
- * How a person finds the server: its hosts, without the credentials, which must not reach a log. Of a URI that can't be taken
- * apart for sure, nothing.
+ * How a person finds the server: its hosts, without the credentials, which must not reach a log. Of a URI
+ * that can't be taken apart for sure, nothing.
  */
 export function describeMongo(uri: string): string {
   const hosts = /^mongodb(?:\+srv)?:\/\/(?:[^/?@]*@)?([^/?@]+)(?:[/?][^@]*)?$/.exec(uri)?.[1];

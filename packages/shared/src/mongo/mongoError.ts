@@ -16,8 +16,8 @@ export function requireSupportedVersion(version: string): void {
 }
 
 /**
- * Says what an error of the first connection means and what to do about it, where that is known; else returns it as it is. No part
- * of the URI but the name of its database is in the message.
+ * Says what an error of the first connection means and what to do about it, where that is known; else returns
+ * it as it is. No part of the URI but the name of its database is in the message.
  */
 export function explainMongoError(error: Error & { code?: unknown }, uri: string): Error {
   const { message } = error;
@@ -44,7 +44,10 @@ function explain({ message, code }: Error & { code?: unknown }, uri: string): st
   return undefined;
 }
 
-/** The database in which MongoDB looks a user up, if that is the one of the events only because the URI says nothing else. */
+/**
+ * The database in which MongoDB looks a user up, if that is the one of the events only because the URI says
+ * nothing else.
+ */
 function findUserDatabase(uri: string): string | undefined {
   const [, database, options = ''] = /^mongodb:\/\/[^/]+\/([^?]+)(?:\?(.*))?$/.exec(uri) ?? [];
   const isChosen = /(?:^|&)(?:authSource|authMechanism)=/i.test(options);

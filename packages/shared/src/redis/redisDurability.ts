@@ -29,8 +29,8 @@ export interface RedisDurability {
   /** What a person should know of this Redis, as `/readyz` says it. */
   readonly warnings: readonly string[];
   /**
-   * Part of the probe of a service: in strict mode, a Redis that may lose what it acknowledges is as good as none. After a lost
-   * connection it is checked first.
+   * Part of the probe of a service: in strict mode, a Redis that may lose what it acknowledges is as good as
+   * none. After a lost connection it is checked first.
    *
    * @throws Error that says why, in strict mode only.
    */
@@ -39,8 +39,9 @@ export interface RedisDurability {
 }
 
 /**
- * Checks whether Redis would lose what it acknowledged: at each connection and once a minute. Logs what it finds when that
- * changes. A strict service does not start on a Redis that may; later, it refuses events until that is mended.
+ * Checks whether Redis would lose what it acknowledged: at each connection and once a minute. Logs what it
+ * finds when that changes. A strict service does not start on a Redis that may; later, it refuses events
+ * until that is mended.
  */
 export function watchRedisDurability(options: RedisDurabilityOptions): RedisDurability {
   const { redis, isStrict, onRefused, logger, checkIntervalMs = CHECK_INTERVAL_MS } = options;

@@ -17,7 +17,10 @@ export function forgetRedisError(redis: Redis): void {
   lastErrors.delete(redis);
 }
 
-/** Notes every failure of a connection: what ioredis says, and an end before the first answer, of which it says nothing. */
+/**
+ * Notes every failure of a connection: what ioredis says, and an end before the first answer, of which it
+ * says nothing.
+ */
 export function noteRedisErrors(redis: Redis): void {
   let isAnswered = false;
   let attemptError: NodeJS.ErrnoException | undefined;
@@ -90,7 +93,10 @@ const EXPLANATIONS: readonly (readonly [pattern: RegExp, explanation: string])[]
   [/max retries per request|Stream isn't writeable|^Connection is closed/, 'the connection was lost.'],
 ];
 
-/** Says what an error of a Redis connection means and what to do about it, where that is known; else returns it as it is. */
+/**
+ * Says what an error of a Redis connection means and what to do about it, where that is known; else returns
+ * it as it is.
+ */
 export function explainRedisError(error: Error): Error {
   const [, explanation] = EXPLANATIONS.find(([pattern]) => pattern.test(error.message)) ?? [];
   return explanation === undefined ? error : new Error(explanation, { cause: error });

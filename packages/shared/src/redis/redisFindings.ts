@@ -75,7 +75,10 @@ async function readAppendfsync(redis: Redis): Promise<string | undefined> {
   return reply?.[1];
 }
 
-/** Managed servers and ACLs refuse administrative commands, each in its own words. Resolves with nothing if so. */
+/**
+ * Managed servers and ACLs refuse administrative commands, each in its own words. Resolves with nothing if
+ * so.
+ */
 async function ask<Reply>(command: () => Promise<Reply>): Promise<Reply | undefined> {
   try {
     return await command();

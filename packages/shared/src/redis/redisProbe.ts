@@ -6,14 +6,16 @@ import { explainRedisError, findRedisError, forgetRedisError, noteRedisError } f
 const pending = new WeakMap<Redis, Promise<void>>();
 
 /**
- * Asks Redis for what the queue needs of it: a server that takes writes. Deletes two keys that do not exist, which Redis refuses
- * as it refuses any write (a replica, a disk that is full, too few replicas, a cluster that has the keys elsewhere), and which
- * otherwise changes nothing, not even in the append-only file or on a replica. A Redis whose memory is full passes, because
- * deleting is still possible; new events are refused before it is full.
+ * Asks Redis for what the queue needs of it: a server that takes writes. Deletes two keys that do not exist,
+ * which Redis refuses as it refuses any write (a replica, a disk that is full, too few replicas, a cluster
+ * that has the keys elsewhere), and which otherwise changes nothing, not even in the append-only file or on a
+ * replica. A Redis whose memory is full passes, because deleting is still possible; new events are refused
+ * before it is full.
  *
- * @param keyPrefix What the keys begin with, so that a user who may only touch the queue's keys can ask. Two keys, because a
- * cluster takes BullMQ's scripts only where all keys of a queue are in one slot.
- * @throws Error that says why Redis can't be used and what to do, as soon as that is known; the cause is what Redis said.
+ * @param keyPrefix What the keys begin with, so that a user who may only touch the queue's keys can ask. Two
+ *   keys, because a cluster takes BullMQ's scripts only where all keys of a queue are in one slot.
+ * @throws Error that says why Redis can't be used and what to do, as soon as that is known; the cause is what
+ *   Redis said.
  */
 export function probeRedis(redis: Redis, keyPrefix: string): Promise<void> {
   // One at a time: while Redis hangs, commands and listeners would pile up on the connection.
@@ -56,7 +58,10 @@ async function untilReady(redis: Redis): Promise<void> {
   }
 }
 
-/** Waits no longer for a reply once the connection fails, for the worker's would be asked again on the next one. */
+/**
+ * Waits no longer for a reply once the connection fails, for the worker's would be asked again on the next
+ * one.
+ */
 async function giveUpOnError(redis: Redis, reply: Promise<unknown>): Promise<void> {
   let fail: (error: Error) => void = () => {};
   const failed = new Promise<never>((_resolve, reject) => {

@@ -15,7 +15,10 @@ export interface RedisUrl {
 const DEFAULT_PORT = 6379;
 const URL_FORM = 'must be redis[s]://[user:password@]host[:port][/database]';
 
-/** Where Redis is. `REDIS_URL` wins over `REDIS_HOST` and `REDIS_PORT`; only it can name a user, a database and TLS. */
+/**
+ * Where Redis is. `REDIS_URL` wins over `REDIS_HOST` and `REDIS_PORT`; only it can name a user, a database
+ * and TLS.
+ */
 export const redisSettings = {
   REDIS_HOST: z.string().default('127.0.0.1'),
   REDIS_PORT: wholeNumberSetting({ min: 1, max: 65_535, default: DEFAULT_PORT }),
@@ -51,7 +54,8 @@ export function findRedisAddress(settings: RedisSettings): RedisUrl {
 /**
  * Reads a URL as managed Redis servers hand them out. User and password are percent-decoded.
  *
- * @throws Error whose message completes a sentence that begins with the setting's name; it holds no part of the URL.
+ * @throws Error whose message completes a sentence that begins with the setting's name; it holds no part of
+ *   the URL.
  */
 export function parseRedisUrl(text: string): RedisUrl {
   const url = URL.canParse(text) ? new URL(text) : undefined;

@@ -15,8 +15,9 @@ export const QUARTER_MS = HOUR_MS / 4;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * The earliest moment of JavaScript (https://tc39.es/ecma262/#sec-time-values-and-time-range). Whatever passes a comparison with it is
- * a date: an event that was put in by hand without one is in no report of a time.
+ * The earliest moment of JavaScript (https://tc39.es/ecma262/#sec-time-values-and-time-range). Whatever
+ * passes a comparison with it is a date: an event that was put in by hand without one is in no report of a
+ * time.
  */
 export const MIN_DATE = new Date(-8.64e15);
 

@@ -9,16 +9,16 @@ export const TOTALS = '';
 export const EVENT_DIMENSIONS = ['path', 'event_type', 'referrer_host'] as const;
 
 /**
- * The dimension whose values are the quarters of an hour, 0 to 3. Only hours have it: with it a day is put together in a zone that
- * is a half or a quarter of an hour off UTC.
+ * The dimension whose values are the quarters of an hour, 0 to 3. Only hours have it: with it a day is put
+ * together in a zone that is a half or a quarter of an hour off UTC.
  */
 export const QUARTERS = 'quarter';
 
 export type DimensionValue = PropertyValue | null;
 
 /**
- * Names a part of what is known of one dimension in one bucket. The fields stand in the order of the questions: a question is of
- * one site and dimension, over buckets that follow each other.
+ * Names a part of what is known of one dimension in one bucket. The fields stand in the order of the
+ * questions: a question is of one site and dimension, over buckets that follow each other.
  */
 export interface RollupKey {
   /** The site's number. */
@@ -30,12 +30,14 @@ export interface RollupKey {
 }
 
 /**
- * The counts of some values of a dimension, the most views first: a document of `rollups`. A dimension of more values than fit
- * into one document has several parts. The three arrays run side by side.
+ * The counts of some values of a dimension, the most views first: a document of `rollups`. A dimension of
+ * more values than fit into one document has several parts. The three arrays run side by side.
  */
 export interface CountsDocument {
   _id: RollupKey;
-  /** Numbers the editions in the order of their claims (MarkDocument); the same in all parts of one edition. */
+  /**
+   * Numbers the editions in the order of their claims (MarkDocument); the same in all parts of one edition.
+   */
   edition: number;
   /** How many parts there are. */
   parts: number;
@@ -51,7 +53,9 @@ export interface CountsDocument {
   chunk_starts?: number[];
 }
 
-/** The users of some of the values of one CountsDocument, in the same order: a document of `rollup_user_sets`. */
+/**
+ * The users of some of the values of one CountsDocument, in the same order: a document of `rollup_user_sets`.
+ */
 export interface UserSetsDocument {
   _id: RollupKey & { chunk: number };
   edition: number;
@@ -59,8 +63,8 @@ export interface UserSetsDocument {
 }
 
 /**
- * A bucket whose rollup does not exist yet or can't be trusted: a document of `rollup_marks`. A mark of an hour holds for its day
- * and its month, too. A bucket without a mark is rolled up, or nothing happened in it.
+ * A bucket whose rollup does not exist yet or can't be trusted: a document of `rollup_marks`. A mark of an
+ * hour holds for its day and its month, too. A bucket without a mark is rolled up, or nothing happened in it.
  */
 export interface MarkDocument {
   _id: { site_id: string; granularity: Granularity; start: Date };
@@ -84,8 +88,9 @@ export interface SiteDocument {
 }
 
 /**
- * Users of a site whose names have the same hash: a document of `rollup_users`. A user's number follows from the slot and the place
- * in it (userSlots.ts). Thousands of users are looked up by reading few documents, and one text is decoded faster than a list.
+ * Users of a site whose names have the same hash: a document of `rollup_users`. A user's number follows from
+ * the slot and the place in it (userSlots.ts). Thousands of users are looked up by reading few documents, and
+ * one text is decoded faster than a list.
  */
 export interface UserSlotDocument {
   _id: { site: number; level: number; slot: number };
@@ -96,8 +101,8 @@ export interface UserSlotDocument {
 }
 
 /**
- * The form in which rollups are stored. Raised when it changes: the processor then throws away what is stored in another form, and
- * makes it anew.
+ * The form in which rollups are stored. Raised when it changes: the processor then throws away what is stored
+ * in another form, and makes it anew.
  */
 export const ROLLUP_FORMAT = 4;
 

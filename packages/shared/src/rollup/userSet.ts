@@ -1,15 +1,21 @@
 import { RoaringBitmap32 } from 'roaring-wasm';
 
 /**
- * An exact set of user numbers. It lives in the memory of WebAssembly, so whoever makes one disposes of it; one that is forgotten
- * is freed when the garbage collector finds it.
+ * An exact set of user numbers. It lives in the memory of WebAssembly, so whoever makes one disposes of it;
+ * one that is forgotten is freed when the garbage collector finds it.
  */
 export type UserSet = RoaringBitmap32;
 
-/** CRoaring's own format: the smaller of a Roaring bitmap and a plain list (https://github.com/RoaringBitmap/CRoaring). */
+/**
+ * CRoaring's own format: the smaller of a Roaring bitmap and a plain list
+ * (https://github.com/RoaringBitmap/CRoaring).
+ */
 const FORMAT = 'croaring';
 
-/** The first byte of a plain list in that format. The count and the numbers follow, each a little-endian uint32. */
+/**
+ * The first byte of a plain list in that format. The count and the numbers follow, each a little-endian
+ * uint32.
+ */
 const LIST_FORM = 1;
 const LIST_START = 5;
 
@@ -41,8 +47,8 @@ export function encodeUserList(users: readonly number[]): Uint8Array {
 }
 
 /**
- * The most users for which a list is no larger than a bitmap. A bitmap takes 8 bytes, 8 per container (the users
- * that share their high 16 bits) and 2 per user (https://github.com/RoaringBitmap/RoaringFormatSpec).
+ * The most users for which a list is no larger than a bitmap. A bitmap takes 8 bytes, 8 per container (the
+ * users that share their high 16 bits) and 2 per user (https://github.com/RoaringBitmap/RoaringFormatSpec).
  */
 function countListed(users: readonly number[]): number {
   let containers = 0;

@@ -2,7 +2,10 @@ import { chunk } from '../async/chunk.ts';
 import { runAtOnce } from '../async/runAtOnce.ts';
 import type { RollupCollections, UserSlotDocument } from './rollupCollections.ts';
 
-/** Some of a site's slots. A user belongs to one slot of each level, and stands in that of the first level that had room. */
+/**
+ * Some of a site's slots. A user belongs to one slot of each level, and stands in that of the first level
+ * that had room.
+ */
 export interface SlotLevel {
   index: number;
   slotCount: number;
@@ -10,12 +13,15 @@ export interface SlotLevel {
   firstNumber: number;
 }
 
-/** A slot that has as many users is full. What it costs to find a user in it is then bounded, however many users there are. */
+/**
+ * A slot that has as many users is full. What it costs to find a user in it is then bounded, however many
+ * users there are.
+ */
 export const SLOT_CAPACITY = 64;
 
 /**
- * The levels, the smallest first, with room for some hundred million users before a slot of the last one is full. Stored numbers
- * depend on all of this, so it stays.
+ * The levels, the smallest first, with room for some hundred million users before a slot of the last one is
+ * full. Stored numbers depend on all of this, so it stays.
  */
 export const SLOT_LEVELS: readonly SlotLevel[] = listLevels();
 
@@ -39,8 +45,9 @@ function listLevels(): SlotLevel[] {
 }
 
 /**
- * The slot of a user in a level: FNV-1a over the UTF-16 code units (http://www.isthe.com/chongo/tech/comp/fnv/). It begins with the
- * site's number, which nobody outside knows, so that nobody can choose names that fill the same slots.
+ * The slot of a user in a level: FNV-1a over the UTF-16 code units
+ * (http://www.isthe.com/chongo/tech/comp/fnv/). It begins with the site's number, which nobody outside knows,
+ * so that nobody can choose names that fill the same slots.
  */
 export function findUserSlot(site: number, user: string, { slotCount }: SlotLevel): number {
   let hash = 0x81_1c_9d_c5 ^ site;
@@ -51,7 +58,10 @@ export function findUserSlot(site: number, user: string, { slotCount }: SlotLeve
   return (hash ^ (hash >>> 15)) & (slotCount - 1);
 }
 
-/** The number of the user at a place in a slot. The slots of a level fill evenly, so that a site's numbers have few gaps. */
+/**
+ * The number of the user at a place in a slot. The slots of a level fill evenly, so that a site's numbers
+ * have few gaps.
+ */
 export function toUserNumber({ slotCount, firstNumber }: SlotLevel, slot: number, place: number): number {
   return firstNumber + place * slotCount + slot;
 }
@@ -75,7 +85,10 @@ export interface SearchedSlot extends Pick<UserSlotDocument, '_id' | 'count'> {
   missing: Set<string>;
 }
 
-/** Looks for users of a site in a level, and notes the numbers of those who are there. Tells of each slot in which it looked. */
+/**
+ * Looks for users of a site in a level, and notes the numbers of those who are there. Tells of each slot in
+ * which it looked.
+ */
 export async function searchSlots(
   { userSlots, readOptions }: Pick<RollupCollections, 'userSlots' | 'readOptions'>,
   site: number,

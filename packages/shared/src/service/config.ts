@@ -29,9 +29,9 @@ export interface EnvironmentReading {
 }
 
 /**
- * Merges the environment, the service's `.env` and the root `.env`, in this order of precedence. Within one source the
- * alias (`INGESTION_PORT`) is more specific than `PORT` and wins, and so is `REDIS_URL` over `REDIS_HOST` and `REDIS_PORT`. What
- * Kubernetes sets by itself counts less than any source.
+ * Merges the environment, the service's `.env` and the root `.env`, in this order of precedence. Within one
+ * source the alias (`INGESTION_PORT`) is more specific than `PORT` and wins, and so is `REDIS_URL` over
+ * `REDIS_HOST` and `REDIS_PORT`. What Kubernetes sets by itself counts less than any source.
  *
  * @throws SettingsError if the root `.env` sets `PORT`, which would send every service to the same port.
  */
@@ -112,8 +112,8 @@ export function portSetting(defaultPort: number, alias?: string) {
 }
 
 /**
- * Where a service listens, and how it stops. Without `HOST` it listens on every interface. `alias` is the setting that may
- * stand for `PORT`.
+ * Where a service listens, and how it stops. Without `HOST` it listens on every interface. `alias` is the
+ * setting that may stand for `PORT`.
  */
 export function serverSettings(defaultPort: number, alias: string) {
   return {

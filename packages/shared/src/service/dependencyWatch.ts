@@ -19,7 +19,10 @@ export interface DependencyWatchOptions {
   onStillDown?: () => void;
   /** The pause between two probes, in milliseconds. */
   intervalMs?: number;
-  /** A dependency that has not answered by then is away, in milliseconds in which this process could have read the answer. */
+  /**
+   * A dependency that has not answered by then is away, in milliseconds in which this process could have read
+   * the answer.
+   */
   timeoutMs?: number;
 }
 
@@ -28,14 +31,16 @@ export interface DependencyWatch {
   readonly isUp: boolean;
   /** How the dependency is, by the last probe. */
   readonly health: DependencyHealth;
-  /** Resolves with the result of `work`; rejects at once if the dependency is away, or goes away meanwhile. */
+  /**
+   * Resolves with the result of `work`; rejects at once if the dependency is away, or goes away meanwhile.
+   */
   whileUp<Result>(work: () => Promise<Result>): Promise<Result>;
   stop(): void;
 }
 
 /**
- * Asks a dependency again and again whether it is there, so that a request to one that hangs is refused at once and not after
- * a timeout of its own. The one place that logs the dependency's outages.
+ * Asks a dependency again and again whether it is there, so that a request to one that hangs is refused at
+ * once and not after a timeout of its own. The one place that logs the dependency's outages.
  */
 export function createDependencyWatch(options: DependencyWatchOptions): DependencyWatch {
   const { dependency, probe, logger, onStillDown, intervalMs = 250, timeoutMs = 900 } = options;
@@ -98,8 +103,8 @@ export function createDependencyWatch(options: DependencyWatchOptions): Dependen
 }
 
 /**
- * Resolves or rejects as `answer` does, if it does so in time. An answer that lies in the socket while this process is busy
- * is no silence: the time passes in slices, each of which lets the event loop read once more.
+ * Resolves or rejects as `answer` does, if it does so in time. An answer that lies in the socket while this
+ * process is busy is no silence: the time passes in slices, each of which lets the event loop read once more.
  *
  * @throws TimeoutError
  */

@@ -17,13 +17,16 @@ export function readEnvFile(path: string | undefined): EnvFile {
 }
 
 /**
- * The pattern by which dotenv 18 finds settings (its `LINE`), with the comment as a group of its own. It takes everything from the
- * first # of a value without quotes as a comment, with or without a space before it.
+ * The pattern by which dotenv 18 finds settings (its `LINE`), with the comment as a group of its own. It
+ * takes everything from the first # of a value without quotes as a comment, with or without a space before
+ * it.
  */
 const DOTENV_LINE =
   /(?:^|^)\s*(?:export\s+)?([\w.-]+)(?:\s*=\s*?|:\s+?)(\s*'(?:\\'|[^'])*'|\s*"(?:\\"|[^"])*"|\s*`(?:\\`|[^`])*`|[^#\r\n]+)?[^\S\n]*(#.*)?(?:$|$)/gm;
 
-/** The values of these hold what people and machines made up, where a # after a space is no comment either. */
+/**
+ * The values of these hold what people and machines made up, where a # after a space is no comment either.
+ */
 const SECRET_NAME = /PASSWORD|SECRET|KEY|TOKEN|UR[IL]$/;
 
 function findCutValues(text: string, path: string): string[] {

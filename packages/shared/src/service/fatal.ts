@@ -2,8 +2,8 @@ import { SettingsError } from './config.ts';
 import { createLogger } from './logger.ts';
 
 /**
- * Makes what nothing else caught end the process with one readable line and exit code 1: a setting that can't be used as
- * plain text, anything else as a fatal line of the log. Belongs first in a composition root.
+ * Makes what nothing else caught end the process with one readable line and exit code 1: a setting that can't
+ * be used as plain text, anything else as a fatal line of the log. Belongs first in a composition root.
  */
 export function handleFatalErrors(name: string): void {
   process.on('uncaughtException', (error) => {

@@ -30,8 +30,9 @@ export function createLogger({ name, level, isPretty }: LoggerOptions): Logger {
 const MAX_BUFFERED_BYTES = 8 * 1024;
 
 /**
- * Writes the lines of one turn of the event loop together: a worker that finishes dozens of jobs at once would otherwise spend
- * more on telling of them than on some of its work. What is left when the process exits is written before it does.
+ * Writes the lines of one turn of the event loop together: a worker that finishes dozens of jobs at once
+ * would otherwise spend more on telling of them than on some of its work. What is left when the process exits
+ * is written before it does.
  */
 function createLineDestination(): DestinationStream {
   const destination = pino.destination({

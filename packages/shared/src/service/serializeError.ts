@@ -12,8 +12,8 @@ export interface SerializedError {
 }
 
 /**
- * What Node and the drivers add to an error that tells what happened and holds nothing of an event. Anything else may: a ReplyError
- * has the arguments of its command, and a failed insert its documents.
+ * What Node and the drivers add to an error that tells what happened and holds nothing of an event. Anything
+ * else may: a ReplyError has the arguments of its command, and a failed insert its documents.
  */
 const SAFE_DETAILS = ['code', 'codeName', 'errno', 'syscall', 'status', 'statusCode'];
 

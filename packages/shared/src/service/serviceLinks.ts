@@ -1,4 +1,7 @@
-/** What Kubernetes puts into the environment of every container, for each service of its namespace: the name's own address. */
+/**
+ * What Kubernetes puts into the environment of every container, for each service of its namespace: the name's
+ * own address.
+ */
 const SERVICE_LINK = /^tcp:\/\/.*:(\d{1,5})$/;
 
 /** The settings whose names such a service can have by accident: a service `redis` sets REDIS_PORT. */
@@ -13,8 +16,9 @@ export interface ServiceLinks {
 }
 
 /**
- * Tells the links of a Kubernetes namespace from settings. `REDIS_PORT=tcp://10.96.0.12:6379` leads to port 6379. The port of a
- * service of one's own is that which others call, not that on which the process is to listen, so such a link sets nothing.
+ * Tells the links of a Kubernetes namespace from settings. `REDIS_PORT=tcp://10.96.0.12:6379` leads to port
+ * 6379. The port of a service of one's own is that which others call, not that on which the process is to
+ * listen, so such a link sets nothing.
  */
 export function splitServiceLinks(source: Readonly<Record<string, string>>): ServiceLinks {
   const values = { ...source };

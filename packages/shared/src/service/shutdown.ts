@@ -13,18 +13,20 @@ export interface ShutdownOptions {
 export interface Shutdown {
   /** Registers how to close what was just opened. Last registered, first closed. */
   register(name: string, close: () => unknown): void;
-  /** Down from the signal on, so that a load balancer which asks for `/readyz` sends its requests elsewhere. */
+  /**
+   * Down from the signal on, so that a load balancer which asks for `/readyz` sends its requests elsewhere.
+   */
   check: HealthCheck;
   /**
-   * On SIGTERM or SIGINT waits for `drainMs`, closes everything and ends the process: with 0 if all closed within the
-   * deadline, else with 1. A second signal ends it at once with 1.
+   * On SIGTERM or SIGINT waits for `drainMs`, closes everything and ends the process: with 0 if all closed
+   * within the deadline, else with 1. A second signal ends it at once with 1.
    */
   handleSignals(): void;
 }
 
 /**
- * One Ctrl-C can arrive twice: from the terminal, and from npm or a watcher that passes it on. Only a later signal means that
- * somebody has no patience.
+ * One Ctrl-C can arrive twice: from the terminal, and from npm or a watcher that passes it on. Only a later
+ * signal means that somebody has no patience.
  */
 const SAME_SIGNAL_MS = 500;
 

@@ -30,7 +30,8 @@ test('the trying ends with the signal, and until then a ping says why there is n
     serverSelectionTimeoutMS: 50,
   });
   const readReason = () => ping().then(String, ({ message }: Error) => message);
-  // On a busy machine a try may end by its time limit. The trying ends before another one can give its own reason.
+  // On a busy machine a try may end by its time limit. The trying ends before another one can give its own
+  // reason.
   await waitUntil(readReason, (reason) => reason.includes('ECONNREFUSED'));
   stopping.abort();
   await connecting;
