@@ -86,7 +86,7 @@ test('workers store events while the indexes are built, say how far that is, and
       () => findLines(worker, /^building the indexes; events are stored meanwhile$/).length === 1,
     );
   }
-  expect(await connection.collection('rollup_states').countDocuments()).toBe(0);
+  expect(await connection.collection('rollup_meta').countDocuments()).toBe(0);
   const stopping = performance.now();
   expect(await second.stop()).toBe(0);
   expect(performance.now() - stopping).toBeLessThan(5000);
@@ -100,7 +100,7 @@ test('workers store events while the indexes are built, say how far that is, and
     { timestamp: 1 },
     { site_id: 1, path: 1 },
   ]);
-  await waitUntil(() => connection.collection('rollups').countDocuments());
+  await waitUntil(() => connection.collection('rollup_counts').countDocuments());
   const warnings = [...processor.log, ...second.log].filter(({ level }) => Number(level) > 30);
   // The Redis of the tests may lose the last second, and the workers say so.
   expect(warnings.filter(({ msg }) => !String(msg).startsWith('This Redis can lose'))).toEqual([]);

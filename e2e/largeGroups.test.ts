@@ -16,7 +16,7 @@ const stack = useTestStack();
 const NOON_MS = Date.parse('2025-11-12T12:00:00Z');
 const nowMs = NOON_MS + HOUR_MS / 2;
 const { app } = await startApp(stack, {}, () => nowMs);
-const { store, rollups, rollUp, passTime } = await startRollups(stack);
+const { store, rollups, refresh, passTime } = await startRollups(stack);
 
 /** One view of one path by each user, all within half an hour. */
 function createViews(startMs: number, firstUser: number): EventJob[] {
@@ -30,17 +30,17 @@ function createViews(startMs: number, firstUser: number): EventJob[] {
   }));
 }
 
-test('a path with more users than fit into a document is rolled up, and read from events', async () => {
+test('a path with more users than fit into a document has a rollup, and is read from events', async () => {
   const half = USERS / 2;
   for (const events of [createViews(NOON_MS - HOUR_MS, 0), createViews(NOON_MS, half)]) {
     for (let start = 0; start < USERS; start += 10_000) {
       await store.storeEvents(events.slice(start, start + 10_000));
     }
   }
-  // The first hour is rolled up; then events come in the second one, whose marks rest.
+  // The first hour is rolled up; then events come in the second one, whose invalidations rest.
   await passTime();
-  await rollUp();
-  await rollups.marks.markHours([{ site_id: 'large', granularity: 'hour', startMs: NOON_MS }]);
+  await refresh();
+  await rollups.invalidations.invalidateHours([{ site_id: 'large', granularity: 'hour', startMs: NOON_MS }]);
 
   const get = async (path: string, query: object) =>
     (

@@ -1,16 +1,16 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { PAGE_CAPACITY, TIERS, type Tier } from '@analytics/rollups/userDictionary/layout';
 import { createEventId, type EventJob } from '@analytics/shared/event/event';
-import { SLOT_CAPACITY, SLOT_LEVELS, type SlotLevel } from '@analytics/shared/rollup/userSlots';
 import request from 'supertest';
 import { expect, test } from 'vitest';
+import { makeUsersOfOnePage } from '../packages/rollups/test/usersOfOnePage.ts';
 import { openRollups } from '../processor_service/test/rollup/openRollups.ts';
-import { makeUsersOfOneSlot } from '../processor_service/test/rollup/usersOfOneSlot.ts';
 import { countTotals, createEvents, FIRST_DAY_MS, startRolledUpReports } from './startRolledUpReports.ts';
 
-const { app, connection, store, rollups, rollUp, passTime, readTotals, verifySite } =
+const { app, connection, store, rollups, refresh, passTime, readTotals, verifySite } =
   await startRolledUpReports(useTestStack());
 
-test('users who find their slot full are the same users in what is rolled up and in events', async () => {
+test('users whose page is full are the same users in rollups and in events', async () => {
   const site_id = 'full';
   const [event] = createEvents(site_id, 1, 1) as [EventJob];
   const view = (user_id: string | null, hour: number): EventJob => ({
@@ -22,12 +22,12 @@ test('users who find their slot full are the same users in what is rolled up and
   const storeOver = async (events: EventJob[]) => {
     await store.storeEvents(events);
     await passTime();
-    await rollUp();
+    await refresh();
   };
   await storeOver([view(null, 0)]);
-  const site = await rollups.collections.sites.findOne({ _id: site_id });
-  const users = makeUsersOfOneSlot(site?.number ?? 0, SLOT_LEVELS[0] as SlotLevel, 2 * SLOT_CAPACITY + 10);
-  const early = users.slice(0, 2 * SLOT_CAPACITY);
+  const site = await rollups.collections.siteCodes.findOne({ _id: site_id });
+  const users = makeUsersOfOnePage(site?.code ?? 0, TIERS[0] as Tier, 2 * PAGE_CAPACITY + 10);
+  const early = users.slice(0, 2 * PAGE_CAPACITY);
   await storeOver(early.map((user) => view(user, 0)));
   await store.storeEvents(users.map((user) => view(user, 1)));
 
@@ -57,10 +57,10 @@ test('properties without bounds overflow within the budget of a bucket, and ever
   const frugal = openRollups(connection, { maxBucketBytes });
   await store.storeEvents(events);
   await passTime();
-  await frugal.rollUp(new AbortController().signal);
+  await frugal.refresh(new AbortController().signal);
 
-  const site = await rollups.collections.sites.findOne({ _id: site_id });
-  const documents = await rollups.collections.rollups.find({ '_id.site': site?.number ?? -1 }).toArray();
+  const site = await rollups.collections.siteCodes.findOne({ _id: site_id });
+  const documents = await rollups.collections.counts.find({ '_id.site': site?.code ?? -1 }).toArray();
   for (const granularity of ['hour', 'day', 'month']) {
     const ofLength = documents.filter(({ _id }) => _id.granularity === granularity);
     const overflowed = ofLength.filter((document) => document.has_too_many_values);
@@ -87,7 +87,7 @@ test('properties without bounds overflow within the budget of a bucket, and ever
     expect(await breakDown(`property:${name}`)).toMatchObject({ total: 600, views: new Array(600).fill(1) });
   }
   expect(await readTotals(site_id)).toEqual(countTotals(events));
-  expect(await verifySite(site_id)).toMatchObject({ marked: 0, differences: [] });
+  expect(await verifySite(site_id)).toMatchObject({ invalid: 0, differences: [] });
 });
 
 test.each([
@@ -117,7 +117,7 @@ test.each([
       })),
     );
     await passTime();
-    await rollUp();
+    await refresh();
 
     const get = async (interval: string) =>
       (await request(app).get('/stats/timeseries').query({ site_id, date, tz, interval })).body;

@@ -30,7 +30,7 @@ test('npm run rollup makes rollups, finds a wrong one and mends it', { timeout: 
   });
 
   const { collections } = rollups;
-  await collections.rollups.updateOne(
+  await collections.counts.updateOne(
     { '_id.granularity': 'month', '_id.dimension': 'path' },
     { $set: { views: [3] } },
   );

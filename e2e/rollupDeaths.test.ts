@@ -19,7 +19,7 @@ const TAKEN_UP_AGAIN_MS = 40_000;
 
 const stack = useTestStack();
 const { app } = await startApp(stack);
-const { Event, store, rollups, rollUp, passTime } = await startRollups(stack);
+const { Event, store, rollups, refresh, passTime } = await startRollups(stack);
 const redis = new Redis(stack.REDIS_PORT, stack.REDIS_HOST, { maxRetriesPerRequest: null });
 stack.register(() => redis.quit());
 
@@ -41,8 +41,8 @@ test.each([
     };
     await store.storeEvents([createEvent(site_id, '/', 'ann')]);
     await passTime();
-    await rollUp();
-    expect(await rollups.collections.marks.countDocuments({ '_id.site_id': site_id })).toBe(0);
+    await refresh();
+    expect(await rollups.collections.invalidations.countDocuments({ '_id.site_id': site_id })).toBe(0);
 
     const queueName = `eventQueue-${moment}`;
     const queue = openEventQueue(redis, { queueName, queuePrefix: stack.QUEUE_PREFIX });
@@ -60,7 +60,7 @@ test.each([
     expect(await Event.countDocuments({ site_id, path: LATE_PATH })).toBe(stored);
     expect(await readStats()).toEqual({ views: 1 + stored, users: 1 + stored });
     await passTime();
-    await rollUp();
+    await refresh();
     expect(await readStats()).toEqual({ views: 1 + stored, users: 1 + stored });
 
     await startService('processor_service', 'worker', settings);
@@ -71,10 +71,10 @@ test.each([
     );
     expect(await readStats()).toEqual({ views: 2, users: 2 });
     await passTime();
-    await rollUp();
+    await refresh();
     expect(await readStats()).toEqual({ views: 2, users: 2 });
     const span = { site_id, startMs: Date.parse('2025-11-12'), endMs: Date.parse('2025-11-13') };
-    expect(await verify(rollups, span, () => {})).toMatchObject({ marked: 0, differences: [] });
+    expect(await verify(rollups, span, () => {})).toMatchObject({ invalid: 0, differences: [] });
   },
   90_000,
 );

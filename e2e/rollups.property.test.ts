@@ -19,7 +19,7 @@ import {
 import { startApp, type TestEvent } from '../reporting_service/test/startApp.ts';
 
 const stack = useTestStack();
-const { store, rollUp, passTime, now } = await startRollups(stack);
+const { store, refresh, passTime, now } = await startRollups(stack);
 const { app } = await startApp(stack, {}, now);
 const { app: cachingApp } = await startApp(stack, { STATS_CACHE_TTL_SECONDS: '5' }, now);
 
@@ -49,11 +49,11 @@ const query = fc
     return { tz, from, to, ...Object.fromEntries(chosen) };
   });
 
-/** What happens, one after another. Each lets two minutes pass, so that marks ripen, or does not. */
+/** What happens, one after another. Each lets two minutes pass, so that invalidations ripen, or does not. */
 const happening = fc.oneof(
   { weight: 3, arbitrary: fc.record({ store: fc.array(event, { minLength: 1, maxLength: 12 }) }) },
   { weight: 1, arbitrary: fc.record({ storeAgain: fc.nat() }) },
-  { weight: 2, arbitrary: fc.constant({ rollUp: true }) },
+  { weight: 2, arbitrary: fc.constant({ refresh: true }) },
   { weight: 2, arbitrary: fc.constant({ passTime: true }) },
   {
     weight: 4,
@@ -87,10 +87,10 @@ type Happening = typeof happening extends fc.Arbitrary<infer Value> ? Value : ne
 /** Asks what no rollup knows, when all is rolled up, and after an event came late. */
 const EVERY_SOURCE: Happening[] = [
   { store: [FIRST] },
-  { rollUp: true },
+  { refresh: true },
   { ...ASK, ask: { ...ASK.ask, path: '/', event_type: 'page_view' } },
   { passTime: true },
-  { rollUp: true },
+  { refresh: true },
   ASK,
   { store: [{ ...FIRST, timestamp: '2025-03-30T01:30:00Z' }] },
   ASK,
@@ -197,8 +197,8 @@ test('whatever is stored late or twice and rolled up in between, every report eq
           jobs.push(...stored);
         } else if ('storeAgain' in each) {
           await store.storeEvents(jobs.slice(each.storeAgain % (jobs.length + 1)).slice(0, 3));
-        } else if ('rollUp' in each) {
-          await rollUp();
+        } else if ('refresh' in each) {
+          await refresh();
         } else if ('passTime' in each) {
           await passTime();
         } else {

@@ -8,9 +8,9 @@ import { expect, test } from 'vitest';
 import { countTotals, createEvents, startRolledUpReports } from './startRolledUpReports.ts';
 
 const stack = useTestStack();
-const { store, rollups, rollUp, passTime, readTotals, verifySite } = await startRolledUpReports(stack);
+const { store, rollups, refresh, passTime, readTotals, verifySite } = await startRolledUpReports(stack);
 
-test('while events keep arriving and hours are rolled up, no answer lacks what was stored or counts anything twice', async () => {
+test('while events arrive and hours are refreshed, no answer misses a stored event or counts one twice', async () => {
   const site_id = 'busy';
   const events: EventJob[] = [];
   let begun = 0;
@@ -31,7 +31,7 @@ test('while events keep arriving and hours are rolled up, no answer lacks what w
   }
   async function keepRollingUp(): Promise<void> {
     while (!isOver) {
-      await rollUp();
+      await refresh();
     }
   }
   async function keepAsking(): Promise<void> {
@@ -48,28 +48,28 @@ test('while events keep arriving and hours are rolled up, no answer lacks what w
   expect(answers).toBeGreaterThan(10);
   expect(await readTotals(site_id)).toEqual(countTotals(events));
   await passTime();
-  await rollUp();
+  await refresh();
   expect(await readTotals(site_id)).toEqual(countTotals(events));
-  expect(await verifySite(site_id)).toMatchObject({ marked: 0, differences: [] });
+  expect(await verifySite(site_id)).toMatchObject({ invalid: 0, differences: [] });
 }, 120_000);
 
 test('an event that is stored in an hour which MongoDB had counted early, by a clock that stepped ahead, is in every answer', async () => {
   const site_id = 'stepped clock';
   const events = createEvents(site_id, 1, 1);
-  const { marks } = rollups.collections;
+  const { invalidations } = rollups.collections;
   await store.storeEvents(events);
-  await marks.updateMany({ '_id.site_id': site_id }, { $set: { ripe_at: new Date(0) } });
-  await rollUp();
-  expect(await marks.countDocuments({ '_id.site_id': site_id })).toBe(0);
+  await invalidations.updateMany({ '_id.site_id': site_id }, { $set: { due_at: new Date(0) } });
+  await refresh();
+  expect(await invalidations.countDocuments({ '_id.site_id': site_id })).toBe(0);
   events.push(...events.map((event) => ({ ...event, _id: createEventId(), user_id: 'late' })));
 
   await store.storeEvents(events);
 
   expect(await readTotals(site_id)).toEqual(countTotals(events));
   await passTime();
-  await rollUp();
+  await refresh();
   expect(await readTotals(site_id)).toEqual(countTotals(events));
-  expect(await verifySite(site_id)).toMatchObject({ marked: 0, differences: [] });
+  expect(await verifySite(site_id)).toMatchObject({ invalid: 0, differences: [] });
 });
 
 function startRebuild(site_id: string): ChildProcess {
@@ -85,8 +85,8 @@ test('a processor that is killed in the middle of a rollup changes no answer, an
   const events = createEvents(site_id, 5000, 1);
   await store.storeEvents(events);
   await passTime();
-  const { marks } = rollups.collections;
-  const countMarks = () => marks.countDocuments({ '_id.site_id': site_id });
+  const { invalidations } = rollups.collections;
+  const countMarks = () => invalidations.countDocuments({ '_id.site_id': site_id });
   const hours = await countMarks();
 
   let interrupted = 0;
@@ -94,12 +94,16 @@ test('a processor that is killed in the middle of a rollup changes no answer, an
     const processor = startRebuild(site_id);
     const exited = once(processor, 'exit');
     const marksBefore = await countMarks();
-    // It is in the middle once it has begun to take marks away, or to make them; each time it gets a bit
-    // further.
-    const waitForMarks = (isReached: (marks: number) => boolean) =>
-      waitUntil(countMarks, (marks) => processor.exitCode !== null || isReached(marks), 60_000);
-    await waitForMarks((marks) => marks !== marksBefore);
-    await waitForMarks((marks) => marks <= hours - killed * 20);
+    // It is in the middle once it has begun to take invalidations away, or to make them; each time it gets a
+    // bit further.
+    const waitForMarks = (isReached: (invalidations: number) => boolean) =>
+      waitUntil(
+        countMarks,
+        (invalidations) => processor.exitCode !== null || isReached(invalidations),
+        60_000,
+      );
+    await waitForMarks((invalidations) => invalidations !== marksBefore);
+    await waitForMarks((invalidations) => invalidations <= hours - killed * 20);
     processor.kill('SIGKILL');
     await exited;
     interrupted += (await countMarks()) > 0 ? 1 : 0;
@@ -111,5 +115,5 @@ test('a processor that is killed in the middle of a rollup changes no answer, an
   expect(await once(processor, 'exit')).toEqual([0, null]);
 
   expect(await readTotals(site_id)).toEqual(countTotals(events));
-  expect(await verifySite(site_id)).toMatchObject({ marked: 0, differences: [] });
+  expect(await verifySite(site_id)).toMatchObject({ invalid: 0, differences: [] });
 }, 120_000);

@@ -35,10 +35,10 @@ import { createEventStore } from './src/events/eventStore.ts';
 import { startFailedJobSweep } from './src/events/failedJobSweep.ts';
 import { createSuspectJobs } from './src/events/jobQuarantine.ts';
 import { createProcessJob } from './src/events/processJob.ts';
+import { createWriteInvalidator } from './src/events/writeInvalidator.ts';
 import { createDeadLetterModel } from './src/models/DeadLetter.model.ts';
 import { createEventModel } from './src/models/Event.model.ts';
-import { createEventMarks } from './src/rollup/eventMarks.ts';
-import { startRollupSchedule } from './src/rollup/rollupSchedule.ts';
+import { startRefreshSchedule } from './src/rollup/refreshSchedule.ts';
 import { createRollups } from './src/rollup/rollups.ts';
 
 // A worker often starts with a queue to work off, and V8 interprets a function many times before it compiles
@@ -140,7 +140,7 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
     return undefined;
   }
   const rollups = createRollups(connection.db, Event.collection.collectionName);
-  const store = createEventStore(Event, createEventMarks(rollups.marks));
+  const store = createEventStore(Event, createWriteInvalidator(rollups.invalidations));
   deadLetters = createDeadLetters(DeadLetter, logger);
   const queueNames = { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX };
   const queue = openEventQueue(redis, queueNames);
@@ -167,7 +167,7 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
   // be unique.
   const schedule = indexes.finished.then(() =>
     indexes.isDone
-      ? startRollupSchedule({ redis, redisWatch, ...queueNames, rollUp: rollups.rollUp, logger })
+      ? startRefreshSchedule({ redis, redisWatch, ...queueNames, refresh: rollups.refresh, logger })
       : undefined,
   );
   isTakingJobs = true;

@@ -3,8 +3,8 @@ import { guard } from '@analytics/local-stack/guardian';
 import { startOwnMongo } from '@analytics/local-stack/testing/ownServers';
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { openRollupCollections, ROLLUP_FORMAT } from '@analytics/shared/rollup/rollupCollections';
-import { createUserSet, encodeUserSet } from '@analytics/shared/rollup/userSet';
+import { openRollupCollections, ROLLUP_FORMAT } from '@analytics/rollups/documents';
+import { createUserBitmap, encodeUserBitmap } from '@analytics/rollups/userBitmap';
 import { mongo } from 'mongoose';
 import { expect, onTestFinished, test } from 'vitest';
 import { startRollups } from '../../processor_service/test/rollup/startRollups.ts';
@@ -67,9 +67,9 @@ async function startReporting() {
 const repeat = <Item>(count: number, make: (index: number) => Item) =>
   Array.from({ length: count }, (_, index) => make(index));
 
-test('500,000 users in an hour that is read from events, of a day that is partly rolled up', async () => {
+test('500,000 users in an hour that is read from events, of a day with rollups for the rest', async () => {
   const { stack, log, get, readPeakMb } = await startReporting();
-  const { Event, rollups, rollUp, passTime, store } = await startRollups(stack);
+  const { Event, rollups, refresh, passTime, store } = await startRollups(stack);
   const createUsers = async (startMs: number, first: number, count: number) => {
     for (let start = first; start < first + count; start += 10_000) {
       await Event.collection.insertMany(
@@ -86,11 +86,13 @@ test('500,000 users in an hour that is read from events, of a day that is partly
   };
   // Half of the users have been met before, in an hour that is rolled up.
   await store.storeEvents([]);
-  await rollups.marks.markHours([{ site_id: 'large', granularity: 'hour', startMs: NOON_MS - HOUR_MS }]);
+  await rollups.invalidations.invalidateHours([
+    { site_id: 'large', granularity: 'hour', startMs: NOON_MS - HOUR_MS },
+  ]);
   await createUsers(NOON_MS - HOUR_MS, 0, 250_000);
   await passTime();
-  await rollUp();
-  await rollups.marks.markHours([{ site_id: 'large', granularity: 'hour', startMs: NOON_MS }]);
+  await refresh();
+  await rollups.invalidations.invalidateHours([{ site_id: 'large', granularity: 'hour', startMs: NOON_MS }]);
   await createUsers(NOON_MS, 0, 500_000);
 
   const range = 'site_id=large&date=2025-11-12';
@@ -120,15 +122,15 @@ test('eight breakdowns of 960,000 values at the same time', async () => {
   const { stack, log, get, readPeakMb } = await startReporting();
   const client = new mongo.MongoClient(stack.MONGO_URI);
   stack.register(() => client.close());
-  const { rollups, userSets, sites, states } = openRollupCollections(client.db());
-  const oneUser = createUserSet();
+  const { counts, userBitmaps, siteCodes, meta } = openRollupCollections(client.db());
+  const oneUser = createUserBitmap();
   oneUser.add(1);
-  const set = new mongo.Binary(encodeUserSet(oneUser));
+  const set = new mongo.Binary(encodeUserBitmap(oneUser));
   oneUser.dispose();
-  await states.insertOne({ _id: 'baseline', is_complete: true, format: ROLLUP_FORMAT });
-  await sites.insertOne({
+  await meta.insertOne({ _id: 'backfill', is_complete: true, format: ROLLUP_FORMAT });
+  await siteCodes.insertOne({
     _id: 'wide',
-    number: 1,
+    code: 1,
     dimensions: ['', 'path'],
     has_more_dimensions: false,
   });
@@ -140,16 +142,16 @@ test('eight breakdowns of 960,000 values at the same time', async () => {
     const _id = { site: 1, dimension: 'path', granularity: 'day' as const, start, part: 0 };
     const ones = repeat(pathsPerDay, () => 1);
     const chunks = repeat(pathsPerDay / SETS_PER_CHUNK, (chunk) => chunk);
-    await userSets.insertMany(
+    await userBitmaps.insertMany(
       chunks.map((chunk) => ({
         _id: { ..._id, chunk },
-        edition: 1,
-        user_sets: repeat(SETS_PER_CHUNK, () => set),
+        version: 1,
+        user_bitmaps: repeat(SETS_PER_CHUNK, () => set),
       })),
     );
-    await rollups.insertOne({
+    await counts.insertOne({
       _id,
-      edition: 1,
+      version: 1,
       parts: 1,
       values: repeat(pathsPerDay, (index) => `/articles/${day}/${index}/some-words-of-its-title`),
       views: ones,

@@ -12,7 +12,7 @@ const PROPERTIES = 20;
 const START_MS = Date.parse('2025-11-12T08:00:00Z');
 const MAX_MEMORY_MB = 400;
 
-/** The next look for ripe marks, and the rolling up of millions of values on a busy machine. */
+/** The next look for due invalidations, and the rolling up of millions of values on a busy machine. */
 const ROLL_UP_TIMEOUT_MS = 240_000;
 
 /** From this level on a line of the log is a warning. */
@@ -45,7 +45,7 @@ test.for([1, 4])(
       run: async ({ system, load, ledger }) => {
         const { database, queue } = system;
         const [worker] = system.workers as [ServiceVictim];
-        const marks = database.collection('rollup_marks');
+        const invalidations = database.collection('rollup_invalidations');
         const warnings = worker.service.log.length;
         const count = inject('faults').isShort ? 50_000 : 200_000;
         // Clients are answered while Redis takes hundreds of megabytes, but not in the usual time.
@@ -62,10 +62,10 @@ test.for([1, 4])(
         );
 
         load.resume();
-        // As if the marks had rested.
-        await marks.updateMany({ '_id.site_id': SITE }, { $set: { ripe_at: new Date(0) } });
+        // The leases end now.
+        await invalidations.updateMany({ '_id.site_id': SITE }, { $set: { due_at: new Date(0) } });
         await waitUntil(
-          () => marks.countDocuments({ '_id.site_id': SITE }),
+          () => invalidations.countDocuments({ '_id.site_id': SITE }),
           (left) => left === 0,
           ROLL_UP_TIMEOUT_MS,
         );
@@ -80,7 +80,7 @@ test.for([1, 4])(
           [],
         );
         const rolledUp = await database
-          .collection('rollups')
+          .collection('rollup_counts')
           .distinct('_id.granularity', { 'views.0': { $gt: 14 } });
         expect(rolledUp.sort()).toEqual(['day', 'hour', 'month']);
       },

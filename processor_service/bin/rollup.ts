@@ -5,7 +5,8 @@ import { readConfig } from '@analytics/shared/service/config';
 import { parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
-import { rebuild, type SiteSpan } from '../src/rollup/rebuild.ts';
+import type { SiteSpan } from '../src/rollup/hoursWithEvents.ts';
+import { rebuild } from '../src/rollup/rebuild.ts';
 import { createRollups, type Rollups } from '../src/rollup/rollups.ts';
 import { describeDifference, verify } from '../src/rollup/verify.ts';
 
@@ -74,8 +75,8 @@ async function runRebuild(rollups: Rollups, spans: SiteSpan[]): Promise<number> 
     await rebuild(rollups, span, {
       signal,
       onBucket: (_id, outcome) => {
-        done += outcome === 'rolled up' ? 1 : 0;
-        left += outcome === 'left' ? 1 : 0;
+        done += outcome === 'refreshed' ? 1 : 0;
+        left += outcome === 'still-stale' ? 1 : 0;
         showProgress(`${span.site_id}: ${done} hours, days and months rolled up`);
       },
     });
@@ -87,7 +88,7 @@ async function runRebuild(rollups: Rollups, spans: SiteSpan[]): Promise<number> 
 }
 
 async function runVerify(rollups: Rollups, spans: SiteSpan[]): Promise<number> {
-  let [checked, marked, differing] = [0, 0, 0];
+  let [checked, invalid, differing] = [0, 0, 0];
   for (const span of spans) {
     const result = await verify(rollups, span, (soFar) =>
       showProgress(`${span.site_id}: ${soFar.checked} compared`),
@@ -97,11 +98,11 @@ async function runVerify(rollups: Rollups, spans: SiteSpan[]): Promise<number> {
       process.stdout.write(`${describeDifference(difference)}\n`);
     }
     checked += result.checked;
-    marked += result.marked;
+    invalid += result.invalid;
     differing += result.differences.length;
   }
   process.stdout.write(
-    `${checked} hours, days and months compared with the events, ${differing} differences; ${marked} not rolled up yet.\n`,
+    `${checked} hours, days and months compared with the events, ${differing} differences; ${invalid} not rolled up yet.\n`,
   );
   return differing > 0 ? 1 : 0;
 }

@@ -1,15 +1,14 @@
+import { openRollupCollections, type RollupCollections } from '@analytics/rollups/documents';
+import type { RollupUnreadableError } from '@analytics/rollups/rollupErrors';
 import { TimeoutError, withTimeout } from '@analytics/shared/async/withTimeout';
 import type { EventModel } from '@analytics/shared/event/eventModel';
 import { createUnavailableError, ProblemError } from '@analytics/shared/http/problem';
-import { openRollupCollections, type RollupCollections } from '@analytics/shared/rollup/rollupCollections';
 import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
 import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog } from '@analytics/shared/service/outageLog';
-
 import { limitTime, untilAborted } from './limitTime.ts';
 import { createReportMemory, type ReportMemory } from './reportMemory.ts';
 import { openReportSource, type ReportSource, requireDatabase } from './reportSource.ts';
-import type { RollupUnreadableError } from './rollup/rollupErrors.ts';
 import { createTurns, TooManyWaitingError, type Turns } from './turns.ts';
 
 /**
@@ -21,7 +20,10 @@ const MAX_WAITING = 10_000;
 /** One site may have this share of all turns. */
 const MAX_SHARE_OF_SITE = 3 / 4;
 
-/** Looks at marks are short. They have turns of their own, so that no kept answer waits behind reports. */
+/**
+ * Looks at invalidations are short. They have turns of their own, so that no kept answer waits behind
+ * reports.
+ */
 const MAX_CHECKS = 4;
 
 const MAX_UNREADABLE_LOGGED = 100;

@@ -1,9 +1,9 @@
+import { openRollupCollections, type RollupCollections } from '@analytics/rollups/documents';
+import type { RollupUnreadableError } from '@analytics/rollups/rollupErrors';
 import type { EventModel } from '@analytics/shared/event/eventModel';
 import { isTooLargeGroup } from '@analytics/shared/mongo/groupSize';
-import { openRollupCollections, type RollupCollections } from '@analytics/shared/rollup/rollupCollections';
 import { mongo, type PipelineStage } from 'mongoose';
 import type { ReportMemory } from './reportMemory.ts';
-import type { RollupUnreadableError } from './rollup/rollupErrors.ts';
 
 /** What a report is made from. */
 export interface ReportSource {

@@ -1,6 +1,6 @@
-import type { Bucket } from '@analytics/shared/rollup/buckets';
+import type { Bucket } from '@analytics/rollups/calendar';
 import { describe, expect, test } from 'vitest';
-import { cover, findRuns } from '../src/rollup/coverage.ts';
+import { cover } from '../src/rollup/coverage.ts';
 
 const HOUR = 3_600_000;
 const span = (from: string, to: string) => ({ startMs: Date.parse(from), endMs: Date.parse(to) });
@@ -24,7 +24,7 @@ describe('a stretch of time is covered by the largest buckets that fit', () => {
       [],
     ],
     [
-      'a marked hour spoils its day and its month',
+      'an invalid hour makes its day and its month stale',
       '2025-11-01T00:00Z',
       '2025-11-02T03:00Z',
       ['hour 2025-11-02T01', 'day 2025-11-02', 'month 2025-11'],
@@ -53,16 +53,6 @@ describe('a stretch of time is covered by the largest buckets that fit', () => {
     expect(coverage.buckets.map(name)).toEqual(buckets);
     expect(coverage.raw.map(nameRaw)).toEqual(raw);
   });
-});
-
-test('buckets that follow each other are read as one run', () => {
-  const { buckets } = cover(span('2025-11-12T22:00Z', '2025-11-16T02:00Z'), () => true);
-
-  expect(findRuns(buckets).map(({ first, last }) => [name(first), name(last)])).toEqual([
-    ['hour 2025-11-12T22', 'hour 2025-11-12T23'],
-    ['hour 2025-11-16T00', 'hour 2025-11-16T01'],
-    ['day 2025-11-13', 'day 2025-11-15'],
-  ]);
 });
 
 describe('where the quarters of hours are known', () => {
@@ -100,8 +90,8 @@ describe('where the quarters of hours are known', () => {
       ['2025-11-11T17:30 0.5'],
     ],
   ])('%s', (_name, from, to, buckets, hourParts, raw) => {
-    const isRolledUp = (bucket: Bucket) => name(bucket) !== 'hour 2025-11-11T17';
-    const coverage = cover(span(from, to), isRolledUp, { splitsHours: true });
+    const isFresh = (bucket: Bucket) => name(bucket) !== 'hour 2025-11-11T17';
+    const coverage = cover(span(from, to), isFresh, { splitsHours: true });
 
     expect(coverage.buckets.map(name)).toEqual(buckets);
     expect(
@@ -111,14 +101,4 @@ describe('where the quarters of hours are known', () => {
     ).toEqual(hourParts);
     expect(coverage.raw.map(nameRaw)).toEqual(raw);
   });
-});
-
-test('a gap of a few hours is read over', () => {
-  const hours = ['2025-11-12T00:00Z', '2025-11-13T01:00Z', '2025-11-14T03:00Z'].map(
-    (start): Bucket => ({ granularity: 'hour', startMs: Date.parse(start) }),
-  );
-  expect(findRuns(hours).map(({ first, last }) => [name(first), name(last)])).toEqual([
-    ['hour 2025-11-12T00', 'hour 2025-11-13T01'],
-    ['hour 2025-11-14T03', 'hour 2025-11-14T03'],
-  ]);
 });

@@ -1,10 +1,6 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
-import {
-  type CountsDocument,
-  openRollupCollections,
-  ROLLUP_FORMAT,
-} from '@analytics/shared/rollup/rollupCollections';
-import { createUserSet, encodeUserSet } from '@analytics/shared/rollup/userSet';
+import { type CountsDocument, openRollupCollections, ROLLUP_FORMAT } from '@analytics/rollups/documents';
+import { createUserBitmap, encodeUserBitmap } from '@analytics/rollups/userBitmap';
 import { mongo } from 'mongoose';
 import request from 'supertest';
 import { expect, test } from 'vitest';
@@ -16,12 +12,12 @@ const { app, connection, storeEvents } = await startApp(stack);
 if (!connection.db) {
   throw new Error('The test is not connected to MongoDB.');
 }
-const { rollups, sites, states, marks } = openRollupCollections(connection.db);
-await states.insertOne({ _id: 'baseline', is_complete: true, format: ROLLUP_FORMAT });
+const { counts, siteCodes, meta, invalidations } = openRollupCollections(connection.db);
+await meta.insertOne({ _id: 'backfill', is_complete: true, format: ROLLUP_FORMAT });
 
-const users = createUserSet();
+const users = createUserBitmap();
 users.add(1);
-const oneUser = encodeUserSet(users);
+const oneUser = encodeUserBitmap(users);
 users.dispose();
 
 const DAY_MS = 86_400_000;
@@ -35,15 +31,15 @@ const RANGE = { from: '2025-01-02', to: '2025-03-30' };
  */
 async function storeSite(
   site_id: string,
-  number: number,
+  code: number,
   pathsPerDay: number,
   { isAlike = true } = {},
 ): Promise<void> {
   const timestamp = '2025-01-02T10:00:00Z';
   await storeEvents([{ site_id, path: '/from-events', user_id: 'ann', timestamp }]);
-  await sites.insertOne({
+  await siteCodes.insertOne({
     _id: site_id,
-    number,
+    code,
     dimensions: ['', 'path', 'property:plan'],
     has_more_dimensions: true,
   });
@@ -56,15 +52,15 @@ async function storeSite(
   for (let day = 0; day < DAYS; day += 1) {
     const start = new Date((firstDays[day % 2] ?? 0) + Math.floor(day / 2) * DAY_MS);
     const document: CountsDocument = {
-      _id: { site: number, dimension: 'path', granularity: 'day', start, part: 0 },
-      edition: 1,
+      _id: { site: code, dimension: 'path', granularity: 'day', start, part: 0 },
+      version: 1,
       parts: 1,
       values: isAlike ? values : listValues(day),
       views: ones,
       users: ones,
-      user_sets: sets,
+      user_bitmaps: sets,
     };
-    await rollups.insertOne(document);
+    await counts.insertOne(document);
   }
 }
 
@@ -131,7 +127,7 @@ test('so is a page behind very many values; past the last value there is none', 
 test('so are more values in an hour of events than can be held', async () => {
   await storeSite('busy', 5, 1);
   const start = new Date('2025-01-03T10:00:00Z');
-  await marks.insertOne({ _id: { site_id: 'busy', granularity: 'hour', start }, ripe_at: new Date() });
+  await invalidations.insertOne({ _id: { site_id: 'busy', granularity: 'hour', start }, due_at: new Date() });
   const event = { site_id: 'busy', event_type: 'page_view', user_id: null, timestamp: start };
   const events = Array.from({ length: 20_001 }, (_, index) => ({ ...event, path: `/busy/${index}` }));
   await connection.collection('events').insertMany(events);
@@ -151,7 +147,7 @@ test('so are more sets of users than can be united', async () => {
   expect(series[0]).toMatchObject({ views: 1, unique_users: 1 });
 }, 60_000);
 
-test('a property that is not rolled up is read from events at once, however long ago the first was', async () => {
+test('a property without rollups is read from events at once, however long ago the first was', async () => {
   await storeSite('old', 3, 1);
   await storeEvents([{ site_id: 'old', path: '/', user_id: null, timestamp: '0001-01-01T00:00:00Z' }]);
 

@@ -1,7 +1,7 @@
 import { startOwnMongo } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { openRollupCollections, ROLLUP_FORMAT } from '@analytics/shared/rollup/rollupCollections';
+import { openRollupCollections, ROLLUP_FORMAT } from '@analytics/rollups/documents';
 import request from 'supertest';
 import { expect, test } from 'vitest';
 import { startApp } from './startApp.ts';
@@ -58,8 +58,8 @@ test('a report that takes MongoDB too long is answered with 503', async () => {
   const stack = { ...shared, MONGO_URI: `mongodb://127.0.0.1:${mongo.port}/analytics` };
   const { app, connection, admin } = await startApp(stack);
   // A site of which everything is rolled up, which is nothing: no event is read for it.
-  const { states } = openRollupCollections(connection.getClient().db('analytics'));
-  await states.insertOne({ _id: 'baseline', is_complete: true, format: ROLLUP_FORMAT });
+  const { meta } = openRollupCollections(connection.getClient().db('analytics'));
+  await meta.insertOne({ _id: 'backfill', is_complete: true, format: ROLLUP_FORMAT });
   const urls = ['/stats?site_id=a', '/stats?site_id=a&date=2025-11-12'];
   const get = async (url: string) => {
     const { status, headers } = await request(app).get(url);

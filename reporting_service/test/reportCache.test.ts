@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
-import { openRollupCollections } from '@analytics/shared/rollup/rollupCollections';
+import { openRollupCollections } from '@analytics/rollups/documents';
 import request from 'supertest';
 import { afterEach, expect, test } from 'vitest';
 import { startApp } from './startApp.ts';
@@ -14,7 +14,7 @@ const { app, storeEvents, connection } = await startApp(stack, cache, () => nowM
 if (!connection.db) {
   throw new Error('The test is not connected to MongoDB.');
 }
-const { marks } = openRollupCollections(connection.db);
+const { invalidations } = openRollupCollections(connection.db);
 
 afterEach(() => {
   nowMs = NOW;
@@ -185,7 +185,7 @@ test('while events come late to an hour that is over, no answer of it is kept or
   expect((await get('/stats', today)).age).toBe('0');
 
   const mark = { site_id, granularity: 'hour' as const, start: new Date('2025-11-12T17:00:00Z') };
-  await marks.insertOne({ _id: mark, ripe_at: new Date() });
+  await invalidations.insertOne({ _id: mark, due_at: new Date() });
   await storeEvents([view(site_id, '2025-11-12T17:00:00Z')]);
 
   expect(await get('/stats', today)).toMatchObject({ age: undefined, body: { total_views: 1 } });
@@ -195,10 +195,10 @@ test('while events come late to an hour that is over, no answer of it is kept or
   expect((await get('/stats', { site_id, date: '2025-11-11' })).age).toBe('0');
 });
 
-test('the running hour is the present, and marked as it is it may be a moment old', async () => {
+test('the running hour counts as the present: its answer may be a moment old although it is invalid', async () => {
   const site_id = randomUUID();
   const mark = { site_id, granularity: 'hour' as const, start: new Date('2025-11-12T19:00:00Z') };
-  await marks.insertOne({ _id: mark, ripe_at: new Date() });
+  await invalidations.insertOne({ _id: mark, due_at: new Date() });
 
   await get('/stats', { site_id, date: '2025-11-12' });
 

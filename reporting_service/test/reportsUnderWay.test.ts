@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { openRollupCollections } from '@analytics/shared/rollup/rollupCollections';
+import { openRollupCollections } from '@analytics/rollups/documents';
 import { expect, test } from 'vitest';
 import { isAny, startOnSlowMongo } from './startOnSlowMongo.ts';
 
@@ -17,9 +17,9 @@ interface ServerStatus {
 
 /** Lets an event come late to an hour that is over. */
 async function storeLate({ storeEvents, connection }: Service, site_id: string): Promise<void> {
-  const { marks } = openRollupCollections(connection.getClient().db('analytics'));
+  const { invalidations } = openRollupCollections(connection.getClient().db('analytics'));
   const start = new Date('2025-11-12T10:00:00Z');
-  await marks.insertOne({ _id: { site_id, granularity: 'hour', start }, ripe_at: new Date() });
+  await invalidations.insertOne({ _id: { site_id, granularity: 'hour', start }, due_at: new Date() });
   await storeEvents([{ site_id, path: '/', user_id: null, timestamp: start.toISOString() }]);
 }
 
@@ -58,7 +58,7 @@ test('a client that leaves a report takes nothing from one that was about to wai
   const leaving = new AbortController();
   const left = ask(path, leaving.signal);
   await waitUntil(() => listOperations('events'), isAny);
-  // The second request is looking at marks when the first one leaves.
+  // The second request is looking at invalidations when the first one leaves.
   await delayCommands('find', 300, { times: 1 });
   const answer = get(path);
   await waitUntil(() => listOperations('$cmd'), isAny);

@@ -1,4 +1,4 @@
-import { ROLLUP_FORMAT } from '@analytics/shared/rollup/rollupCollections';
+import { ROLLUP_FORMAT } from '@analytics/rollups/documents';
 import { expect, test } from 'vitest';
 import { createReportMemory } from '../src/reportMemory.ts';
 import type { ReportSource } from '../src/reportSource.ts';
@@ -17,15 +17,15 @@ function createSource(
   async function* read(items: Iterable<object>) {
     yield* items;
   }
-  const state = { _id: 'baseline', is_complete: true, format: ROLLUP_FORMAT };
-  const site = { _id: 'a', number: 1, dimensions: ['path'], has_more_dimensions: false };
+  const state = { _id: 'backfill', is_complete: true, format: ROLLUP_FORMAT };
+  const site = { _id: 'a', code: 1, dimensions: ['path'], has_more_dimensions: false };
   const aggregate = async () => {
     await useEvents();
     return [];
   };
   const rollups = {
-    states: { aggregate: () => read([state, site]) },
-    rollups: { find: () => read(documents) },
+    meta: { aggregate: () => read([state, site]) },
+    counts: { find: () => read(documents) },
     readOptions: {},
   };
   return { signal, memory, rollups, aggregate } as unknown as ReportSource;
@@ -35,7 +35,7 @@ test('while MongoDB counts what is too large for the large report, another repor
   const memory = createReportMemory({ smallReportBytes: 100, largeReportBytes: 1000 });
   const document = {
     _id: { site: 1, dimension: 'path', granularity: 'day', start: new Date(DAY.startMs), part: 0 },
-    edition: 1,
+    version: 1,
     parts: 1,
     values: Array.from({ length: 100 }, (_, index) => `/${index}`),
     views: Array(100).fill(1),

@@ -1,4 +1,4 @@
-import { ROLLUP_COLLECTIONS } from '@analytics/shared/rollup/rollupCollections';
+import { ROLLUP_COLLECTIONS } from '@analytics/rollups/documents';
 import type { Bench } from '../bench.ts';
 import { startBare, startNaiveReporting, startReporting } from '../contenders.ts';
 import { createHttpVariant, readRate, remarkTrouble } from '../httpLoad.ts';
@@ -42,7 +42,7 @@ export async function measureDay(
     await loadEvents(bench, store, { ...source, startMs, endMs: startMs + DAY_MS });
   }
   const live = await measureAnswers(bench, stores, settings.rounds, 1);
-  const rollUp = await measureInTurns(bench, 'stats', settings.rounds, {
+  const refresh = await measureInTurns(bench, 'stats', settings.rounds, {
     ours: { name: 'rolling up the day', measure: (scope) => measureRollUp(bench, scope, stores.ours) },
   });
   const rolledUp = await measureAnswers(bench, stores, settings.rounds, FAST_REQUESTS);
@@ -58,9 +58,9 @@ export async function measureDay(
   const liveMs = { ...toQuantity(live.ours, 'ms', Number), name: 'this, all from events' };
   const naiveAgainMs = { ...toQuantity(rolledUp.naive, 'ms', Number), name: 'naive, the same again' };
   const closedMs = { ...toQuantity(rolledUp.ours, 'ms', Number), name: 'this, rolled up, no cache' };
-  const rollUpSeconds = toQuantity(rollUp.ours, 's', ({ seconds }) => seconds);
+  const rollUpSeconds = toQuantity(refresh.ours, 's', ({ seconds }) => seconds);
   const rollUpMs = { ...rollUpSeconds, samples: rollUpSeconds.samples.map((seconds) => seconds * 1000) };
-  const memory = toQuantity(rollUp.ours, 'MB at most', ({ peakMb }) => peakMb);
+  const memory = toQuantity(refresh.ours, 'MB at most', ({ peakMb }) => peakMb);
   const rates = mapQuantities(cached, 'requests/s', readRate);
   return {
     quantities: [

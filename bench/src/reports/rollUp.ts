@@ -4,7 +4,7 @@ import { startWorker } from '../contenders.ts';
 import { readResidentMb } from '../residentMemory.ts';
 import type { Scope } from '../scopes.ts';
 import { startRedis } from '../stack.ts';
-import { dropRollups, isRolledUp, type Store } from './stores.ts';
+import { dropRollups, isFresh, type Store } from './stores.ts';
 
 const INTERVAL_MS = 20;
 
@@ -25,7 +25,7 @@ export async function measureRollUp(bench: Bench, scope: Scope, store: Store): P
   const worker = await startWorker(bench, scope, redis, store.uri);
   const startMs = performance.now();
   let peakMb = 0;
-  while (!(await isRolledUp(store))) {
+  while (!(await isFresh(store))) {
     peakMb = Math.max(peakMb, await readResidentMb(worker.pid));
     await delay(INTERVAL_MS);
   }

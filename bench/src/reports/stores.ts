@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { ROLLUP_COLLECTIONS } from '@analytics/shared/rollup/rollupCollections';
+import { ROLLUP_COLLECTIONS } from '@analytics/rollups/documents';
 import { mongo } from 'mongoose';
 import type { Bench } from '../bench.ts';
 import { startNaiveWorker, startWorker } from '../contenders.ts';
@@ -43,8 +43,8 @@ export async function openReportStores(bench: Bench, scope: Scope): Promise<Repo
 }
 
 /**
- * Stores events in a database, past the queue. Nothing marks their hours, so that nobody may believe rollups
- * of them yet.
+ * Stores events in a database, past the queue. Nothing invalidations their hours, so that nobody may believe
+ * rollups of them yet.
  */
 export async function loadEvents(bench: Bench, { name, db }: Store, source: SiteEvents): Promise<void> {
   const total = source.count.toLocaleString('en');
@@ -79,9 +79,9 @@ export async function dropRollups({ db }: Store): Promise<void> {
 }
 
 /** Whether everything is rolled up that is over. */
-export async function isRolledUp({ db }: Store): Promise<boolean> {
-  const state = await db.collection(ROLLUP_COLLECTIONS.states).findOne({ is_complete: true });
-  return state !== null && (await db.collection(ROLLUP_COLLECTIONS.marks).findOne()) === null;
+export async function isFresh({ db }: Store): Promise<boolean> {
+  const state = await db.collection(ROLLUP_COLLECTIONS.meta).findOne({ is_complete: true });
+  return state !== null && (await db.collection(ROLLUP_COLLECTIONS.invalidations).findOne()) === null;
 }
 
 /** What the collections and their indexes take on disk, in bytes, once everything is written out. */

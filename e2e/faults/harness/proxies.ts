@@ -1,7 +1,7 @@
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
 import { startTcpProxy, type TcpProxy } from './tcpProxy.ts';
 
-/** Where what passes between two processes can be spoiled. */
+/** Where what passes between two processes can be stale. */
 export interface Proxies {
   ingestionToRedis: TcpProxy;
   workerToRedis: TcpProxy;

@@ -1,5 +1,5 @@
+import { ROLLUP_COLLECTIONS } from '@analytics/rollups/documents';
 import { retryUntilDone } from '@analytics/shared/async/retryUntilDone';
-import { ROLLUP_COLLECTIONS } from '@analytics/shared/rollup/rollupCollections';
 import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog } from '@analytics/shared/service/outageLog';
 import { type Connection, mongo } from 'mongoose';
@@ -46,12 +46,12 @@ const REFUSED_OPTION_CODES = new Set<unknown>([
 const NAMESPACE_EXISTS_CODES = new Set<unknown>([48]);
 
 const ROLLUPS: Collection[] = [
-  { name: ROLLUP_COLLECTIONS.rollups, indexes: [] },
-  { name: ROLLUP_COLLECTIONS.userSets, indexes: [] },
-  { name: ROLLUP_COLLECTIONS.marks, indexes: [{ key: { ripe_at: 1 } }] },
-  { name: ROLLUP_COLLECTIONS.sites, indexes: [{ key: { number: 1 }, unique: true }] },
-  { name: ROLLUP_COLLECTIONS.userSlots, indexes: [] },
-  { name: ROLLUP_COLLECTIONS.states, indexes: [] },
+  { name: ROLLUP_COLLECTIONS.counts, indexes: [] },
+  { name: ROLLUP_COLLECTIONS.userBitmaps, indexes: [] },
+  { name: ROLLUP_COLLECTIONS.invalidations, indexes: [{ key: { due_at: 1 } }] },
+  { name: ROLLUP_COLLECTIONS.siteCodes, indexes: [{ key: { code: 1 }, unique: true }] },
+  { name: ROLLUP_COLLECTIONS.userPages, indexes: [] },
+  { name: ROLLUP_COLLECTIONS.meta, indexes: [] },
 ];
 
 /** Lists the collections of the models and of the rollups. */

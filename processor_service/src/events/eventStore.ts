@@ -10,10 +10,10 @@ import {
   refuse,
   type StoreOutcome,
 } from '../database/writeErrors.ts';
-import type { EventMarks } from '../rollup/eventMarks.ts';
 import { type InsertRecord, toRecord } from './eventRecord.ts';
 import { requireDocumentSize, splitBySize } from './insertParts.ts';
 import { isolateFailures } from './isolateFailures.ts';
+import type { WriteInvalidator } from './writeInvalidator.ts';
 
 export interface EventStore {
   /**
@@ -25,7 +25,9 @@ export interface EventStore {
    *   is safe.
    */
   storeEvents(events: readonly EventJob[]): Promise<StoreOutcome[]>;
-  /** Returns the events that are not stored. Marks the hours of the others, in case their writer died. */
+  /**
+   * Returns the events that are not stored. Invalidations the hours of the others, in case their writer died.
+   */
   findMissing(events: readonly EventJob[]): Promise<EventJob[]>;
 }
 
@@ -44,17 +46,14 @@ const EVENTS_PER_LOOKUP = 1000;
 /** Writes events with one unordered insert, so that one event's failure is not its neighbours'. */
 export function createEventStore(
   Event: EventModel,
-  { markBefore, markAgain }: EventMarks,
+  { invalidate, invalidateAgain }: WriteInvalidator,
   now: () => Date = () => new Date(),
 ): EventStore {
-  /**
-   * The whole of it is tried again if any step fails, so that no event is stored in an hour that nobody
-   * marked.
-   */
+  /** If a step fails, all are tried again, so that no event is stored in an hour that was not invalidated. */
   async function store(records: readonly InsertRecord[]): Promise<StoreOutcome[]> {
-    const checkMarks = await withTimeout(markBefore(records), WRITE_TIMEOUT_MS);
+    const checkAfterWrite = await withTimeout(invalidate(records), WRITE_TIMEOUT_MS);
     const reply = await withTimeout(insert(Event, records), WRITE_TIMEOUT_MS);
-    await withTimeout(checkMarks(reply.operationTime), WRITE_TIMEOUT_MS);
+    await withTimeout(checkAfterWrite(reply.operationTime), WRITE_TIMEOUT_MS);
     return readOutcomes(reply, records.length);
   }
 
@@ -80,7 +79,7 @@ export function createEventStore(
     findMissing: async (events) => {
       const missing: EventJob[] = [];
       for (const some of chunk(events, EVENTS_PER_LOOKUP)) {
-        missing.push(...(await findMissingOf(Event, markAgain, some)));
+        missing.push(...(await findMissingOf(Event, invalidateAgain, some)));
       }
       return missing;
     },
@@ -89,7 +88,7 @@ export function createEventStore(
 
 async function findMissingOf(
   Event: EventModel,
-  markAgain: EventMarks['markAgain'],
+  invalidateAgain: WriteInvalidator['invalidateAgain'],
   events: readonly EventJob[],
 ): Promise<EventJob[]> {
   const ids = events.map(({ _id }) => Types.ObjectId.createFromHexString(_id));
@@ -98,10 +97,10 @@ async function findMissingOf(
     .readConcern('majority')
     .lean();
   const stored = new Set(found.map(({ _id }) => _id.toHexString()));
-  const marked = events
+  const times = events
     .filter(({ _id }) => stored.has(_id))
     .map(({ site_id, timestamp }) => ({ site_id, timestamp: new Date(timestamp) }));
-  await withTimeout(markAgain(marked), WRITE_TIMEOUT_MS);
+  await withTimeout(invalidateAgain(times), WRITE_TIMEOUT_MS);
   return events.filter(({ _id }) => !stored.has(_id));
 }
 
@@ -154,7 +153,7 @@ async function insert(Event: EventModel, documents: readonly InsertRecord[]): Pr
     insert: Event.collection.collectionName,
     documents,
     ordered: false,
-    // Nobody waits for it any longer, and the marks of its hours may ripen.
+    // Nobody waits for it any longer, and the invalidations of its hours may ripen.
     maxTimeMS: WRITE_TIMEOUT_MS,
     // A command takes nothing from its connection by itself.
     writeConcern: { w, j: journal },

@@ -1,73 +1,76 @@
+import type { RollupCollections } from '@analytics/rollups/documents';
+import { siteCodesRange } from '@analytics/rollups/keys';
 import { chunk } from '@analytics/shared/async/chunk';
-import type { RollupCollections } from '@analytics/shared/rollup/rollupCollections';
 import type { mongo } from 'mongoose';
 
-/** Documents that are deleted in one command, so that each ends long before the connection gives it up. */
-const DELETED_AT_ONCE = 1000;
+/** Documents per delete command, so that each ends long before the connection times out. */
+const DOCUMENTS_PER_COMMAND = 1000;
 
-/** Lists the numbers of the sites that have rollups, the lowest first. */
-export async function listSiteNumbers({ sites }: Pick<RollupCollections, 'sites'>): Promise<number[]> {
-  const numbered = await sites
-    .find({}, { projection: { number: 1 } })
-    .sort({ number: 1 })
+/** Lists the codes of the sites that have rollups, the lowest first. */
+export async function listSiteCodes({ siteCodes }: Pick<RollupCollections, 'siteCodes'>): Promise<number[]> {
+  const sites = await siteCodes
+    .find({}, { projection: { code: 1 } })
+    .sort({ code: 1 })
     .toArray();
-  return numbered.map(({ number }) => number);
+  return sites.map(({ code }) => code);
 }
 
 /**
- * Deletes the rollups of the sites of these numbers, and the numbers last, so that it can be cut off and
- * repeated. A process that is late deletes nothing that another one has rolled up since: the sites have other
- * numbers by then.
+ * Deletes the rollups of some sites, and their codes last, so that it can be interrupted and repeated. A late
+ * process deletes nothing that another one has rebuilt: the sites have other codes by then.
  *
- * @param numbers The lowest first.
+ * @param codes The lowest first.
  */
 export async function discardSites(
-  { rollups, userSets, userSlots, sites }: RollupCollections,
-  numbers: readonly number[],
+  { counts, userBitmaps, userPages, siteCodes }: RollupCollections,
+  codes: readonly number[],
 ): Promise<void> {
-  for (const collection of [rollups, userSets, userSlots]) {
-    for (const run of listRuns(numbers)) {
-      await deleteOfSites(collection as unknown as mongo.Collection<OfSite>, run);
+  for (const collection of [counts, userBitmaps, userPages]) {
+    for (const range of toCodeRanges(codes)) {
+      await deleteOfSites(collection as unknown as mongo.Collection<OfSite>, range);
     }
   }
-  for (const some of chunk(numbers, DELETED_AT_ONCE)) {
-    await sites.deleteMany({ number: { $in: some } });
+  for (const some of chunk(codes, DOCUMENTS_PER_COMMAND)) {
+    await siteCodes.deleteMany({ code: { $in: some } });
   }
 }
 
-interface Run {
+interface CodeRange {
   first: number;
   last: number;
 }
 
-/** Numbers that follow each other, as those of most sites do. */
-function listRuns(numbers: readonly number[]): Run[] {
-  const runs: Run[] = [];
-  for (const number of numbers) {
-    const run = runs.at(-1);
-    if (run?.last === number - 1) {
-      run.last = number;
+/** Codes are sequential, so there are few ranges. */
+function toCodeRanges(codes: readonly number[]): CodeRange[] {
+  const ranges: CodeRange[] = [];
+  for (const code of codes) {
+    const range = ranges.at(-1);
+    if (range?.last === code - 1) {
+      range.last = code;
     } else {
-      runs.push({ first: number, last: number });
+      ranges.push({ first: code, last: code });
     }
   }
-  return runs;
+  return ranges;
 }
 
-/** A document whose `_id` begins with the number of its site. */
+/** A document whose `_id` begins with a site code. */
 interface OfSite {
   _id: { site: number };
 }
 
-async function deleteOfSites(collection: mongo.Collection<OfSite>, { first, last }: Run): Promise<void> {
-  const end = { site: last + 1 };
-  let start: OfSite['_id'] | undefined = { site: first };
+async function deleteOfSites(
+  collection: mongo.Collection<OfSite>,
+  { first, last }: CodeRange,
+): Promise<void> {
+  const { $gte, $lt } = siteCodesRange(first, last);
+  let start: OfSite['_id'] | undefined = $gte;
   while (start) {
     const next: OfSite | null = await collection.findOne(
-      { _id: { $gte: start, $lt: end } },
-      { sort: { _id: 1 }, skip: DELETED_AT_ONCE, projection: { _id: 1 } },
+      { _id: { $gte: start, $lt } },
+      { sort: { _id: 1 }, skip: DOCUMENTS_PER_COMMAND, projection: { _id: 1 } },
     );
-    await collection.deleteMany({ _id: { $gte: start, $lt: next?._id ?? end } });
+    await collection.deleteMany({ _id: { $gte: start, $lt: next?._id ?? $lt } });
     start = next?._id;
   }
 }

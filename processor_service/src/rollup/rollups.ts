@@ -1,23 +1,26 @@
-import { openRollupCollections, type RollupCollections } from '@analytics/shared/rollup/rollupCollections';
+import { openRollupCollections, type RollupCollections } from '@analytics/rollups/documents';
+import { createInvalidations, type Invalidations } from '@analytics/rollups/invalidations';
+import { createUserDictionary, type UserDictionary } from '@analytics/rollups/userDictionary/assign';
 import type { mongo } from 'mongoose';
-import { ensureBaseline } from './baseline.ts';
-import { createMarks, type Marks } from './marks.ts';
-import { createRoller, type Roller } from './roller.ts';
-import { createRollupStore, type RollupStore } from './rollupStore.ts';
-import { createUserNumbers, type UserNumbers } from './userNumbers.ts';
+import { ensureBackfill } from './backfill.ts';
+import { type CountsWriter, createCountsWriter } from './countsWriter.ts';
+import { createBucketMerger, type OpenBuckets } from './mergeBuckets.ts';
+import { createRefresher, type Refresher } from './refresher.ts';
 
-/** Everything that makes rollups of the events in one database. */
+/** The rollups of the events in one database. */
 export interface Rollups {
   readonly events: mongo.Collection;
   readonly collections: RollupCollections;
-  readonly marks: Marks;
-  readonly store: RollupStore;
-  readonly userNumbers: UserNumbers;
-  readonly roller: Roller;
+  readonly invalidations: Invalidations;
+  readonly userDictionary: UserDictionary;
+  readonly writer: CountsWriter;
+  readonly openBuckets: OpenBuckets;
+  readonly refresher: Refresher;
   /**
-   * Marks what nobody has marked yet, and rolls up what is ripe. Can be cut off anywhere, and called again.
+   * Completes the backfill and refreshes every bucket that is due. Can be interrupted anywhere and called
+   * again.
    */
-  rollUp(signal: AbortSignal): Promise<void>;
+  refresh(signal: AbortSignal): Promise<void>;
 }
 
 export interface RollupsOptions {
@@ -32,20 +35,30 @@ export function createRollups(
 ): Rollups {
   const events = db.collection(eventCollection);
   const collections = openRollupCollections(db);
-  const marks = createMarks(collections);
-  const store = createRollupStore(collections);
-  const userNumbers = createUserNumbers(collections);
-  const roller = createRoller({ events, collections, marks, userNumbers, store, maxBucketBytes });
+  const invalidations = createInvalidations(collections);
+  const writer = createCountsWriter(collections);
+  const userDictionary = createUserDictionary(collections);
+  const openBuckets: OpenBuckets = (site, buckets) => createBucketMerger(collections, site, buckets);
+  const refresher = createRefresher({
+    events,
+    collections,
+    invalidations,
+    userDictionary,
+    writer,
+    openBuckets,
+    maxBucketBytes,
+  });
   return {
     events,
     collections,
-    marks,
-    store,
-    userNumbers,
-    roller,
-    rollUp: async (signal) => {
-      await ensureBaseline({ events, collections, marks }, signal);
-      await roller.rollUpRipe({ signal });
+    invalidations,
+    userDictionary,
+    writer,
+    openBuckets,
+    refresher,
+    refresh: async (signal) => {
+      await ensureBackfill({ events, collections, invalidations }, signal);
+      await refresher.refreshDue({ signal });
     },
   };
 }

@@ -4,54 +4,56 @@ import {
   findBucketStart,
   type Granularity,
   listChildren,
-} from '@analytics/shared/rollup/buckets';
-import { TOTALS } from '@analytics/shared/rollup/rollupCollections';
-import { type BucketCounts, createBucketCounts } from './bucketCounts.ts';
-import { countEvents } from './countEvents.ts';
-import { createLargeTurns } from './largeTurn.ts';
-import type { SiteBucket } from './marks.ts';
-import { listHours, type SiteSpan } from './rebuild.ts';
+} from '@analytics/rollups/calendar';
+import { TOTAL_DIMENSION } from '@analytics/rollups/documents';
+import type { SiteBucket } from '@analytics/rollups/keys';
+import { type BucketCounts, createBucketCounts } from './counting/bucketCounts.ts';
+import { countEvents } from './counting/countEvents.ts';
+import { createLargeBucketLock } from './counting/largeBucketLock.ts';
+import { createValueCounts, type ValueCounts } from './counting/valueCounts.ts';
+import { areSameUsers } from './counting/valueUsers.ts';
+import { listHoursWithEvents, type SiteSpan } from './hoursWithEvents.ts';
+import { listMergedDimensions, openSite, type RollupSite } from './rollupSite.ts';
 import type { Rollups } from './rollups.ts';
-import { listFoldedDimensions, openSite, type RollupSite } from './sites.ts';
-import { createValueCounts, type ValueCounts } from './valueCounts.ts';
-import { areSameUsers } from './valueUsers.ts';
 
 export interface Difference extends SiteBucket {
-  /** Empty: the totals. */
+  /** TOTAL_DIMENSION: the totals. */
   dimension: string;
 }
 
 export interface VerifyResult {
   /** Buckets that were compared. */
   checked: number;
-  /** Buckets that are marked: reports read their events. */
-  marked: number;
+  /** Buckets that are invalid. Reports read their events. */
+  invalid: number;
   differences: Difference[];
 }
 
+type Comparison = { ok: true; differences: string[] } | { ok: false; reason: 'invalid' };
+
 /**
- * Compares what is rolled up of a site with its events: hours with the events themselves, days with their
- * hours, months with their days. Changes no rollup; users who have no number yet get one.
+ * Compares a site's rollups with its events: hours with the events themselves, days with their hours, months
+ * with their days. Changes no rollup. Assigns codes to users that have none yet.
  */
 export async function verify(
   rollups: Rollups,
   span: SiteSpan,
   onBucket: (result: VerifyResult) => void,
 ): Promise<VerifyResult> {
-  const result: VerifyResult = { checked: 0, marked: 0, differences: [] };
+  const result: VerifyResult = { checked: 0, invalid: 0, differences: [] };
   const site = await openSite(rollups.collections, span.site_id);
   const check = async (bucket: SiteBucket) => {
-    const dimensions = await compareBucket(rollups, site, bucket);
-    if (dimensions === 'marked') {
-      result.marked += 1;
-    } else {
+    const comparison = await compareBucket(rollups, site, bucket);
+    if (comparison.ok) {
       result.checked += 1;
-      result.differences.push(...dimensions.map((dimension) => ({ ...bucket, dimension })));
+      result.differences.push(...comparison.differences.map((dimension) => ({ ...bucket, dimension })));
+    } else {
+      result.invalid += 1;
     }
     onBucket(result);
   };
   const larger: Record<Exclude<Granularity, 'hour'>, Set<number>> = { day: new Set(), month: new Set() };
-  for await (const hours of listHours(rollups, span)) {
+  for await (const hours of listHoursWithEvents(rollups.events, span)) {
     for (const hour of hours) {
       await check(hour);
       larger.day.add(findBucketStart('day', hour.startMs));
@@ -66,28 +68,26 @@ export async function verify(
   return result;
 }
 
-/** The dimensions that differ. A bucket that was marked while it was compared is no difference. */
-async function compareBucket(
-  rollups: Rollups,
-  site: RollupSite,
-  bucket: SiteBucket,
-): Promise<string[] | 'marked'> {
-  if (await rollups.marks.isMarked(bucket)) {
-    return 'marked';
+/** Returns the dimensions that differ. A bucket that became invalid during the comparison does not count. */
+async function compareBucket(rollups: Rollups, site: RollupSite, bucket: SiteBucket): Promise<Comparison> {
+  if (await rollups.invalidations.isInvalid(bucket)) {
+    return { ok: false, reason: 'invalid' };
   }
   const differences = await findDifferences(rollups, site, bucket);
-  return differences.length > 0 && (await rollups.marks.isMarked(bucket)) ? 'marked' : differences;
+  return differences.length > 0 && (await rollups.invalidations.isInvalid(bucket))
+    ? { ok: false, reason: 'invalid' }
+    : { ok: true, differences };
 }
 
 async function findDifferences(rollups: Rollups, site: RollupSite, bucket: SiteBucket): Promise<string[]> {
   const isHour = bucket.granularity === 'hour';
   const counted = isHour ? await countHour(rollups, site, bucket) : undefined;
   const differences: string[] = [];
-  for (const dimension of counted ? site.dimensions : listFoldedDimensions(site)) {
-    const stored = await addUp(rollups, site, dimension, [toBucket(bucket)]);
-    let expected = counted ?? (await addUp(rollups, site, dimension, listChildren(bucket)));
+  for (const dimension of counted ? site.dimensions : listMergedDimensions(site)) {
+    const stored = await mergeDimension(rollups, site, dimension, [bucket]);
+    let expected = counted ?? (await mergeDimension(rollups, site, dimension, listChildren(bucket)));
     if (counted?.dimensions.get(dimension)?.hasTooManyValues) {
-      // Which ones are given up depends on the order of the events. Alone, what is stored fits.
+      // Which dimensions overflow depends on the order of the events. Alone, a dimension that is stored fits.
       expected = await countHour(rollups, site, bucket, dimension);
     }
     if (!areEqual(readCounts(stored, dimension), readCounts(expected, dimension))) {
@@ -102,30 +102,34 @@ async function findDifferences(rollups: Rollups, site: RollupSite, bucket: SiteB
   return differences;
 }
 
-async function addUp(
-  { store }: Rollups,
-  { number }: RollupSite,
+async function mergeDimension(
+  { openBuckets }: Rollups,
+  { code }: RollupSite,
   dimension: string,
   buckets: readonly Bucket[],
 ): Promise<BucketCounts> {
-  const counts = createBucketCounts({ admit: () => false });
-  await store.openBuckets(number, buckets).addUp(dimension, counts.open(dimension), counts.keepBudget);
+  const counts = createBucketCounts({ registerDimension: () => false });
+  await openBuckets(code, buckets).merge(dimension, counts.open(dimension), counts.keepBudget);
   return counts;
 }
 
 /** Counts an hour in all of the site's dimensions, or in one of them beside the totals. */
 async function countHour(
-  { events, userNumbers }: Rollups,
+  { events, userDictionary }: Rollups,
   site: RollupSite,
   { site_id, startMs }: SiteBucket,
   only?: string,
 ): Promise<BucketCounts> {
   const span = { startMs, endMs: findBucketEnd({ granularity: 'hour', startMs }) };
-  const admit = (dimension: string) =>
+  const registerDimension = (dimension: string) =>
     site.dimensions.has(dimension) && (only === undefined || dimension === only);
   const counted = countEvents(
-    { events, resolveUsers: userNumbers.resolve, largeTurns: createLargeTurns() },
-    { site_id, siteNumber: site.number, spans: [span], admit },
+    {
+      events,
+      assignCodes: (users) => userDictionary.assign(site.code, users),
+      largeBucketLock: createLargeBucketLock(),
+    },
+    { site_id, spans: [span], registerDimension },
   );
   for await (const { counts } of counted) {
     return counts;
@@ -137,7 +141,7 @@ function readCounts({ dimensions }: BucketCounts, dimension: string): ValueCount
   return dimensions.get(dimension) ?? createValueCounts();
 }
 
-/** What has too many values on one side is read from what is smaller, so that no report can be wrong. */
+/** A dimension with too many values on one side is never read from that bucket, so no report can be wrong. */
 function areEqual(stored: ValueCounts, expected: ValueCounts): boolean {
   return (
     stored.hasTooManyValues ||
@@ -150,12 +154,8 @@ function areEqual(stored: ValueCounts, expected: ValueCounts): boolean {
   );
 }
 
-function toBucket({ granularity, startMs }: SiteBucket): Bucket {
-  return { granularity, startMs };
-}
-
-/** How a person names what differs. */
+/** Describes a difference for an operator. */
 export function describeDifference({ site_id, granularity, startMs, dimension }: Difference): string {
   const start = new Date(startMs).toISOString().slice(0, granularity === 'hour' ? 16 : 10);
-  return `${site_id}: the ${granularity} ${start} differs in ${dimension === TOTALS ? 'its totals' : dimension}`;
+  return `${site_id}: the ${granularity} ${start} differs in ${dimension === TOTAL_DIMENSION ? 'its totals' : dimension}`;
 }

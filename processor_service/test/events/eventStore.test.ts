@@ -120,13 +120,13 @@ test.each(unwritable)(
 test('an event that meets a bug of this code is refused alone, and may be tried again', async () => {
   const events = Array.from({ length: 20 }, (_, index) => createEvent({ path: `/${index}` }));
   const buggy = createEventStore(Event, {
-    markBefore: async (records) => {
+    invalidate: async (records) => {
       if (records.some((record) => /^.(7|13)$/.test((record as unknown as EventJob).path))) {
         throw new TypeError('a bug');
       }
       return async () => {};
     },
-    markAgain: async () => {},
+    invalidateAgain: async () => {},
   });
   const refusal = {
     isFinal: false,
@@ -181,16 +181,16 @@ test('events whose hosts take nine bytes a character are all stored', async () =
   expect(await store.storeEvents(events)).toEqual(events.map(() => 'stored'));
 });
 
-test('the hours of events that a dead worker had stored are rolled up again', async () => {
-  const { marks } = openRollups(Event.db).collections;
+test('the hours of events that a dead worker had stored are refreshed again', async () => {
+  const { invalidations } = openRollups(Event.db).collections;
   const [stored, missing] = [createEvent({ site_id: 'stored' }), createEvent({ site_id: 'missing' })];
   await store.storeEvents([stored]);
   // As if its worker had ended between the insert and the check, in an hour that was counted meanwhile.
-  await marks.deleteMany({});
+  await invalidations.deleteMany({});
 
   expect(await store.findMissing([stored, missing])).toEqual([missing]);
 
-  expect(await marks.distinct('_id.site_id')).toEqual(['stored']);
+  expect(await invalidations.distinct('_id.site_id')).toEqual(['stored']);
 });
 
 test('the events of a job are looked up in commands that take little time each, however many there are', async () => {

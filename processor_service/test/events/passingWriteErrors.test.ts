@@ -7,8 +7,8 @@ import { parseConfig } from '../../src/config/config.ts';
 import { connectDatabase } from '../../src/config/db.ts';
 import { isPassingError } from '../../src/database/writeErrors.ts';
 import { createEventStore } from '../../src/events/eventStore.ts';
+import { createWriteInvalidator } from '../../src/events/writeInvalidator.ts';
 import { createEventModel } from '../../src/models/Event.model.ts';
-import { createEventMarks } from '../../src/rollup/eventMarks.ts';
 import { createEvent } from '../createEvent.ts';
 import { openRollups } from '../rollup/openRollups.ts';
 
@@ -21,7 +21,7 @@ const Event = createEventModel(connection);
 const { signal } = new AbortController();
 const MONGO_URI = `mongodb://127.0.0.1:${server.port}/analytics`;
 await connectDatabase(connection, parseConfig({ MONGO_URI }), signal);
-const store = createEventStore(Event, createEventMarks(openRollups(connection).marks));
+const store = createEventStore(Event, createWriteInvalidator(openRollups(connection).invalidations));
 const admin = connection.getClient().db('admin');
 
 /** Makes MongoDB fail at its next insert, as its own tests do. */

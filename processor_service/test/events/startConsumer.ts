@@ -12,9 +12,9 @@ import { createEventConsumer } from '../../src/events/eventConsumer.ts';
 import { createEventStore } from '../../src/events/eventStore.ts';
 import type { SuspectJobs } from '../../src/events/jobQuarantine.ts';
 import { createProcessJob, type ProcessJob } from '../../src/events/processJob.ts';
+import { createWriteInvalidator } from '../../src/events/writeInvalidator.ts';
 import { createDeadLetterModel } from '../../src/models/DeadLetter.model.ts';
 import { createEventModel } from '../../src/models/Event.model.ts';
-import { createEventMarks } from '../../src/rollup/eventMarks.ts';
 import { createIndexedCollections } from '../database/createIndexedCollections.ts';
 import { openRollups } from '../rollup/openRollups.ts';
 
@@ -48,7 +48,7 @@ export async function openStore(stack: TestStack) {
   await connectDatabase(connection, parseConfig({ MONGO_URI: stack.MONGO_URI }), signal);
   await createIndexedCollections(connection, [Event, DeadLetter], stack);
   const rollups = openRollups(connection);
-  const store = createEventStore(Event, createEventMarks(rollups.marks));
+  const store = createEventStore(Event, createWriteInvalidator(rollups.invalidations));
   const deadLetters = createDeadLetters(DeadLetter, logger);
   return {
     Event,

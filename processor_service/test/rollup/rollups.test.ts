@@ -2,18 +2,18 @@
 // read a rollup back.
 import { randomUUID } from 'node:crypto';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import type { Invalidations } from '@analytics/rollups/invalidations';
 import { createEventId, type EventJob } from '@analytics/shared/event/event';
 import { beforeEach, expect, test } from 'vitest';
-import type { Marks } from '../../src/rollup/marks.ts';
+import { createValueCounts } from '../../src/rollup/counting/valueCounts.ts';
 import { rebuild } from '../../src/rollup/rebuild.ts';
-import { createRoller } from '../../src/rollup/roller.ts';
-import { createValueCounts } from '../../src/rollup/valueCounts.ts';
+import { createRefresher } from '../../src/rollup/refresher.ts';
 import { describeDifference, verify } from '../../src/rollup/verify.ts';
 import { openRollups } from './openRollups.ts';
 import { startRollups } from './startRollups.ts';
 
-const { connection, Event, store, rollups, rollUp, passTime } = await startRollups(useTestStack());
-const { collections, marks } = rollups;
+const { connection, Event, store, rollups, refresh, passTime } = await startRollups(useTestStack());
+const { collections, invalidations } = rollups;
 const { signal } = new AbortController();
 
 let site_id = '';
@@ -37,19 +37,19 @@ function toJob(line: string, more: Partial<EventJob> = {}): EventJob {
 
 async function rollUpAll(): Promise<void> {
   await passTime();
-  await rollUp();
+  await refresh();
 }
 
 const ALL_TIME = { startMs: Date.parse('2000-01-01'), endMs: Date.parse('2030-01-01') };
 const check = async () => {
-  const { checked, marked, differences } = await verify(rollups, { site_id, ...ALL_TIME }, () => {});
-  return { checked, marked, differences: differences.map(describeDifference) };
+  const { checked, invalid, differences } = await verify(rollups, { site_id, ...ALL_TIME }, () => {});
+  return { checked, invalid, differences: differences.map(describeDifference) };
 };
 
 async function readRollup(granularity: 'hour' | 'day' | 'month', dimension: string) {
-  const site = await collections.sites.findOne({ _id: site_id });
-  const found = await collections.rollups
-    .find({ '_id.site': site?.number ?? -1, '_id.granularity': granularity, '_id.dimension': dimension })
+  const site = await collections.siteCodes.findOne({ _id: site_id });
+  const found = await collections.counts
+    .find({ '_id.site': site?.code ?? -1, '_id.granularity': granularity, '_id.dimension': dimension })
     .sort({ _id: 1 })
     .toArray();
   return found.map(({ _id, values, views, users }) => ({
@@ -60,7 +60,7 @@ async function readRollup(granularity: 'hour' | 'day' | 'month', dimension: stri
   }));
 }
 
-test('hours are counted once they are over, and folded into days and months', async () => {
+test('hours are counted once they are over, and merged into days and months', async () => {
   await store.storeEvents([
     toJob('2025-11-12T19:00 / ann'),
     toJob('2025-11-12T19:59 / ann'),
@@ -68,7 +68,7 @@ test('hours are counted once they are over, and folded into days and months', as
     toJob('2025-11-12T20:00 /b ann'),
     toJob('2025-11-13T00:00 / -'),
   ]);
-  await rollUp();
+  await refresh();
   expect(await readRollup('hour', 'path')).toEqual([]);
 
   await rollUpAll();
@@ -85,17 +85,17 @@ test('hours are counted once they are over, and folded into days and months', as
   expect(await readRollup('month', 'path')).toEqual([
     { start: '2025-11-01T00:00:00.000Z', values: ['/', '/b'], views: [3, 2], users: [1, 2] },
   ]);
-  expect(await collections.marks.countDocuments({ '_id.site_id': site_id })).toBe(0);
-  expect(await check()).toEqual({ checked: 6, marked: 0, differences: [] });
+  expect(await collections.invalidations.countDocuments({ '_id.site_id': site_id })).toBe(0);
+  expect(await check()).toEqual({ checked: 6, invalid: 0, differences: [] });
 });
 
-test('a running hour stays marked, and so do its day and its month', async () => {
+test('a running hour stays invalid, and so do its day and its month', async () => {
   await store.storeEvents([toJob(new Date().toISOString().slice(0, 16))]);
 
-  await rollUp();
+  await refresh();
 
   expect(await readRollup('hour', '')).toEqual([]);
-  expect(await collections.marks.countDocuments({ '_id.site_id': site_id })).toBe(1);
+  expect(await collections.invalidations.countDocuments({ '_id.site_id': site_id })).toBe(1);
 });
 
 test('a late event has its hour counted again, and everything above it', async () => {
@@ -103,57 +103,57 @@ test('a late event has its hour counted again, and everything above it', async (
   await rollUpAll();
   await passTime();
   await store.storeEvents([toJob('2025-11-12T19:01 /late bob')]);
-  expect(await check()).toEqual({ checked: 0, marked: 3, differences: [] });
+  expect(await check()).toEqual({ checked: 0, invalid: 3, differences: [] });
 
   await rollUpAll();
 
   expect(await readRollup('month', '')).toMatchObject([{ views: [2], users: [2] }]);
-  expect(await check()).toEqual({ checked: 3, marked: 0, differences: [] });
+  expect(await check()).toEqual({ checked: 3, invalid: 0, differences: [] });
 });
 
 test('counts that were begun earlier never replace those that were begun later', async () => {
   await store.storeEvents([toJob('2025-11-12T19:00 / ann')]);
   await rollUpAll();
-  const site = await collections.sites.findOne({ _id: site_id });
+  const site = await collections.siteCodes.findOne({ _id: site_id });
   const bucket = {
-    site: site?.number ?? 0,
+    site: site?.code ?? 0,
     granularity: 'hour' as const,
     startMs: Date.parse('2025-11-12T19:00Z'),
   };
   const older = createValueCounts();
   older.add(null, 41, []);
 
-  expect(await rollups.store.write(bucket, 0, new Map([['', older]]))).toBe(false);
+  expect(await rollups.writer.write(bucket, 0, new Map([['', older]]))).toBe(false);
 
   expect(await readRollup('hour', '')).toMatchObject([{ views: [1] }]);
 });
 
-test('events from before there were marks are counted, too', async () => {
-  await collections.states.deleteMany({});
+test('events from before the first invalidation are counted, too', async () => {
+  await collections.meta.deleteMany({});
   const { _id: _, timestamp, ...fields } = toJob('2025-11-12T19:00 / ann');
   await Event.collection.insertMany([
     { ...fields, timestamp: new Date(timestamp) },
     { ...fields, timestamp: new Date('2024-02-29T23:59:59.999Z') },
   ]);
 
-  await rollUp();
+  await refresh();
 
   expect(await readRollup('month', '')).toMatchObject([{ views: [1] }, { views: [1] }]);
-  expect(await collections.states.findOne({ _id: 'baseline' })).toMatchObject({ is_complete: true });
+  expect(await collections.meta.findOne({ _id: 'backfill' })).toMatchObject({ is_complete: true });
 });
 
-test('what is rolled up in another form is thrown away and made anew', async () => {
+test('rollups in another format are discarded and rebuilt', async () => {
   await store.storeEvents([toJob('2025-11-12T19:00 / ann'), toJob('2025-11-12T19:01 / bob')]);
   await rollUpAll();
-  await collections.states.updateOne({ _id: 'baseline' }, { $unset: { format: true } });
+  await collections.meta.updateOne({ _id: 'backfill' }, { $unset: { format: true } });
   const inOldForm = { $set: { users: ['bob', 'ann'], numbers: [1, 2] }, $unset: { count: true } };
-  await collections.userSlots.updateMany({}, inOldForm as never);
+  await collections.userPages.updateMany({}, inOldForm as never);
 
-  await rollUp();
+  await refresh();
 
   expect(await readRollup('month', '')).toMatchObject([{ views: [2], users: [2] }]);
-  expect(await check()).toEqual({ checked: 3, marked: 0, differences: [] });
-  expect(await collections.userSlots.countDocuments({ numbers: { $exists: true } })).toBe(0);
+  expect(await check()).toEqual({ checked: 3, invalid: 0, differences: [] });
+  expect(await collections.userPages.countDocuments({ numbers: { $exists: true } })).toBe(0);
 });
 
 test('properties are dimensions, up to a hundred of them', async () => {
@@ -166,7 +166,7 @@ test('properties are dimensions, up to a hundred of them', async () => {
 
   await rollUpAll();
 
-  const site = await collections.sites.findOne({ _id: site_id });
+  const site = await collections.siteCodes.findOne({ _id: site_id });
   expect(site?.dimensions.filter((name) => name.startsWith('property:'))).toHaveLength(100);
   expect(site?.has_more_dimensions).toBe(true);
   const [name = ''] = site?.dimensions.slice(-1) ?? [];
@@ -190,16 +190,16 @@ test('many values and large sets of users are divided among documents and come b
       users: [new Set(top.map(({ user_id }) => user_id)).size, ...new Array(4000).fill(1)],
     },
   ]);
-  expect(await collections.userSets.countDocuments({ '_id.dimension': 'path' })).toBeGreaterThan(3);
+  expect(await collections.userBitmaps.countDocuments({ '_id.dimension': 'path' })).toBeGreaterThan(3);
   expect(await check()).toMatchObject({ differences: [] });
 });
 
 test('verify names what differs, and rebuild mends it', async () => {
   await store.storeEvents([toJob('2025-11-12T19:00 / ann'), toJob('2025-11-13T19:00 / bob')]);
   await rollUpAll();
-  const site = await collections.sites.findOne({ _id: site_id });
-  await collections.rollups.updateMany(
-    { '_id.site': site?.number ?? -1, '_id.dimension': '', '_id.start': new Date('2025-11-12T19:00Z') },
+  const site = await collections.siteCodes.findOne({ _id: site_id });
+  await collections.counts.updateMany(
+    { '_id.site': site?.code ?? -1, '_id.dimension': '', '_id.start': new Date('2025-11-12T19:00Z') },
     { $set: { views: [2] } },
   );
   expect((await check()).differences).toEqual([
@@ -210,24 +210,26 @@ test('verify names what differs, and rebuild mends it', async () => {
   await Event.deleteMany({ site_id, timestamp: new Date('2025-11-13T19:00Z') });
   await rebuild(rollups, { site_id, ...ALL_TIME }, { signal });
 
-  expect(await check()).toEqual({ checked: 3, marked: 0, differences: [] });
+  expect(await check()).toEqual({ checked: 3, invalid: 0, differences: [] });
   expect(await readRollup('month', '')).toMatchObject([{ views: [1], users: [1] }]);
   expect(await readRollup('hour', '')).toMatchObject([{ views: [1] }, { values: [], views: [], users: [] }]);
   expect(await readRollup('day', 'path')).toMatchObject([{ views: [1] }]);
 });
 
-test('an event whose user is no text keeps its hour from being rolled up, and no other', async () => {
+test('an event whose user is not a text delays the refresh of its hour only', async () => {
   await store.storeEvents([toJob('2025-11-12T18:00 / ann'), toJob('2025-11-12T20:00 / bob')]);
   const { _id: _, timestamp, ...fields } = toJob('2025-11-12T19:00 /');
   await Event.collection.insertOne({ ...fields, user_id: 42, timestamp: new Date(timestamp) });
-  await marks.markHours([{ site_id, granularity: 'hour', startMs: Date.parse('2025-11-12T19:00Z') }]);
+  await invalidations.invalidateHours([
+    { site_id, granularity: 'hour', startMs: Date.parse('2025-11-12T19:00Z') },
+  ]);
 
-  await expect(rollUpAll()).rejects.toThrow('A user_id is no text');
+  await expect(rollUpAll()).rejects.toThrow('A user_id is not a text');
 
   expect(await readRollup('hour', '')).toMatchObject([{ views: [1] }, { views: [1] }]);
-  expect(await collections.marks.countDocuments({ '_id.site_id': site_id, '_id.granularity': 'hour' })).toBe(
-    1,
-  );
+  expect(
+    await collections.invalidations.countDocuments({ '_id.site_id': site_id, '_id.granularity': 'hour' }),
+  ).toBe(1);
   await Event.collection.deleteMany({ site_id, user_id: 42 });
   await rollUpAll();
 });
@@ -245,7 +247,7 @@ test('hours that are counted at the same time take in the same properties, howev
 
   await rollUpAll();
 
-  const site = await collections.sites.findOne({ _id: site_id });
+  const site = await collections.siteCodes.findOne({ _id: site_id });
   const properties = site?.dimensions.filter((name) => name.startsWith('property:')) ?? [];
   expect(properties).toHaveLength(100);
   for (const name of properties) {
@@ -256,23 +258,26 @@ test('hours that are counted at the same time take in the same properties, howev
 test('a day has the property that another process met while this one was at work', async () => {
   await store.storeEvents([toJob('2025-11-12T18:00 / ann')]);
   await passTime();
-  const findHours: Marks['findRipe'] = async (granularity, ...more) =>
-    granularity === 'hour' ? marks.findRipe(granularity, ...more) : [];
-  const other = createRoller({ ...openRollups(connection), marks: { ...marks, findRipe: findHours } });
+  const findHours: Invalidations['findDue'] = async (granularity, ...more) =>
+    granularity === 'hour' ? invalidations.findDue(granularity, ...more) : [];
+  const other = createRefresher({
+    ...openRollups(connection),
+    invalidations: { ...invalidations, findDue: findHours },
+  });
   let isOthersTurn = true;
-  const findAll: Marks['findRipe'] = async (granularity, ...more) => {
+  const findAll: Invalidations['findDue'] = async (granularity, ...more) => {
     if (granularity === 'day' && isOthersTurn) {
       isOthersTurn = false;
       await store.storeEvents([toJob('2025-11-12T19:00 / bob', { properties: { plan: 'pro' } })]);
       await passTime();
-      await other.rollUpRipe({ signal });
+      await other.refreshDue({ signal });
       await passTime();
     }
-    return marks.findRipe(granularity, ...more);
+    return invalidations.findDue(granularity, ...more);
   };
-  const roller = createRoller({ ...rollups, marks: { ...marks, findRipe: findAll } });
+  const refresher = createRefresher({ ...rollups, invalidations: { ...invalidations, findDue: findAll } });
 
-  await roller.rollUpRipe({ signal });
+  await refresher.refreshDue({ signal });
 
   expect(await readRollup('day', 'property:plan')).toMatchObject([
     { values: expect.arrayContaining([null, 'pro']), views: [1, 1] },
@@ -280,7 +285,7 @@ test('a day has the property that another process met while this one was at work
   expect(await check()).toMatchObject({ differences: [] });
 });
 
-test('what was remembered of the users before everything was thrown away is of no use afterwards', async () => {
+test('user codes cached before all rollups were discarded are not used afterwards', async () => {
   await store.storeEvents([toJob('2025-11-12T19:00 / ann')]);
   await rollUpAll();
   for (const { name } of await connection.listCollections()) {
@@ -291,10 +296,10 @@ test('what was remembered of the users before everything was thrown away is of n
   await store.storeEvents([toJob('2025-11-12T18:00 / bob')]);
   await passTime();
 
-  await rollUp();
+  await refresh();
 
-  const site = await collections.sites.findOne({ _id: site_id });
-  const slots = await collections.userSlots.find({ '_id.site': site?.number ?? -1 }).toArray();
+  const site = await collections.siteCodes.findOne({ _id: site_id });
+  const slots = await collections.userPages.find({ '_id.site': site?.code ?? -1 }).toArray();
   expect(slots.map(({ users }) => users).sort()).toEqual(['ann\0', 'bob\0']);
   expect(await readRollup('day', '')).toMatchObject([{ views: [2], users: [2] }]);
 });

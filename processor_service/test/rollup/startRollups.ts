@@ -3,8 +3,8 @@ import { createMongoConnection } from '@analytics/shared/mongo/mongo';
 import { parseConfig } from '../../src/config/config.ts';
 import { connectDatabase } from '../../src/config/db.ts';
 import { createEventStore } from '../../src/events/eventStore.ts';
+import { createWriteInvalidator } from '../../src/events/writeInvalidator.ts';
 import { createEventModel } from '../../src/models/Event.model.ts';
-import { createEventMarks } from '../../src/rollup/eventMarks.ts';
 import { createIndexedCollections } from '../database/createIndexedCollections.ts';
 import { openRollups } from './openRollups.ts';
 
@@ -22,13 +22,13 @@ export async function startRollups(stack: TestStack) {
   let passedMs = 0;
   const store = createEventStore(
     Event,
-    createEventMarks(rollups.marks, () => performance.now() + passedMs),
+    createWriteInvalidator(rollups.invalidations, () => performance.now() + passedMs),
   );
 
-  /** MongoDB's clock can't be set, so the marks come nearer. */
+  /** MongoDB's clock can't be set, so the invalidations come nearer. */
   async function passServerTime(filter = {}): Promise<void> {
-    await rollups.collections.marks.updateMany(filter, [
-      { $set: { ripe_at: { $subtract: ['$ripe_at', PASSING_MS] } } },
+    await rollups.collections.invalidations.updateMany(filter, [
+      { $set: { due_at: { $subtract: ['$due_at', PASSING_MS] } } },
     ]);
   }
 
@@ -37,7 +37,7 @@ export async function startRollups(stack: TestStack) {
     Event,
     store,
     rollups,
-    rollUp: () => rollups.rollUp(signal),
+    refresh: () => rollups.refresh(signal),
     /** The clock, with the time that was let pass. */
     now: () => Date.now() + passedMs,
     passServerTime,

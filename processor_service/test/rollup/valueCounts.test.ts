@@ -1,14 +1,14 @@
 import {
-  createUserSet,
+  createUserBitmap,
+  decodeUserBitmap,
   decodeUserList,
-  decodeUserSet,
-  encodeUserSet,
-} from '@analytics/shared/rollup/userSet';
+  encodeUserBitmap,
+} from '@analytics/rollups/userBitmap';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createBucketCounts } from '../../src/rollup/bucketCounts.ts';
-import { createLargeTurns } from '../../src/rollup/largeTurn.ts';
-import { createValueCounts } from '../../src/rollup/valueCounts.ts';
+import { createBucketCounts } from '../../src/rollup/counting/bucketCounts.ts';
+import { createLargeBucketLock } from '../../src/rollup/counting/largeBucketLock.ts';
+import { createValueCounts } from '../../src/rollup/counting/valueCounts.ts';
 import {
   addEncoded,
   addUsers,
@@ -18,7 +18,7 @@ import {
   disposeUsers,
   encodeUsers,
   NO_USERS,
-} from '../../src/rollup/valueUsers.ts';
+} from '../../src/rollup/counting/valueUsers.ts';
 
 /** Mostly near each other, so that some come twice, in one container of a bitmap or in several. */
 const user = fc.oneof(fc.nat({ max: 40 }), fc.nat({ max: 200_000 }), fc.nat({ max: 134_000_000 }));
@@ -52,14 +52,14 @@ test('users are each counted once, few or many, however they come, and are encod
 });
 
 function encode(users: readonly number[]): Uint8Array {
-  const set = createUserSet(users);
-  const bytes = encodeUserSet(set);
+  const set = createUserBitmap(users);
+  const bytes = encodeUserBitmap(set);
   set.dispose();
   return bytes;
 }
 
 function decode(bytes: Uint8Array): number[] {
-  const set = decodeUserSet(bytes);
+  const set = decodeUserBitmap(bytes);
   const users = set.toArray();
   set.dispose();
   const listed = decodeUserList(bytes);
@@ -93,7 +93,7 @@ test.each([
   { name: 'one after another', unbounded: ['path', 'property:id', 'property:plan'], maxBytes: 60_000 },
   { name: 'nothing where all fits', unbounded: ['path'], maxBytes: 120_000, kept: ['path'] },
 ])('over its budget a bucket gives up $name', ({ unbounded, maxBytes, kept = [] }) => {
-  const counts = createBucketCounts({ admit: () => true, maxBytes });
+  const counts = createBucketCounts({ registerDimension: () => true, maxBytes });
   for (let index = 0; index < 300; index += 1) {
     const values = DIMENSIONS.map(
       (dimension) => [dimension, unbounded.includes(dimension) ? `${index}` : 'x'] as const,
@@ -114,7 +114,7 @@ test.each([
 });
 
 test('one at a time holds much, and who holds little waits for nobody', async () => {
-  const { join } = createLargeTurns(100);
+  const { join } = createLargeBucketLock(100);
   const [first, second, small] = [join(), join(), join()];
   const done: string[] = [];
   await first.hold(101);

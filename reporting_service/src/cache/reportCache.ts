@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { RollupCollections } from '@analytics/shared/rollup/rollupCollections';
+import type { RollupCollections } from '@analytics/rollups/documents';
+import { hasStaleClosedHours } from '@analytics/rollups/invalidations';
 import type { EventReader } from '../eventReader.ts';
 import type { ReportSource } from '../reportSource.ts';
-import { hasLateEvents } from '../rollup/lateEvents.ts';
 import type { Span } from '../timeRange.ts';
 import { createKeptAnswers, type KeptAnswer } from './keptAnswers.ts';
 import { createLatestCheck } from './latestCheck.ts';
@@ -80,7 +80,7 @@ export function createReportCache({ reader, ttlMs, maxBytes, now }: ReportCacheO
     asOfMs !== undefined && now() >= asOfMs && now() - asOfMs < ttlMs;
 
   const isSettled = async ({ site_id, span }: ReportRequest, rollups: RollupCollections) =>
-    span === null || !(await hasLateEvents(rollups, site_id, span, now()));
+    span === null || !(await hasStaleClosedHours(rollups, site_id, span, now()));
 
   /** Whether an answer that was begun before now may be given. */
   async function mayBeOld(request: ReportRequest): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { findBucketEnd, findBucketStart, MIN_DATE } from '@analytics/shared/rollup/buckets';
+import { findBucketEnd, findBucketStart, MIN_DATE } from '@analytics/rollups/calendar';
 import type { ReportSource } from '../reportSource.ts';
 import { type Span, type TimeRange, toSpan } from '../timeRange.ts';
 

@@ -52,7 +52,7 @@ type SiteStatsCounts = Pick<SiteStats, 'total_views' | 'unique_users' | 'top_pat
 async function countSiteStats(source: ReportSource, question: SiteStatsQuestion): Promise<SiteStatsCounts> {
   const span = await findSpan(source, question.site_id, question.range);
   return withSnapshot(source, question.site_id, span, (snapshot) =>
-    snapshot && cover(span, snapshot.isRolledUp).buckets.length > 0
+    snapshot && cover(span, snapshot.isFresh).buckets.length > 0
       ? countCovered(source, snapshot, { ...question, span })
       : countLive(source, question),
   );

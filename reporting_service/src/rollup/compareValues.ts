@@ -1,4 +1,4 @@
-import type { DimensionValue } from '@analytics/shared/rollup/rollupCollections';
+import type { DimensionValue } from '@analytics/rollups/documents';
 
 /**
  * Orders values as MongoDB does: null, numbers, texts by their UTF-8 bytes, false, true

@@ -1,5 +1,7 @@
-import type { Bucket } from '@analytics/shared/rollup/buckets';
-import { type CountsDocument, QUARTERS, TOTALS } from '@analytics/shared/rollup/rollupCollections';
+import type { Bucket } from '@analytics/rollups/calendar';
+import { toBucketKey } from '@analytics/rollups/calendar';
+import { type CountsDocument, QUARTER_HOUR_DIMENSION, TOTAL_DIMENSION } from '@analytics/rollups/documents';
+import { createBitmapRefs } from '@analytics/rollups/userBitmapReader';
 import type { Counts } from '@analytics/shared/stats';
 import type { FilterQuery } from '@analytics/shared/statsQuery';
 import type { EventSelection } from '../aggregations/matchEvents.ts';
@@ -15,13 +17,12 @@ import {
 import { createPace } from '../pace.ts';
 import type { ReportSource } from '../reportSource.ts';
 import type { Span } from '../timeRange.ts';
-import { toBucketKey } from './bucketKey.ts';
 import { type AnswerSource, type Coverage, cover, describeSource, isPartlyRolledUp } from './coverage.ts';
 import { type EventUsers, groupUsers, readLists, USERS_PER_REPLY } from './eventUsers.ts';
 import { type FilterDimension, findFilterDimension } from './filterDimension.ts';
 import { readUsableCounts } from './readUsableCounts.ts';
 import type { RollupSnapshot } from './rollupSnapshot.ts';
-import { createPlaces, requireFewPlaces } from './userSetReader.ts';
+import { assertBitmapLimit } from './tooManyValues.ts';
 import { countUnions, type UserUnion } from './userUnion.ts';
 
 export interface StepsAnswer {
@@ -77,7 +78,7 @@ async function countCovered(
   question: StepsQuestion,
 ): Promise<StepsAnswer> {
   const { steps } = question;
-  const splitsHours = filter.dimension === TOTALS;
+  const splitsHours = filter.dimension === TOTAL_DIMENSION;
   const { counts, isUsable } = await readUsableCounts(snapshot, filter.dimension, (isUsed) =>
     steps.flatMap((step) => cover(step, isUsed, { splitsHours }).buckets),
   );
@@ -90,7 +91,7 @@ async function countCovered(
     const sum = createSum();
     for (const bucket of buckets) {
       addPassing(sum, counts.get(toBucketKey(bucket)), filter.passes);
-      requireFewPlaces(places + sum.places.length);
+      assertBitmapLimit(places + sum.places.length);
       if (pace.isDue()) {
         await pace.rest();
       }
@@ -133,7 +134,7 @@ async function countUsers(
     sum.hasEvents = isPartlyRolledUp(coverage) && coverage.raw.length > 0;
   }
   const [users] = await Promise.all([
-    countUnions({ source, site: site?.number, memory }, sums, () =>
+    countUnions({ source, site: site?.code, memory }, sums, () =>
       readStepUsers(source, snapshot, question, { coverages, sums }),
     ),
     addWholeSteps(source, question, coverages, sums),
@@ -147,7 +148,7 @@ function readQuarters({ counts }: RollupSnapshot, coverages: readonly Coverage[]
   for (const { hour } of coverages.flatMap(({ hourParts }) => hourParts)) {
     hours.set(toBucketKey(hour), hour);
   }
-  return counts.read(QUARTERS, [...hours.values()]);
+  return counts.read(QUARTER_HOUR_DIMENSION, [...hours.values()]);
 }
 
 function addPassing(
@@ -156,7 +157,7 @@ function addPassing(
   passes: FilterDimension['passes'],
 ): void {
   for (const document of documents) {
-    const toPlace = createPlaces(document);
+    const toPlace = createBitmapRefs(document);
     for (const [index, value] of document.values.entries()) {
       if (passes(value)) {
         sum.views += document.views[index] ?? 0;

@@ -1,4 +1,5 @@
-import { type DimensionValue, TOTALS } from '@analytics/shared/rollup/rollupCollections';
+import { type DimensionValue, TOTAL_DIMENSION } from '@analytics/rollups/documents';
+import { createBitmapRefs } from '@analytics/rollups/userBitmapReader';
 import type { Counts } from '@analytics/shared/stats';
 import type { FilterQuery } from '@analytics/shared/statsQuery';
 import type { PipelineStage } from 'mongoose';
@@ -26,7 +27,7 @@ import { findFilterDimension } from './filterDimension.ts';
 import { isCounted } from './readUsableCounts.ts';
 import type { RollupSnapshot } from './rollupSnapshot.ts';
 import { scanValues, type ValuesScan } from './scanValues.ts';
-import { createPlaces, requireFewPlaces } from './userSetReader.ts';
+import { assertBitmapLimit } from './tooManyValues.ts';
 import { countUnions, type UserUnion } from './userUnion.ts';
 import { turnToPage } from './valuesPage.ts';
 
@@ -66,7 +67,7 @@ export function countValues(
   question: ValuesQuestion,
 ): Promise<ValuesAnswer> {
   const filter = findFilterDimension(question.filters);
-  const isOfDimension = filter?.dimension === TOTALS || filter?.dimension === question.dimension;
+  const isOfDimension = filter?.dimension === TOTAL_DIMENSION || filter?.dimension === question.dimension;
   return snapshot && filter && isOfDimension && isCounted(snapshot, question.dimension)
     ? countCovered(source, snapshot, question)
     : countLive(source, question);
@@ -178,7 +179,7 @@ async function countUsers(
   const pace = createPace(source.signal);
   let places = 0;
   for await (const document of scan.documents.readWith(values)) {
-    const toPlace = createPlaces(document);
+    const toPlace = createBitmapRefs(document);
     for (const [place, value] of document.values.entries()) {
       const union = unions[indexes.get(value) ?? Number.NaN];
       if (union) {
@@ -186,12 +187,12 @@ async function countUsers(
         places += 1;
       }
     }
-    requireFewPlaces(places);
+    assertBitmapLimit(places);
     if (pace.isDue()) {
       await pace.rest();
     }
   }
-  return countUnions({ source, site: site?.number, memory }, unions, () =>
+  return countUnions({ source, site: site?.code, memory }, unions, () =>
     readUsersOfValues(source, snapshot, indexes, raw, field, values),
   );
 }

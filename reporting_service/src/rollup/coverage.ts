@@ -3,8 +3,8 @@ import {
   findBucketEnd,
   findBucketStart,
   GRANULARITIES,
-  QUARTER_MS,
-} from '@analytics/shared/rollup/buckets';
+  QUARTER_HOUR_MS,
+} from '@analytics/rollups/calendar';
 import type { ReportMeta } from '@analytics/shared/stats';
 import type { Span } from '../timeRange.ts';
 
@@ -31,16 +31,16 @@ export interface HourPart {
  */
 export function cover(
   span: Span,
-  isRolledUp: (bucket: Bucket) => boolean,
+  isFresh: (bucket: Bucket) => boolean,
   { splitsHours = false } = {},
 ): Coverage {
   const coverage: Coverage = { buckets: [], hourParts: [], raw: [] };
-  coverFrom(GRANULARITIES.length - 1, span, { isRolledUp, splitsHours }, coverage);
+  coverFrom(GRANULARITIES.length - 1, span, { isFresh, splitsHours }, coverage);
   return coverage;
 }
 
 interface Known {
-  isRolledUp: (bucket: Bucket) => boolean;
+  isFresh: (bucket: Bucket) => boolean;
   splitsHours: boolean;
 }
 
@@ -56,7 +56,7 @@ function coverFrom(level: number, { startMs, endMs }: Span, known: Known, covera
     const part = { startMs: atMs, endMs: Math.min(bucketEndMs, endMs) };
     const isWhole = part.startMs === bucket.startMs && part.endMs === bucketEndMs;
     const quarters = known.splitsHours && granularity === 'hour' ? findQuarters(bucket, part) : undefined;
-    if ((isWhole || quarters) && known.isRolledUp(bucket)) {
+    if ((isWhole || quarters) && known.isFresh(bucket)) {
       if (quarters && !isWhole) {
         coverage.hourParts.push(quarters);
       } else {
@@ -70,7 +70,7 @@ function coverFrom(level: number, { startMs, endMs }: Span, known: Known, covera
 }
 
 function findQuarters(hour: Bucket, { startMs, endMs }: Span): HourPart | undefined {
-  const [first, end] = [startMs, endMs].map((timeMs) => (timeMs - hour.startMs) / QUARTER_MS);
+  const [first, end] = [startMs, endMs].map((timeMs) => (timeMs - hour.startMs) / QUARTER_HOUR_MS);
   return Number.isInteger(first) && Number.isInteger(end)
     ? { hour, firstQuarter: first ?? 0, lastQuarter: (end ?? 0) - 1 }
     : undefined;
@@ -95,35 +95,4 @@ export function describeSource(coverages: readonly Coverage[]): AnswerSource {
 
 export function isPartlyRolledUp({ buckets, hourParts }: Coverage): boolean {
   return buckets.length > 0 || hourParts.length > 0;
-}
-
-/** Buckets of one length that follow each other. */
-export interface Run {
-  first: Bucket;
-  last: Bucket;
-}
-
-/** So many buckets are read and thrown away rather than that another run is begun. */
-const MAX_GAP = 24;
-
-/** A few runs that hold all of the buckets, and perhaps others between them. */
-export function findRuns(buckets: Iterable<Bucket>): Run[] {
-  const runs: Run[] = [];
-  const sorted = [...buckets].sort(
-    (a, b) =>
-      GRANULARITIES.indexOf(a.granularity) - GRANULARITIES.indexOf(b.granularity) || a.startMs - b.startMs,
-  );
-  for (const bucket of sorted) {
-    const run = runs.at(-1);
-    const lengthMs = run && findBucketEnd(run.last) - run.last.startMs;
-    if (
-      run?.last.granularity === bucket.granularity &&
-      bucket.startMs - run.last.startMs <= (lengthMs ?? 0) * (MAX_GAP + 1)
-    ) {
-      run.last = bucket;
-    } else {
-      runs.push({ first: bucket, last: bucket });
-    }
-  }
-  return runs;
 }

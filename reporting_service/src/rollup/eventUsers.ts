@@ -1,11 +1,12 @@
+import type { UserBitmap } from '@analytics/rollups/userBitmap';
+import { lookUpUserCodes } from '@analytics/rollups/userDictionary/lookup';
 import { isTooLargeGroup } from '@analytics/shared/mongo/groupSize';
-import type { UserSet } from '@analytics/shared/rollup/userSet';
 import type { PipelineStage } from 'mongoose';
 import { LISTS_PER_REPLY } from '../aggregations/longLists.ts';
 import { createPace } from '../pace.ts';
 import { estimateTextBytes, MemoryShortError } from '../reportMemory.ts';
 import type { ReportSource } from '../reportSource.ts';
-import { readUserNumbers } from './userNumberReader.ts';
+
 import type { UnionContext } from './userUnion.ts';
 
 /** Distinct users of events that belong to a union. */
@@ -115,7 +116,7 @@ const createBuffer = (): Buffer => ({ names: new Map(), count: 0, bytes: 0 });
  */
 export async function addEventUsers(
   context: UnionContext,
-  sets: ReadonlyMap<number, UserSet>,
+  sets: ReadonlyMap<number, UserBitmap>,
   events: AsyncIterable<EventUsers>,
 ): Promise<ReadonlyMap<number, number>> {
   const { source, memory } = context;
@@ -190,7 +191,7 @@ async function findNumbers(
     const numbers =
       site === undefined || wanted.size === 0
         ? new Map<string, number>()
-        : await readUserNumbers(source.rollups, site, wanted);
+        : await lookUpUserCodes(source.rollups, site, wanted);
     const isKnown = (number: number | undefined) => number !== undefined;
     return new Map(
       [...names].map(([index, some]) => [index, some.map((name) => numbers.get(name)).filter(isKnown)]),

@@ -1,4 +1,4 @@
-import { type DimensionValue, TOTALS } from '@analytics/shared/rollup/rollupCollections';
+import { type DimensionValue, TOTAL_DIMENSION } from '@analytics/rollups/documents';
 import type { FilterQuery } from '@analytics/shared/statsQuery';
 
 /** The dimension whose values decide which events pass. */
@@ -7,7 +7,7 @@ export interface FilterDimension {
   passes: (value: DimensionValue) => boolean;
 }
 
-const passAll: FilterDimension = { dimension: TOTALS, passes: () => true };
+const passAll: FilterDimension = { dimension: TOTAL_DIMENSION, passes: () => true };
 
 /**
  * Rollups know which values events have in one dimension, and not which they have in two: filters of one

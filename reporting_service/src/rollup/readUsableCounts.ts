@@ -1,6 +1,6 @@
-import type { Bucket } from '@analytics/shared/rollup/buckets';
-import type { CountsDocument } from '@analytics/shared/rollup/rollupCollections';
-import { toBucketKey } from './bucketKey.ts';
+import type { Bucket } from '@analytics/rollups/calendar';
+import { toBucketKey } from '@analytics/rollups/calendar';
+import type { CountsDocument } from '@analytics/rollups/documents';
 import type { RollupSnapshot } from './rollupSnapshot.ts';
 
 export interface UsableCounts {
@@ -32,7 +32,7 @@ export async function readUsableCounts(
 ): Promise<UsableCounts> {
   const unusable = new Set<string>();
   for (;;) {
-    const isUsable = (bucket: Bucket) => snapshot.isRolledUp(bucket) && !unusable.has(toBucketKey(bucket));
+    const isUsable = (bucket: Bucket) => snapshot.isFresh(bucket) && !unusable.has(toBucketKey(bucket));
     const buckets = choose(isUsable);
     const counts = await snapshot.counts.read(dimension, buckets);
     const tooLarge = [...counts].filter(([, [first]]) => first?.has_too_many_values);

@@ -1,16 +1,13 @@
-import { type Bucket, findBucketEnd } from '@analytics/shared/rollup/buckets';
+import { type Bucket, toBucketKey } from '@analytics/rollups/calendar';
+import { readCounts, toBucket } from '@analytics/rollups/countsReader';
 import {
   type CountsDocument,
-  QUARTERS,
+  QUARTER_HOUR_DIMENSION,
   type RollupCollections,
-  type RollupKey,
-  TOTALS,
-} from '@analytics/shared/rollup/rollupCollections';
+  TOTAL_DIMENSION,
+} from '@analytics/rollups/documents';
 import { mongo } from 'mongoose';
 import { estimateTextBytes, type MemoryAccount } from '../reportMemory.ts';
-import { toBucketKey } from './bucketKey.ts';
-import { findRuns } from './coverage.ts';
-import { RollupChangedError, RollupUnreadableError } from './rollupErrors.ts';
 
 /** What a value of a document takes beside its text: its places in three lists, and the head of the text. */
 const VALUE_BYTES = 48;
@@ -20,7 +17,7 @@ const SET_BYTES = 300;
 
 type Values = readonly CountsDocument['values'][number][];
 
-/** Reads a site's counts, which must be of whole editions. */
+/** Reads a site's counts, which must be of whole versions. */
 export interface CountsReader {
   /**
    * The counts of a dimension in some buckets, by the buckets' keys. Nothing stands for a bucket in which
@@ -53,47 +50,14 @@ export const emptyCounts: CountsReader = {
 };
 
 export function createCountsReader(
-  { rollups, readOptions }: Pick<RollupCollections, 'rollups' | 'readOptions'>,
+  collections: Pick<RollupCollections, 'counts' | 'readOptions'>,
   site: number,
   memory: MemoryAccount,
 ): CountsReader {
   const asked = new Map<string, ReturnType<CountsReader['read']>>();
 
-  async function* streamDimension(
-    dimension: string,
-    buckets: readonly Bucket[],
-    values?: Values,
-  ): AsyncGenerator<CountsDocument> {
-    const ranges = findRuns(buckets).map(({ first, last }) => {
-      const key = { site, dimension, granularity: first.granularity };
-      const start = new Date(first.startMs);
-      const end = new Date(findBucketEnd(last));
-      return { _id: { $gte: { ...key, start }, $lt: { ...key, start: end } } };
-    });
-    if (ranges.length === 0) {
-      return;
-    }
-    const wanted = new Set(buckets.map(toBucketKey));
-    const filter = { $or: ranges, ...(values && { values: { $in: values } }) };
-    const editions = new Map<string, Edition>();
-    for await (const document of rollups.find(filter as never, readOptions)) {
-      const key = toBucketKey(toBucket(document._id));
-      if (wanted.has(key)) {
-        requireReadable(document);
-        const edition = editions.get(key) ?? { number: document.edition, parts: document.parts, found: 0 };
-        editions.set(key, edition);
-        // An earlier edition may have had more parts, which are still there.
-        if (document._id.part < edition.parts) {
-          requireSame(edition, document);
-          edition.found += 1;
-          yield document;
-        }
-      }
-    }
-    if (values === undefined) {
-      requireWhole(editions.values());
-    }
-  }
+  const streamDimension = (dimension: string, buckets: readonly Bucket[], values?: Values) =>
+    readCounts(collections, { site, dimension }, buckets, values);
 
   async function readDimension(dimension: string, buckets: readonly Bucket[]) {
     const groups = new Map<string, CountsDocument[]>();
@@ -115,13 +79,17 @@ export function createCountsReader(
   }
 
   /** Every event has a value of these two. */
-  const isOfAll = (dimension: string) => dimension === TOTALS || dimension === QUARTERS;
+  const isOfAll = (dimension: string) =>
+    dimension === TOTAL_DIMENSION || dimension === QUARTER_HOUR_DIMENSION;
 
   async function read(dimension: string, buckets: readonly Bucket[]) {
     if (isOfAll(dimension)) {
       return readOnce(dimension, buckets);
     }
-    const [counts, totals] = await Promise.all([readOnce(dimension, buckets), readOnce(TOTALS, buckets)]);
+    const [counts, totals] = await Promise.all([
+      readOnce(dimension, buckets),
+      readOnce(TOTAL_DIMENSION, buckets),
+    ]);
     return new Map([...totals, ...counts]);
   }
 
@@ -136,7 +104,7 @@ export function createCountsReader(
     let withoutValue: CountsDocument[] = [];
     return {
       async *readAll() {
-        const totals = new Map(isOfAll(dimension) ? [] : await readOnce(TOTALS, buckets));
+        const totals = new Map(isOfAll(dimension) ? [] : await readOnce(TOTAL_DIMENSION, buckets));
         for await (const document of streamDimension(dimension, buckets)) {
           totals.delete(toBucketKey(toBucket(document._id)));
           yield document;
@@ -165,16 +133,12 @@ export function createCountsReader(
   };
 }
 
-function toBucket({ granularity, start }: RollupKey): Bucket {
-  return { granularity, startMs: start.getTime() };
-}
-
 /**
  * The driver's binaries are parts of the whole reply, which would be held with them. The sets of a document
  * that is held move to memory of their own, all into one array: an array for each takes seven times as long.
  */
 function detach(document: CountsDocument): CountsDocument {
-  const sets = (document.user_sets ?? []).filter((set: unknown) => set instanceof mongo.Binary);
+  const sets = (document.user_bitmaps ?? []).filter((set: unknown) => set instanceof mongo.Binary);
   const bytes = new Uint8Array(sets.reduce((sum, set) => sum + set.length(), 0));
   let end = 0;
   for (const set of sets) {
@@ -186,45 +150,10 @@ function detach(document: CountsDocument): CountsDocument {
   return document;
 }
 
-function estimateBytes({ values = [], user_sets = [] }: Partial<CountsDocument>): number {
-  let bytes = values.length * VALUE_BYTES + user_sets.length * SET_BYTES;
+function estimateBytes({ values = [], user_bitmaps = [] }: Partial<CountsDocument>): number {
+  let bytes = values.length * VALUE_BYTES + user_bitmaps.length * SET_BYTES;
   for (const value of values) {
     bytes += typeof value === 'string' ? estimateTextBytes(value) : 0;
   }
   return bytes;
-}
-
-/** What is known of the edition of a bucket that is being read. */
-interface Edition {
-  number: number;
-  parts: number;
-  found: number;
-}
-
-function requireSame({ number }: Edition, { edition }: CountsDocument): void {
-  if (edition !== number) {
-    throw new RollupChangedError('The parts of a rollup are of two editions.');
-  }
-}
-
-function requireWhole(editions: Iterable<Edition>): void {
-  for (const { parts, found } of editions) {
-    if (found !== parts) {
-      throw new RollupChangedError('The parts of a rollup are of two editions.');
-    }
-  }
-}
-
-/** @throws RollupUnreadableError unless a document has the form of this version. */
-function requireReadable(document: CountsDocument): void {
-  const { parts, values, views, users, has_too_many_values, user_sets, chunk_starts } = document;
-  const isAlike = (list: unknown) =>
-    Array.isArray(list) && list.length === values.length && list.every(Number.isSafeInteger);
-  if (
-    !Number.isSafeInteger(parts) ||
-    !(has_too_many_values || (Array.isArray(values) && isAlike(views) && isAlike(users))) ||
-    ![user_sets ?? [], chunk_starts ?? []].every(Array.isArray)
-  ) {
-    throw new RollupUnreadableError('counts are not in the form of this version', toBucket(document._id));
-  }
 }

@@ -1,15 +1,15 @@
-import { type CountsDocument, type DimensionValue, TOTALS } from '@analytics/shared/rollup/rollupCollections';
+import { toBucketKey } from '@analytics/rollups/calendar';
+import { toBucket } from '@analytics/rollups/countsReader';
+import { type CountsDocument, type DimensionValue, TOTAL_DIMENSION } from '@analytics/rollups/documents';
 import type { FilterQuery } from '@analytics/shared/statsQuery';
 import { createPace } from '../pace.ts';
 import { estimateValueBytes } from '../reportMemory.ts';
 import type { ReportSource } from '../reportSource.ts';
 import type { Span } from '../timeRange.ts';
-import { toBucketKey } from './bucketKey.ts';
 import { type Coverage, cover } from './coverage.ts';
 import { type FilterDimension, findFilterDimension } from './filterDimension.ts';
 import type { CountsScan } from './rollupReader.ts';
 import type { RollupSnapshot } from './rollupSnapshot.ts';
-import { toPlaceBucket } from './userSetReader.ts';
 
 export interface ScanQuestion {
   filters: FilterQuery;
@@ -41,15 +41,12 @@ export async function scanValues(
   const unusable = new Set<string>();
   for (;;) {
     const known = unusable.size;
-    const coverage = cover(
-      span,
-      (bucket) => snapshot.isRolledUp(bucket) && !unusable.has(toBucketKey(bucket)),
-    );
+    const coverage = cover(span, (bucket) => snapshot.isFresh(bucket) && !unusable.has(toBucketKey(bucket)));
     const documents = snapshot.counts.scan(dimension, coverage.buckets);
     const sum = createSum(source, snapshot, filter);
     for await (const document of documents.readAll()) {
       if (document.has_too_many_values) {
-        unusable.add(toBucketKey(toPlaceBucket(document)));
+        unusable.add(toBucketKey(toBucket(document._id)));
       } else if (unusable.size === known) {
         await sum.add(document);
       }
@@ -67,7 +64,7 @@ function createSum(
   filter: FilterDimension | undefined,
 ) {
   const views = new Map<DimensionValue, number>();
-  const passes = filter && filter.dimension !== TOTALS ? filter.passes : () => true;
+  const passes = filter && filter.dimension !== TOTAL_DIMENSION ? filter.passes : () => true;
   const pace = createPace(signal);
   let bytes = 0;
 

@@ -1,14 +1,15 @@
-import { createUserSet, decodeUserSet, type UserSet } from '@analytics/shared/rollup/userSet';
+import { toBucket } from '@analytics/rollups/countsReader';
+import { RollupUnreadableError } from '@analytics/rollups/rollupErrors';
+import { createUserBitmap, decodeUserBitmap, type UserBitmap } from '@analytics/rollups/userBitmap';
+import { readUserBitmaps, type UserBitmapRef } from '@analytics/rollups/userBitmapReader';
 import { createPace } from '../pace.ts';
 import type { MemoryAccount } from '../reportMemory.ts';
 import type { ReportSource } from '../reportSource.ts';
 import { addEventUsers, beginReading, type EventUsers } from './eventUsers.ts';
-import { RollupUnreadableError } from './rollupErrors.ts';
-import { readUserSets, toPlaceBucket, type UsersPlace } from './userSetReader.ts';
 
 /** A union of users from several sources, of whom it is asked how many there are. */
 export interface UserUnion {
-  places: UsersPlace[];
+  places: UserBitmapRef[];
   /** Whether users of events belong to it, too. */
   hasEvents: boolean;
 }
@@ -120,23 +121,23 @@ async function withSets(
   { source, memory }: UnionContext,
   unions: readonly UserUnion[],
   indexes: readonly number[],
-  use: (sets: ReadonlyMap<number, UserSet>) => Promise<void>,
+  use: (sets: ReadonlyMap<number, UserBitmap>) => Promise<void>,
 ): Promise<void> {
   let bytes = 0;
   for (const index of indexes) {
     bytes += estimateBytes(unions[index]) + (unions[index]?.places.length ?? 0) * PLACE_BYTES;
   }
   memory.take(bytes);
-  const sets = new Map<number, UserSet>();
+  const sets = new Map<number, UserBitmap>();
   try {
     for (const index of indexes) {
-      sets.set(index, createUserSet());
+      sets.set(index, createUserBitmap());
     }
     const places = indexes.flatMap((index) =>
-      (unions[index]?.places ?? []).map((place) => ({ ...place, union: sets.get(index) as UserSet })),
+      (unions[index]?.places ?? []).map((place) => ({ ...place, union: sets.get(index) as UserBitmap })),
     );
     const pace = createPace(source.signal);
-    for await (const [place, set] of readUserSets(source.rollups, places)) {
+    for await (const [place, set] of readUserBitmaps(source.rollups, places)) {
       addSet(place, set);
       if (pace.isDue()) {
         await pace.rest();
@@ -152,16 +153,16 @@ async function withSets(
 }
 
 /** A set that was counted has as many users as its counts say. */
-function addSet({ document, users, union }: UsersPlace & { union: UserSet }, bytes: Uint8Array): void {
-  let others: UserSet | undefined;
+function addSet({ counts, users, union }: UserBitmapRef & { union: UserBitmap }, bytes: Uint8Array): void {
+  let others: UserBitmap | undefined;
   try {
-    others = decodeUserSet(bytes);
+    others = decodeUserBitmap(bytes);
     if (others.size !== users) {
       throw new Error(`it has ${others.size} users and not ${users}`);
     }
     union.orInPlace(others);
   } catch (error) {
-    throw new RollupUnreadableError('a set of users cannot be decoded', toPlaceBucket(document), error);
+    throw new RollupUnreadableError('a set of users cannot be decoded', toBucket(counts._id), error);
   } finally {
     others?.dispose();
   }

@@ -1,4 +1,4 @@
-import type { DimensionValue } from '@analytics/shared/rollup/rollupCollections';
+import type { DimensionValue } from '@analytics/rollups/documents';
 import { createPace } from '../pace.ts';
 import type { ReportSource } from '../reportSource.ts';
 import { takeFirst } from '../takeFirst.ts';

@@ -1,8 +1,8 @@
+import { toBucketKey } from '@analytics/rollups/calendar';
+import { RollupChangedError, RollupUnreadableError } from '@analytics/rollups/rollupErrors';
 import { MemoryShortError } from '../reportMemory.ts';
 import type { ReportSource } from '../reportSource.ts';
 import type { Span } from '../timeRange.ts';
-import { toBucketKey } from './bucketKey.ts';
-import { RollupChangedError, RollupUnreadableError } from './rollupErrors.ts';
 import { type RollupSnapshot, readSnapshot } from './rollupSnapshot.ts';
 import { TooManyValuesError } from './tooManyValues.ts';
 
