@@ -1,6 +1,6 @@
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import type { EventInput } from '@analytics/shared/event/event';
-import type { SiteStats } from '@analytics/shared/stats';
+import type { SiteStats } from '../reporting_service/src/reports/answers.ts';
 import type { Services } from './startServices.ts';
 
 /** Speaks to the running services as a user does. */

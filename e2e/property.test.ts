@@ -1,9 +1,9 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import type { EventInput } from '@analytics/shared/event/event';
-import type { Breakdown, SiteStats } from '@analytics/shared/stats';
 import fc from 'fast-check';
 import { Document, mongo, Types } from 'mongoose';
 import { expect, test } from 'vitest';
+import type { Breakdown, SiteStats } from '../reporting_service/src/reports/answers.ts';
 import { createClient } from './client.ts';
 import { startServices, waitUntilReady } from './startServices.ts';
 

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { createEventId, type EventJob } from '@analytics/shared/event/event';
-import type { Interval } from '@analytics/shared/statsQuery';
 import fc from 'fast-check';
 import request from 'supertest';
 import { expect, test } from 'vitest';
 import { startRollups } from '../processor_service/test/rollup/startRollups.ts';
-import { arbitraryEvent, arbitraryQuery, maybe } from '../reporting_service/test/arbitraries.ts';
+import type { Interval } from '../reporting_service/src/query/parameters.ts';
+import { arbitraryEvent, arbitraryQuery, maybe } from '../reporting_service/test/reports/arbitraries.ts';
 import {
   breakDown,
   compare,
@@ -15,7 +15,7 @@ import {
   matchStart,
   type PlainQuery,
   select,
-} from '../reporting_service/test/plainReports.ts';
+} from '../reporting_service/test/reports/plainReports.ts';
 import { startApp, type TestEvent } from '../reporting_service/test/startApp.ts';
 
 const stack = useTestStack();

@@ -16,9 +16,8 @@ import { createApp } from './src/app.ts';
 import { createReportCache } from './src/cache/reportCache.ts';
 import { parseConfig } from './src/config/config.ts';
 import { connectDatabase } from './src/config/db.ts';
-import { createEventReader } from './src/eventReader.ts';
+import { createReportDatabase } from './src/database/reportDatabase.ts';
 import { createEventModel } from './src/models/Event.model.ts';
-import { createReports } from './src/reports/reports.ts';
 
 handleFatalErrors('reporting_service');
 const { config, warnings } = readConfig(parseConfig, {
@@ -52,7 +51,7 @@ const mongoWatch = createDependencyWatch({
   logger,
 });
 shutdown.register('the watch over MongoDB', () => mongoWatch.stop());
-const reader = createEventReader(createEventModel(connection), {
+const database = createReportDatabase(createEventModel(connection), {
   timeoutMs: config.STATS_TIMEOUT_SECONDS * 1000,
   maxConcurrent: config.STATS_MAX_CONCURRENT,
   mongoWatch,
@@ -61,9 +60,9 @@ const reader = createEventReader(createEventModel(connection), {
 });
 
 const app = createApp({
-  reports: createReports({ topPathsLimit: config.STATS_TOP_PATHS }),
+  topPathsLimit: config.STATS_TOP_PATHS,
   answerReport: createReportCache({
-    reader,
+    database,
     ttlMs: config.STATS_CACHE_TTL_SECONDS * 1000,
     maxBytes: config.STATS_CACHE_MAX_BYTES,
     now: Date.now,

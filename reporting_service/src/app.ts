@@ -1,14 +1,10 @@
 import { createServiceApp, type ServiceAppDeps } from '@analytics/shared/http/serviceApp';
 import type { Express } from 'express';
-import { createStatsController, type StatsControllerDeps } from './controllers/statsController.ts';
-import { addStatsRoutes } from './routes/stats.route.ts';
+import { addStatsRoutes, createStatsRoutes, type StatsRouteDeps } from './routes/stats.route.ts';
 
-export interface AppDeps extends StatsControllerDeps, ServiceAppDeps {}
+export interface AppDeps extends StatsRouteDeps, ServiceAppDeps {}
 
-/**
- * Builds the service without opening anything: what it needs comes in, what it answers is on the returned
- * app.
- */
+/** Builds the service without opening anything: the caller opens what it depends on. */
 export function createApp(deps: AppDeps): Express {
-  return createServiceApp(deps, (app) => addStatsRoutes(app, createStatsController(deps)));
+  return createServiceApp(deps, (app) => addStatsRoutes(app, createStatsRoutes(deps)));
 }

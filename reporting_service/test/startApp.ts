@@ -10,9 +10,8 @@ import { createApp } from '../src/app.ts';
 import { createReportCache } from '../src/cache/reportCache.ts';
 import { parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
-import { createEventReader, type EventReaderOptions } from '../src/eventReader.ts';
+import { createReportDatabase, type ReportDatabaseOptions } from '../src/database/reportDatabase.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
-import { createReports } from '../src/reports/reports.ts';
 
 const logger = createLogger({ name: 'reporting_service', level: 'silent', isPretty: false });
 
@@ -32,7 +31,7 @@ export async function startApp(
   stack: TestStack,
   settings: Record<string, string> = {},
   now: () => number = Date.now,
-  options: Partial<EventReaderOptions> = {},
+  options: Partial<ReportDatabaseOptions> = {},
 ) {
   const { MONGO_URI } = stack;
   const config = parseConfig({ MONGO_URI, STATS_CACHE_TTL_SECONDS: '0', ...settings });
@@ -45,7 +44,7 @@ export async function startApp(
   const mongoWatch = createDependencyWatch({ dependency: 'MongoDB', probe: mongoProbe.ping, logger });
   stack.register(() => mongoWatch.stop());
   await waitUntil(() => mongoWatch.isUp);
-  const reader = createEventReader(Event, {
+  const database = createReportDatabase(Event, {
     timeoutMs: config.STATS_TIMEOUT_SECONDS * 1000,
     maxConcurrent: config.STATS_MAX_CONCURRENT,
     mongoWatch,
@@ -54,9 +53,9 @@ export async function startApp(
     ...options,
   });
   const app = createApp({
-    reports: createReports({ topPathsLimit: config.STATS_TOP_PATHS }),
+    topPathsLimit: config.STATS_TOP_PATHS,
     answerReport: createReportCache({
-      reader,
+      database,
       ttlMs: config.STATS_CACHE_TTL_SECONDS * 1000,
       maxBytes: config.STATS_CACHE_MAX_BYTES,
       now,

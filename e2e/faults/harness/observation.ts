@@ -1,6 +1,6 @@
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import type { SiteStats } from '@analytics/shared/stats';
 import type { mongo } from 'mongoose';
+import type { SiteStats } from '../../../reporting_service/src/reports/answers.ts';
 import type { Ledger } from './ledger.ts';
 import type { System } from './system.ts';
 

@@ -1,4 +1,4 @@
-import type { SiteStats } from '@analytics/shared/stats';
+import type { SiteStats } from '../../../reporting_service/src/reports/answers.ts';
 import type { LedgerEntry } from './ledger.ts';
 
 const TOP_PATHS = 10;

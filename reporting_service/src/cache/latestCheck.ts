@@ -1,23 +1,23 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 interface Line<Answer> {
-  /** Settles when the last check that has begun is over. */
+  /** Settles when the last check that has begun ends. */
   underWay: Promise<unknown>;
   /** The check that has not begun. */
   next: Promise<Answer> | undefined;
 }
 
 /**
- * Answers a request with a check that began after the request came. Of each key one check is under way at a
- * time. All requests that come until the next one begins share it.
+ * Answers a request with a check that began after the request arrived. Runs one check of each key at a time. All requests
+ * that arrive until the next one begins share it.
  */
 export function createLatestCheck<Answer>(): (key: string, check: () => Promise<Answer>) => Promise<Answer> {
   const lines = new Map<string, Line<Answer>>();
 
   async function runNext(key: string, line: Line<Answer>, check: () => Promise<Answer>): Promise<Answer> {
     await line.underWay;
-    // Who got the answer of the check before may ask again at once: to read their requests, the event loop
-    // needs a full turn.
+    // Clients that got the previous answer may ask again immediately. The event loop needs a full turn to read
+    // their requests.
     await nextTurn();
     await nextTurn();
     line.next = undefined;

@@ -1,143 +1,135 @@
 import { createHash } from 'node:crypto';
 import type { RollupCollections } from '@analytics/rollups/documents';
 import { hasStaleClosedHours } from '@analytics/rollups/invalidations';
-import type { EventReader } from '../eventReader.ts';
-import type { ReportSource } from '../reportSource.ts';
-import type { Span } from '../timeRange.ts';
-import { createKeptAnswers, type KeptAnswer } from './keptAnswers.ts';
+import type { ReportContext } from '../database/reportContext.ts';
+import type { ReportDatabase } from '../database/reportDatabase.ts';
+import type { ReportQuery } from '../query/reportQuery.ts';
+import { type CachedAnswer, createCachedAnswers } from './cachedAnswers.ts';
 import { createLatestCheck } from './latestCheck.ts';
 import { type Making, type SharedReport, shareReport } from './sharedReports.ts';
 
-/** An answer's body, and its age if it was kept. */
+/** The body of an answer, and its age if it was cached. */
 export interface ReportBody {
   body: Buffer;
   ageSeconds?: number;
 }
 
-/** What is asked for, and what it depends on. */
-export interface ReportRequest {
-  /**
-   * Stands for the route, the query as it was understood, and the span: `today` is another question after
-   * midnight.
-   */
+/** A request for a report, as far as the cache depends on it. */
+export interface ReportRequest extends Pick<ReportQuery, 'site_id' | 'lateEventSpan'> {
+  /** The same for the same route, parameters and span: `today` is another request after midnight. */
   key: string;
-  site_id: string;
-  /** The time that the answer is of; undefined is all time, null only the present. */
-  span: Span | undefined | null;
 }
 
-/** `query` has its fields always in the same order. */
 export function createReportRequest(
   route: string,
-  query: { site_id: string },
-  span: ReportRequest['span'],
+  { site_id, parameters, span, lateEventSpan }: ReportQuery,
 ): ReportRequest {
-  const text = JSON.stringify([route, query, span?.startMs ?? null, span?.endMs ?? null]);
+  const text = JSON.stringify([route, parameters, span?.startMs ?? null, span?.endMs ?? null]);
   const key = createHash('sha256').update(text).digest('base64url');
-  return { key, site_id: query.site_id, span };
+  return { key, site_id, lateEventSpan };
 }
 
-export type MakeReport = (source: ReportSource) => Promise<object>;
+export type ReadReport = (context: ReportContext) => Promise<object>;
 
 /**
- * Answers a request. `watchClient` makes a signal that aborts when the client has left; it is asked for only
- * if no kept answer will do, because a signal costs as much as giving a kept answer.
+ * Answers a request. `watchClient` creates a signal that aborts when the client has closed the connection. It is
+ * called only if the cache has no answer, because a signal costs as much as a cached answer.
  *
- * @throws ProblemError 503 if MongoDB could not answer in time.
- * @throws the signal's reason once it aborts; the work stops unless other requests wait for it.
+ * @throws ProblemError 503 if MongoDB does not answer in time.
+ * @throws the signal's reason once it aborts. The report stops unless other requests wait for it.
  */
 export type AnswerReport = (
   request: ReportRequest,
-  makeReport: MakeReport,
+  readReport: ReadReport,
   watchClient: () => AbortSignal,
 ) => Promise<ReportBody>;
 
 export interface ReportCacheOptions {
-  reader: EventReader;
+  database: ReportDatabase;
   /**
-   * The greatest age of an answer; 0 keeps none. A mark of a late event must outlive it
+   * The greatest age of a cached answer (ms); 0 caches none. The invalidation of a late event must outlive it
    * (docs/decisions/0010).
    */
   ttlMs: number;
-  /** What the kept answers may take, in bytes. */
+  /** The memory of all cached answers, in bytes. */
   maxBytes: number;
   /** Milliseconds since 1970. */
   now: () => number;
 }
 
 /**
- * Answers from recent answers, and makes each report once for simultaneous requests. A request may get an
- * answer that began before it only if that answer is younger than `ttlMs` and no event has come late to an
- * hour of its range that is over.
+ * Answers from recent answers, and reads each report once for simultaneous requests. A request may get an answer that
+ * began before it only if the answer is younger than `ttlMs` and no event has arrived late in a closed hour of
+ * its range.
  */
-export function createReportCache({ reader, ttlMs, maxBytes, now }: ReportCacheOptions): AnswerReport {
-  const kept = createKeptAnswers(maxBytes);
-  /** The latest report of each key that is being made. */
-  const underWay = new Map<string, SharedReport<ReportBody>>();
+export function createReportCache({ database, ttlMs, maxBytes, now }: ReportCacheOptions): AnswerReport {
+  const cached = createCachedAnswers(maxBytes);
+  /** The latest unfinished report of each key. */
+  const running = new Map<string, SharedReport<ReportBody>>();
   const checkLatest = createLatestCheck<boolean>();
 
-  const isFresh = (asOfMs: number | undefined): asOfMs is number =>
+  const isYoung = (asOfMs: number | undefined): asOfMs is number =>
     asOfMs !== undefined && now() >= asOfMs && now() - asOfMs < ttlMs;
 
-  const isSettled = async ({ site_id, span }: ReportRequest, rollups: RollupCollections) =>
-    span === null || !(await hasStaleClosedHours(rollups, site_id, span, now()));
+  const isSettled = async ({ site_id, lateEventSpan }: ReportRequest, rollups: RollupCollections) =>
+    lateEventSpan === null || !(await hasStaleClosedHours(rollups, site_id, lateEventSpan, now()));
 
-  /** Whether an answer that was begun before now may be given. */
+  /** Whether an answer that began before now may be given. */
   async function mayBeOld(request: ReportRequest): Promise<boolean> {
-    const { key, site_id, span } = request;
-    const check = () => reader.check(site_id, (rollups) => isSettled(request, rollups));
-    return span === null || checkLatest(key, check);
+    const { key, site_id, lateEventSpan } = request;
+    const check = () => database.check(site_id, (rollups) => isSettled(request, rollups));
+    return lateEventSpan === null || checkLatest(key, check);
   }
 
-  async function make(
+  async function run(
     request: ReportRequest,
-    makeReport: MakeReport,
+    readReport: ReadReport,
     { signal, begin }: Making,
   ): Promise<ReportBody> {
-    return reader.read({ site_id: request.site_id, signal }, async (source) => {
-      const { asOfMs } = source;
+    return database.run({ site_id: request.site_id, signal }, async (context) => {
+      const { asOfMs } = context;
       begin(asOfMs);
-      // Asked before the reading: a mark that is made later outlives the answer.
-      const canBeKept = ttlMs > 0 && (await isSettled(request, source.rollups));
-      const report = await makeReport(source);
-      if (canBeKept) {
-        kept.keep(request.key, { asOfMs, body: encode(markAsKept(report)) });
+      // Checked before the report reads: a later invalidation outlives the answer.
+      const isCacheable = ttlMs > 0 && (await isSettled(request, context.rollups));
+      const report = await readReport(context);
+      if (isCacheable) {
+        cached.set(request.key, { asOfMs, body: encode(markAsCached(report)) });
       }
       return { body: encode(report) };
     });
   }
 
-  function begin(request: ReportRequest, makeReport: MakeReport): SharedReport<ReportBody> {
+  function start(request: ReportRequest, readReport: ReadReport): SharedReport<ReportBody> {
     const { key } = request;
     const shared: SharedReport<ReportBody> = shareReport(
-      (making) => make(request, makeReport, making),
+      (making) => run(request, readReport, making),
       () => {
-        if (underWay.get(key) === shared) {
-          underWay.delete(key);
+        if (running.get(key) === shared) {
+          running.delete(key);
         }
       },
     );
-    underWay.set(key, shared);
+    running.set(key, shared);
     return shared;
   }
 
-  /** A kept answer, or a report under way, that began before the request and may answer it. */
+  /** A cached answer or a running report that began before the request and may answer it. */
   async function findEarlier(
     request: ReportRequest,
-  ): Promise<KeptAnswer | SharedReport<ReportBody> | undefined> {
+  ): Promise<CachedAnswer | SharedReport<ReportBody> | undefined> {
     const { key } = request;
-    const find = () => [kept.find(key), underWay.get(key)].find((each) => isFresh(each?.asOfMs));
-    // During the check a report may be finished, begun or given up.
+    const find = () => [cached.get(key), running.get(key)].find((each) => isYoung(each?.asOfMs));
+    // During the check, a report may begin, finish or be abandoned.
     return find() && (await mayBeOld(request)) ? find() : undefined;
   }
 
-  /** What has not begun yet will hold all that is stored by now. */
-  function findLater(request: ReportRequest, makeReport: MakeReport): SharedReport<ReportBody> {
-    const next = underWay.get(request.key);
-    return next && next.asOfMs === undefined ? next : begin(request, makeReport);
+  /** A report that has not begun to read will contain every event that is stored now. */
+  function findLater(request: ReportRequest, readReport: ReadReport): SharedReport<ReportBody> {
+    const next = running.get(request.key);
+    return next && next.asOfMs === undefined ? next : start(request, readReport);
   }
 
-  return async (request, makeReport, watchClient) => {
+  return async (request, readReport, watchClient) => {
     const startedMs = performance.now();
     const earlier = await findEarlier(request);
     if (earlier && 'body' in earlier) {
@@ -145,12 +137,12 @@ export function createReportCache({ reader, ttlMs, maxBytes, now }: ReportCacheO
     }
     const signal = watchClient();
     signal.throwIfAborted();
-    const report = earlier ?? findLater(request, makeReport);
-    return reader.inTime({ signal, startedMs }, (limited) => report.join(limited));
+    const report = earlier ?? findLater(request, readReport);
+    return database.inTime({ signal, startedMs }, (limited) => report.join(limited));
   };
 }
 
-/** A buffer of its own: a part of a pool would keep all of the pool. */
+/** A buffer of its own: a slice of a pool would keep the whole pool in memory. */
 function encode(report: object): Buffer {
   const text = JSON.stringify(report);
   const body = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
@@ -158,6 +150,6 @@ function encode(report: object): Buffer {
   return body;
 }
 
-function markAsKept(report: object): object {
+function markAsCached(report: object): object {
   return 'meta' in report ? { ...report, meta: { ...(report.meta as object), source: 'cache' } } : report;
 }

@@ -1,26 +1,23 @@
 /** A report that several requests wait for. */
 export interface SharedReport<Result> {
   /**
-   * Waits for the report. When the signals of all waiting requests have aborted, the report is given up.
+   * Waits for the report. When the signals of all waiting requests have aborted, the report is abandoned.
    *
    * @throws the signal's reason when it aborts before the report is there.
    */
   join(signal: AbortSignal): Promise<Result>;
-  /** When its reading began, in milliseconds since 1970; undefined while it waits for its turn. */
+  /** When it began to read (ms since 1970). Undefined while it waits for its turn. */
   readonly asOfMs: number | undefined;
 }
 
 export interface Making {
   /** Aborts when no request waits for the report. */
   signal: AbortSignal;
-  /** Notes that the reading has begun. */
+  /** Records that the report has begun to read. */
   begin: (asOfMs: number) => void;
 }
 
-/**
- * Begins a report that several requests may wait for. Calls `onEnd` when it is finished, has failed or is
- * given up.
- */
+/** Starts a report that several requests may wait for. Calls `onEnd` when it has finished, failed or is abandoned. */
 export function shareReport<Result>(
   make: (making: Making) => Promise<Result>,
   onEnd: () => void,

@@ -1,29 +1,31 @@
-import type { Breakdown } from '@analytics/shared/stats';
-import type { BreakdownQuery } from '@analytics/shared/statsQuery';
-import type { ReportSource } from '../reportSource.ts';
-import { countValues } from '../rollup/countValues.ts';
-import { withSnapshot } from '../rollup/withSnapshot.ts';
-import { resolveRange } from '../timeRange.ts';
-import { findSpan } from './findSpan.ts';
-import { createMeta } from './reportMeta.ts';
+import { count } from '../counts/count.ts';
+import type { ReportContext } from '../database/reportContext.ts';
+import type { BreakdownParameters } from '../query/parameters.ts';
+import type { ReportQuery } from '../query/reportQuery.ts';
+import { readSiteMonths } from '../sources/events/siteExtent.ts';
+import type { Breakdown } from './answers.ts';
+import { createMeta } from './createMeta.ts';
 
-export type ReadBreakdown = (query: BreakdownQuery, source: ReportSource) => Promise<Breakdown>;
-
-/** Makes the report behind `GET /stats/breakdown`. */
-export const readBreakdown: ReadBreakdown = async (query, source) => {
-  const { site_id, dimension, limit, offset, search, path, path_prefix, event_type, referrer_host } = query;
-  const { asOfMs } = source;
-  const range = resolveRange(query, asOfMs);
-  const filters = { path, path_prefix, event_type, referrer_host };
-  const question = { site_id, filters, dimension, limit, offset, search, hasUsers: true };
-  const span = await findSpan(source, site_id, range);
-  const answer = await withSnapshot(source, site_id, span, (snapshot) =>
-    countValues(source, snapshot, { ...question, span }),
-  );
+/** Reads the report of `GET /stats/breakdown`. */
+export async function readBreakdown(
+  query: ReportQuery<BreakdownParameters>,
+  context: ReportContext,
+): Promise<Breakdown> {
+  const { site_id, filters, parameters } = query;
+  const { dimension, limit, offset, search } = parameters;
+  const span = query.span ?? (await readSiteMonths(context, site_id));
+  const { source, values } = await count(context, {
+    site_id,
+    filters,
+    span,
+    eventSpan: span,
+    values: { dimension, limit, offset, search, withUsers: true },
+  });
+  const { total = 0, rows = [], allViews = 0 } = values ?? {};
   return {
-    meta: createMeta(site_id, range, asOfMs, answer.source),
+    meta: createMeta(query, context.asOfMs, source),
     dimension,
-    total: answer.total,
-    rows: answer.rows.map((row) => ({ ...row, share: row.views / answer.allViews })),
+    total,
+    rows: rows.map((row) => ({ ...row, share: row.views / allViews })),
   };
-};
+}

@@ -1,34 +1,36 @@
-import type { Realtime } from '@analytics/shared/stats';
-import type { RealtimeQuery } from '@analytics/shared/statsQuery';
-import type { ReportSource } from '../reportSource.ts';
-import { readSteps } from '../rollup/countSteps.ts';
-import { formatLocal } from '../timeRange.ts';
+import type { ReportContext } from '../database/reportContext.ts';
+import type { RealtimeParameters } from '../query/parameters.ts';
+import type { ReportQuery } from '../query/reportQuery.ts';
+import { formatLocal } from '../query/timeRange.ts';
+import { countIntervals } from '../sources/events/countIntervals.ts';
+import type { Realtime } from './answers.ts';
 
 const MINUTE_MS = 60_000;
 const MINUTES = 30;
 const ACTIVE_MINUTES = 5;
 
-export type ReadRealtime = (query: RealtimeQuery, source: ReportSource) => Promise<Realtime>;
-
 /**
- * Makes the report behind `GET /stats/realtime`. Its last minute is the one that is running, so that what has
- * just happened is in it; what lies in the future is not.
+ * Reads the report of `GET /stats/realtime`, always from events. The last minute is the current one, and events in
+ * the future are left out.
  */
-export const readRealtime: ReadRealtime = async ({ site_id, ...filters }, source) => {
-  const { asOfMs } = source;
+export async function readRealtime(
+  { site_id, filters }: ReportQuery<RealtimeParameters>,
+  context: ReportContext,
+): Promise<Realtime> {
+  const { asOfMs } = context;
   const endMs = asOfMs + 1;
   const lastMinuteMs = Math.floor(asOfMs / MINUTE_MS) * MINUTE_MS;
-  const steps = Array.from({ length: MINUTES }, (_, index) => {
-    const startMs = lastMinuteMs - (MINUTES - 1 - index) * MINUTE_MS;
-    return { startMs, endMs: Math.min(startMs + MINUTE_MS, endMs) };
-  });
   const startMs = lastMinuteMs - (MINUTES - 1) * MINUTE_MS;
+  const minutes = Array.from({ length: MINUTES }, (_, index) => {
+    const minuteMs = startMs + index * MINUTE_MS;
+    return { startMs: minuteMs, endMs: Math.min(minuteMs + MINUTE_MS, endMs) };
+  });
   const active = { startMs: asOfMs - ACTIVE_MINUTES * MINUTE_MS, endMs };
   const [[ofActive], counts] = await Promise.all([
-    readSteps(source, { site_id, span: active, ...filters }, [active]),
-    readSteps(source, { site_id, span: { startMs, endMs }, ...filters }, steps),
+    countIntervals(context, { site_id, span: active, ...filters }, [active]),
+    countIntervals(context, { site_id, span: { startMs, endMs }, ...filters }, minutes),
   ]);
-  const byStep = new Map(counts.map((each) => [each._id, each]));
+  const ofMinutes = new Map(counts.map((each) => [each._id, each]));
   return {
     meta: {
       site_id,
@@ -40,10 +42,10 @@ export const readRealtime: ReadRealtime = async ({ site_id, ...filters }, source
     },
     active_users: ofActive?.unique_users ?? 0,
     views: ofActive?.views ?? 0,
-    minutes: steps.map((step, index) => ({
-      start: formatLocal(step.startMs, 'UTC'),
-      views: byStep.get(index)?.views ?? 0,
-      active_users: byStep.get(index)?.unique_users ?? 0,
+    minutes: minutes.map((minute, index) => ({
+      start: formatLocal(minute.startMs, 'UTC'),
+      views: ofMinutes.get(index)?.views ?? 0,
+      active_users: ofMinutes.get(index)?.unique_users ?? 0,
     })),
   };
-};
+}

@@ -1,0 +1,149 @@
+import { siteIdSchema, TEXT_LIMITS } from '@analytics/shared/event/event';
+import { PROPERTY_KEY } from '@analytics/shared/event/eventProperties';
+import { MAX_HOST_TEXT_LENGTH, normalizeHost } from '@analytics/shared/event/referrer';
+import { text } from '@analytics/shared/event/text';
+import { z } from 'zod';
+import { isTimeZone } from './timeZone.ts';
+
+/** The most days of a range: ten years with three leap days. */
+const MAX_RANGE_DAYS = 3653;
+
+export const PERIODS = ['today', 'yesterday', '7d', '30d', '90d', '12mo', 'year', 'all'] as const;
+export const INTERVALS = ['hour', 'day', 'week', 'month'] as const;
+
+export type Period = (typeof PERIODS)[number];
+export type Interval = (typeof INTERVALS)[number];
+
+/** Express parses a repeated parameter into an array. */
+function once<Schema extends z.ZodType>(schema: Schema) {
+  return z.preprocess((value, context) => {
+    if (Array.isArray(value)) {
+      context.addIssue({ code: 'custom', message: 'must be given once' });
+      return z.NEVER;
+    }
+    return value;
+  }, schema);
+}
+
+const day = once(z.iso.date({ error: 'must be a day of the calendar as YYYY-MM-DD' }).optional());
+
+const siteShape = { site_id: once(siteIdSchema) };
+
+/** The range: one local day, a range of days, or a period that ends today. Without any of these: all time. */
+const rangeShape = {
+  date: day,
+  from: day,
+  to: day,
+  period: once(z.enum(PERIODS, { error: `must be one of ${PERIODS.join(', ')}` }).optional()),
+  /** The zone of the days. A `+` typed into a URL arrives as a space, which no zone name contains. */
+  tz: once(
+    z
+      .string()
+      .transform((name) => name.replaceAll(' ', '+'))
+      .refine(isTimeZone, 'must be the name of a time zone, such as Europe/Berlin')
+      .optional(),
+  ),
+};
+
+/** Any spelling of a host becomes the one that is stored with events. */
+const host = text(MAX_HOST_TEXT_LENGTH).transform((value, context) => {
+  const normalized = normalizeHost(value);
+  if (normalized === undefined) {
+    const message = 'must be a host without scheme, port and path, such as news.example';
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  }
+  return normalized;
+});
+
+/** Events must match every filter that is given. */
+const filterShape = {
+  path: once(text(TEXT_LIMITS.path).optional()),
+  path_prefix: once(text(TEXT_LIMITS.path).optional()),
+  event_type: once(text(TEXT_LIMITS.event_type).optional()),
+  referrer_host: once(host.optional()),
+};
+
+export type RangeParameters = z.infer<z.ZodObject<typeof rangeShape>>;
+export type Filters = z.infer<z.ZodObject<typeof filterShape>>;
+
+type DayParameters = Omit<RangeParameters, 'tz'>;
+
+function checkRange({ date, from, to, period }: DayParameters, context: z.RefinementCtx): void {
+  const fault = (path: string, message: string) =>
+    context.addIssue({ code: 'custom', path: [path], message });
+  if ([date, from ?? to, period].filter((value) => value !== undefined).length > 1) {
+    fault('period', 'must be the only one of date, from and to, and period');
+  } else if ((from === undefined) !== (to === undefined)) {
+    fault(from === undefined ? 'from' : 'to', 'is required, because from and to belong together');
+  } else if (from !== undefined && to !== undefined) {
+    const days = (Date.parse(to) - Date.parse(from)) / 86_400_000 + 1;
+    if (days < 1) {
+      fault('to', 'must not lie before from');
+    } else if (days > MAX_RANGE_DAYS) {
+      fault('to', 'must not lie more than ten years after from');
+    }
+  }
+}
+
+const wholeNumber = (min: number, max: number, preset: number) => {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return once(
+    z
+      .string()
+      .regex(/^\d{1,9}$/, { error: message, abort: true })
+      .transform(Number)
+      .pipe(z.number().min(min, message).max(max, message))
+      .default(preset),
+  );
+};
+
+const dimensionPattern = /^(path|event_type|referrer_host|property:(.*))$/s;
+
+const dimension = once(
+  z.string({ error: 'is required: path, event_type, referrer_host or property:KEY' }).refine((value) => {
+    const match = dimensionPattern.exec(value);
+    return match !== null && (match[2] === undefined || PROPERTY_KEY.test(match[2]));
+  }, 'must be path, event_type, referrer_host, or property: and the name of a property'),
+);
+
+const reportShape = { ...siteShape, ...rangeShape, ...filterShape };
+
+/** The parameters of `GET /stats`. */
+export const statsParameters = z.strictObject(reportShape).superRefine(checkRange);
+
+/** The parameters of `GET /stats/timeseries`. */
+export const timeseriesParameters = z
+  .strictObject({
+    ...reportShape,
+    interval: once(z.enum(INTERVALS, { error: `must be one of ${INTERVALS.join(', ')}` }).optional()),
+  })
+  .superRefine(checkRange);
+
+/** The parameters of `GET /stats/breakdown`. */
+export const breakdownParameters = z
+  .strictObject({
+    ...reportShape,
+    dimension,
+    limit: wholeNumber(1, 1000, 10),
+    offset: wholeNumber(0, 999_999_999, 0),
+    search: once(text(TEXT_LIMITS.path).optional()),
+  })
+  .superRefine(checkRange);
+
+/** The parameters of `GET /stats/compare`. */
+export const compareParameters = z
+  .strictObject({
+    ...reportShape,
+    to_previous: once(z.enum(['period', 'year'], { error: 'must be period or year' }).default('period')),
+  })
+  .superRefine(checkRange);
+
+/** The parameters of `GET /stats/realtime`. */
+export const realtimeParameters = z.strictObject({ ...siteShape, ...filterShape });
+
+export type StatsParameters = z.infer<typeof statsParameters>;
+export type TimeseriesParameters = z.infer<typeof timeseriesParameters>;
+export type BreakdownParameters = z.infer<typeof breakdownParameters>;
+export type CompareParameters = z.infer<typeof compareParameters>;
+export type RealtimeParameters = z.infer<typeof realtimeParameters>;

@@ -1,0 +1,38 @@
+import type { PipelineStage } from 'mongoose';
+
+import { type EventSelection, matchEvents } from './matchEvents.ts';
+
+/** The one document that the pipeline returns. A facet without any input is an empty array. */
+export interface SiteStatsFacets {
+  total_views: { count: number }[];
+  top_paths: { path: string; views: number }[];
+}
+
+/**
+ * Builds the pipeline behind `GET /stats`. Events become paths before they reach the facets: what goes
+ * through `$facet` is handed on document by document. Distinct users are counted beside it
+ * (uniqueUsersPipeline.ts), on another core.
+ */
+export function buildSiteStatsPipeline(
+  selection: EventSelection,
+  topPathsLimit: number,
+): [PipelineStage.Match, PipelineStage.Group, PipelineStage.Facet] {
+  return [matchEvents(selection), groupByPath(), pickFacets(topPathsLimit)];
+}
+
+function groupByPath(): PipelineStage.Group {
+  return { $group: { _id: '$path', views: { $sum: 1 } } };
+}
+
+function pickFacets(topPathsLimit: number): PipelineStage.Facet {
+  return {
+    $facet: {
+      total_views: [{ $group: { _id: null, count: { $sum: '$views' } } }],
+      top_paths: [
+        { $sort: { views: -1, _id: 1 } },
+        { $limit: topPathsLimit },
+        { $project: { _id: 0, path: '$_id', views: 1 } },
+      ],
+    },
+  };
+}
