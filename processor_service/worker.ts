@@ -28,12 +28,12 @@ import { parseConfig } from './src/config/config.ts';
 import { connectDatabase, connectIndexBuilder } from './src/config/db.ts';
 import { createCollections, listCollections } from './src/database/createCollections.ts';
 import { type IndexBuild, startIndexBuild } from './src/database/indexBuild.ts';
-import { createDeadLetters, type DeadLetters } from './src/deadLetters/deadLetterStore.ts';
-import { groupWrites } from './src/events/batchInserts.ts';
+import { createDeadLetterStore, type DeadLetterStore } from './src/deadLetters/deadLetterStore.ts';
+import { batchInserts } from './src/events/batchInserts.ts';
 import { createEventConsumer } from './src/events/eventConsumer.ts';
 import { createEventStore } from './src/events/eventStore.ts';
 import { startFailedJobSweep } from './src/events/failedJobSweep.ts';
-import { createSuspectJobs } from './src/events/jobQuarantine.ts';
+import { createJobQuarantine } from './src/events/jobQuarantine.ts';
 import { createProcessJob } from './src/events/processJob.ts';
 import { createWriteInvalidator } from './src/events/writeInvalidator.ts';
 import { createDeadLetterModel } from './src/models/DeadLetter.model.ts';
@@ -100,7 +100,7 @@ const redisWatch = createDependencyWatch({
 shutdown.register('the watch over Redis', () => redisWatch.stop());
 
 let isTakingJobs = false;
-let deadLetters: DeadLetters | undefined;
+let deadLetters: DeadLetterStore | undefined;
 let indexBuild: IndexBuild | undefined;
 const app = createApp({
   checks: {
@@ -141,7 +141,7 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
   }
   const rollups = createRollups(connection.db, Event.collection.collectionName);
   const store = createEventStore(Event, createWriteInvalidator(rollups.invalidations));
-  deadLetters = createDeadLetters(DeadLetter, logger);
+  deadLetters = createDeadLetterStore(DeadLetter, logger);
   const queueNames = { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX };
   const queue = openEventQueue(redis, queueNames);
   const sweep = startFailedJobSweep({ redis, queue, findMissing: store.findMissing, deadLetters, logger });
@@ -151,8 +151,8 @@ async function startWork(signal: AbortSignal): Promise<{ close(): Promise<void> 
     mongoWatch,
     ...queueNames,
     concurrency: config.WORKER_CONCURRENCY,
-    processJob: createProcessJob(groupWrites(store), deadLetters),
-    suspectJobs: createSuspectJobs({ queue, deadLetters, concurrency: config.WORKER_CONCURRENCY, logger }),
+    processJob: createProcessJob(batchInserts(store), deadLetters),
+    quarantine: createJobQuarantine({ queue, deadLetters, concurrency: config.WORKER_CONCURRENCY, logger }),
     onJobFailed: sweep.request,
     logger,
   });

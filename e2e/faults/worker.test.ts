@@ -64,6 +64,6 @@ test('two workers are replaced one after the other, and no job is left behind by
         await load.untilAcknowledged(100);
       }
       const lines = system.workers.flatMap(({ service }) => service.log);
-      expect(lines.filter(({ msg }) => String(msg).includes('was left by a worker'))).toEqual([]);
+      expect(lines.filter(({ msg }) => String(msg).includes('job stalled'))).toEqual([]);
     },
   }));

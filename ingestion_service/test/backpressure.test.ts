@@ -23,7 +23,7 @@ const postBatch = (app: Express, count: number, change: object = {}) =>
 const untilAccepted = (app: Express) => waitUntil(async () => (await postEvent(app)).status === 202);
 
 /** Posts until the answer is no 202, and resolves with what the client is told. */
-async function findRefusal(post: () => Promise<request.Response>): Promise<unknown[]> {
+async function postUntilRejected(post: () => Promise<request.Response>): Promise<unknown[]> {
   const { status, headers, text } = await waitUntil(post, (response) => response.status !== 202);
   return [status, headers['retry-after'], JSON.parse(text).detail];
 }
@@ -67,12 +67,12 @@ test('past the high-water mark of the queue the answer is 503; it recovers when 
   const { app, queue } = shared;
   await untilAccepted(app);
 
-  const refusal = await findRefusal(() => postEvent(app));
+  const rejection = await postUntilRejected(() => postEvent(app));
   const waiting = await queue.count();
   await queue.drain();
   await untilAccepted(app);
 
-  expect(refusal).toEqual([503, '2', TOO_MANY]);
+  expect(rejection).toEqual([503, '2', TOO_MANY]);
   expect(waiting).toBeLessThanOrEqual(20);
   expect(waiting).toBeGreaterThan(10);
 });
@@ -116,7 +116,7 @@ test('a batch counts as its events', async () => {
   );
   await waitUntil(async () => (await postBatch(app, 500)).status === 202);
 
-  await findRefusal(() => postBatch(app, 500));
+  await postUntilRejected(() => postBatch(app, 500));
 
   expect(await queue.count()).toBeLessThanOrEqual(10);
   expect(await queue.count()).toBeGreaterThan(5);
@@ -141,11 +141,11 @@ test('past the high-water mark of Redis memory the answer is 503; it recovers wh
   const used = await readUsedBytes();
 
   await admin.config('SET', 'maxmemory', Math.round(used / 0.9));
-  const refusal = await findRefusal(() => postEvent(app));
+  const rejection = await postUntilRejected(() => postEvent(app));
   await admin.config('SET', 'maxmemory', used * 10);
   await untilAccepted(app);
 
-  expect(refusal).toEqual([503, '2', NEARLY_FULL]);
+  expect(rejection).toEqual([503, '2', NEARLY_FULL]);
 });
 
 test('without maxmemory half of the machine is the limit, and the log says so once', async () => {
@@ -155,11 +155,11 @@ test('without maxmemory half of the machine is the limit, and the log says so on
   const { app, queue, lines } = await startOnOwnRedis({ maxMemoryPercent });
   await untilAccepted(app);
 
-  const refusal = await findRefusal(() => postBatch(app, 20, { path: `/${'p'.repeat(2000)}` }));
+  const rejection = await postUntilRejected(() => postBatch(app, 20, { path: `/${'p'.repeat(2000)}` }));
   await queue.obliterate({ force: true });
   await untilAccepted(app);
 
-  expect(refusal).toEqual([503, '2', NEARLY_FULL]);
+  expect(rejection).toEqual([503, '2', NEARLY_FULL]);
   expect(lines).toEqual([
     expect.stringContaining('This Redis has no maxmemory. New events are refused once it uses'),
     `new events are refused: ${NEARLY_FULL}`,
@@ -177,7 +177,7 @@ test.each([
     const { app, lines } = await startOnOwnRedis(limits);
     await untilAccepted(app);
 
-    const refusal = await findRefusal(() => postEvent(app));
+    const rejection = await postUntilRejected(() => postEvent(app));
     const jobs = await admin.llen(OWN_WAIT_KEY);
     const warnings = await waitUntil(
       () => lines.filter((line) => warning.test(line)),
@@ -188,7 +188,7 @@ test.each([
     await admin.acl('SETUSER', 'default', '+@all');
     await waitUntil(() => lines.includes('the memory of Redis can be read again'));
 
-    expect(refusal).toEqual([503, '2', TOO_MANY]);
+    expect(rejection).toEqual([503, '2', TOO_MANY]);
     expect(jobs).toBeGreaterThanOrEqual(30);
     expect(jobs).toBeLessThanOrEqual(60);
     expect(warnings.length).toBe(1);
@@ -207,5 +207,5 @@ test('where Redis hides its memory, a queue without a limit of its own holds a g
   await untilAccepted(app);
   await admin.eval(push, 1, OWN_WAIT_KEY, 300, thousand);
 
-  expect(await findRefusal(() => postEvent(app))).toEqual([503, '2', TOO_MANY]);
+  expect(await postUntilRejected(() => postEvent(app))).toEqual([503, '2', TOO_MANY]);
 });

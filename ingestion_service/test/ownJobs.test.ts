@@ -15,7 +15,7 @@ test('what no worker has finished is counted, also of more jobs than are remembe
   const ownJobs = createOwnJobs(redis, toKey);
   for (const id of ids) {
     await redis.hset(toKey(id), 'timestamp', 1);
-    ownJobs.note(id, { events: 2, bytes: 30 });
+    ownJobs.record(id, { events: 2, bytes: 30 });
     await ownJobs.count();
   }
   const all = await ownJobs.count();

@@ -11,7 +11,7 @@ import { type Config, parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
 import { createDeadLetterCommands, type DeadLetterCommands } from '../src/deadLetters/deadLetterCommands.ts';
 import { type DeadLetterSelection, readTime } from '../src/deadLetters/deadLetterFilter.ts';
-import { createDeadLetters } from '../src/deadLetters/deadLetterStore.ts';
+import { createDeadLetterStore } from '../src/deadLetters/deadLetterStore.ts';
 import {
   createOversizeJobCommands,
   type OversizeJobCommands,
@@ -134,7 +134,7 @@ async function withCommands(
     requireDatabase(connection, config.MONGO_URI);
     const DeadLetter = createDeadLetterModel(connection);
     const terminal = {
-      say: (line: string) => process.stdout.write(`${line}\n`),
+      print: (line: string) => process.stdout.write(`${line}\n`),
       showProgress: (line: string) => process.stderr.isTTY && process.stderr.write(`\r${line}`),
       confirm: (question: string) => confirm(question, isSure),
     };
@@ -144,8 +144,8 @@ async function withCommands(
       // probe needs.
       return openEventQueue(redis, { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX });
     };
-    // The command says what it did; a log line of each letter would say it again.
-    const deadLetters = createDeadLetters(DeadLetter, { warn: () => {} });
+    // The command says what it did; a log line of each letter would print it again.
+    const deadLetters = createDeadLetterStore(DeadLetter, { warn: () => {} });
     return await work({
       ...createDeadLetterCommands({ letters: DeadLetter.collection as never, openQueue, ...terminal }),
       ...createOversizeJobCommands({ redis: patientRedis, openQueue, deadLetters, ...terminal }),

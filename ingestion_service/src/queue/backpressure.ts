@@ -7,18 +7,18 @@ import { createQueueSampler, type QueueSample } from './queueSampler.ts';
 
 export interface BackpressureOptions {
   redis: Redis;
-  /** Knows whether that Redis answers; its outages are not logged here. */
+  /** Logs the outages of Redis. */
   redisWatch: Pick<DependencyWatch, 'isUp'>;
   queueName: string;
   queuePrefix: string;
-  /** New events are refused while about this many wait in the queue. */
+  /** Reject new events while about this many wait in the queue. */
   maxWaitingEvents: number;
   /**
-   * New events are refused while about this many bytes wait in the queue; without it only where Redis hides
-   * its memory.
+   * Reject new events while about this many bytes wait in the queue. Absent: DEFAULT_QUEUE_BYTES where Redis does not
+   * report its memory, else no limit.
    */
   maxQueueBytes?: number | undefined;
-  /** New events are refused while Redis uses this share of its memory, in percent. */
+  /** Reject new events while Redis uses this share of its memory, in percent. */
   maxMemoryPercent: number;
   logger: Pick<Logger, 'warn' | 'info'>;
   /** The pause between two samples, in milliseconds. */
@@ -26,43 +26,35 @@ export interface BackpressureOptions {
 }
 
 export interface Backpressure {
-  /**
-   * Why new events can't be taken at the moment, for the client; undefined if they can. Does not ask Redis.
-   */
-  findRefusal(): string | undefined;
-  /** Learns of a job that Redis has acknowledged: its events, and the bytes of its data. */
-  noteJob(jobId: string, eventCount: number, dataBytes: number): void;
+  /** Why new events are rejected, for the client. Undefined: they are accepted. Does not query Redis. */
+  rejectionReason(): string | undefined;
+  /** Records a job that Redis has acknowledged: its events, and the bytes of its data. */
+  recordJob(jobId: string, load: QueuedLoad): void;
   stop(): void;
 }
 
-/** What a job takes of Redis beside its data (measured with BullMQ 6.7 and Redis 7.0: 770 to 990 bytes). */
+/** The memory of a job in Redis without its data (measured with BullMQ 6.7 and Redis 7.0: 770 to 990 bytes). */
 const JOB_OVERHEAD_BYTES = 800;
 
-/**
- * The weight of the newest job in the running means; the first jobs weigh more, so that the means begin
- * right.
- */
+/** The weight of the newest job in the running means. The first jobs weigh more, so that the means start right. */
 const MEAN_WEIGHT = 0.01;
 
-/**
- * Once events are refused, they are accepted again below this share of a limit. It keeps the log short at the
- * limit.
- */
+/** Rejected events are accepted again below this share of a limit. It keeps the log short at the limit. */
 const RESUME_SHARE = 0.95;
 
-/** A queue whose Redis hides its memory holds this much, so that a million usual events fit. */
+/** The limit where Redis does not report its memory: a million usual events fit. */
 const DEFAULT_QUEUE_BYTES = 1024 ** 3;
 
 const TOO_MANY = 'Too many events are waiting to be stored. Try again.';
 const NEARLY_FULL = 'The event queue is nearly full. Try again.';
 
 /**
- * Refuses new events well before Redis is full, because a full Redis refuses the worker's writes as well, and
- * nothing would drain it any more.
+ * Rejects new events well before Redis is full, because a full Redis refuses the worker's writes as well, and nothing
+ * would drain it.
  *
- * Three measures are limited: the waiting events, their bytes, and the memory of Redis. They are sampled;
- * between two samples what this process queues is added, so that no burst runs past a limit. BullMQ counts
- * jobs, so events and bytes that wait are the jobs that wait times what this process lately put into one.
+ * There are limits for the waiting events, for their bytes and for the memory of Redis. They are sampled. Between two
+ * samples, the jobs of this process are added, so that no burst exceeds a limit. BullMQ counts jobs, so the waiting
+ * events and bytes are the waiting jobs times the recent mean of a job of this process.
  */
 export function createBackpressure(options: BackpressureOptions): Backpressure {
   const { maxWaitingEvents, maxMemoryPercent, logger, sampleIntervalMs = 500 } = options;
@@ -73,10 +65,10 @@ export function createBackpressure(options: BackpressureOptions): Backpressure {
   let jobCount = 0;
   let sample: QueueSample | undefined;
   let queuedBefore: QueuedLoad = { ...queued };
-  let refusal: string | undefined;
+  let rejection: string | undefined;
 
-  /** The fullest measure: its share of the limit, and the refusal that clients get once that reaches 1. */
-  function findFill(): { share: number; refusal: string } {
+  /** The measure nearest to its limit: its share of the limit, and the reason that clients get from 1 on. */
+  function findFill(): { share: number; rejection: string } {
     const sinceSample = {
       events: queued.events - queuedBefore.events,
       bytes: queued.bytes - queuedBefore.bytes,
@@ -92,33 +84,33 @@ export function createBackpressure(options: BackpressureOptions): Backpressure {
       ? (sample.memory.usedBytes + sinceSample.bytes) / ((sample.memory.maxBytes * maxMemoryPercent) / 100)
       : 0;
     return waitingShare >= memoryShare
-      ? { share: waitingShare, refusal: TOO_MANY }
-      : { share: memoryShare, refusal: NEARLY_FULL };
+      ? { share: waitingShare, rejection: TOO_MANY }
+      : { share: memoryShare, rejection: NEARLY_FULL };
   }
 
-  /** What waited at the last sample. */
+  /** The waiting load at the last sample. */
   function estimateWaiting(): QueuedLoad {
     const { jobs = 0, own } = sample ?? {};
     return own ?? { events: jobs * mean.events, bytes: jobs * mean.bytes };
   }
 
-  /** Decides anew, once per job and per sample, so that a request costs a look at the decision. */
+  /** Runs once per job and per sample, so that a request only reads the decision. */
   function decide(): void {
     const fill = findFill();
-    const isRefusing = fill.share >= (refusal === undefined ? 1 : RESUME_SHARE);
-    if (isRefusing && refusal === undefined) {
-      logger.warn(`new events are refused: ${fill.refusal}`);
-    } else if (!isRefusing && refusal !== undefined) {
+    const isRefusing = fill.share >= (rejection === undefined ? 1 : RESUME_SHARE);
+    if (isRefusing && rejection === undefined) {
+      logger.warn(`new events are refused: ${fill.rejection}`);
+    } else if (!isRefusing && rejection !== undefined) {
       logger.info('new events are accepted again');
     }
-    refusal = isRefusing ? fill.refusal : undefined;
+    rejection = isRefusing ? fill.rejection : undefined;
   }
 
   async function watch(): Promise<void> {
     while (!stopping.signal.aborted) {
       const queuedNow = { ...queued };
       const next = await sampler.take();
-      // Without an answer the last sample stands; that Redis is away refuses events by itself.
+      // Without an answer the last sample stays. While Redis is away, the producer rejects events.
       if (next) {
         sample = next;
         queuedBefore = queuedNow;
@@ -130,16 +122,17 @@ export function createBackpressure(options: BackpressureOptions): Backpressure {
   void watch();
 
   return {
-    findRefusal: () => refusal,
-    noteJob: (jobId, events, dataBytes) => {
-      const bytes = dataBytes + JOB_OVERHEAD_BYTES;
+    rejectionReason: () => rejection,
+    recordJob: (jobId, load) => {
+      const { events } = load;
+      const bytes = load.bytes + JOB_OVERHEAD_BYTES;
       jobCount += 1;
       const weight = Math.max(MEAN_WEIGHT, 1 / jobCount);
       mean.events += (events - mean.events) * weight;
       mean.bytes += (bytes - mean.bytes) * weight;
       queued.events += events;
       queued.bytes += bytes;
-      sampler.noteJob(jobId, { events, bytes });
+      sampler.recordJob(jobId, { events, bytes });
       decide();
     },
     stop: () => stopping.abort(),

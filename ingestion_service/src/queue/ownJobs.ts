@@ -1,28 +1,28 @@
 import type { Redis } from 'ioredis';
 
-/** What waiting jobs carry. */
+/** The load of some jobs. */
 export interface QueuedLoad {
   events: number;
   bytes: number;
 }
 
 export interface OwnJobs {
-  /** Notes a job that Redis has acknowledged. */
-  note(jobId: string, load: QueuedLoad): void;
+  /** Records a job that Redis has acknowledged. */
+  record(jobId: string, load: QueuedLoad): void;
   /**
-   * What this process has queued and no worker has finished.
+   * The load of the jobs of this process that no worker has finished.
    *
-   * @throws Error if Redis does not say whether a job is still there.
+   * @throws Error if Redis does not answer.
    */
   count(): Promise<QueuedLoad>;
 }
 
 interface Checkpoint extends QueuedLoad {
-  /** The last job of those that are counted in it. */
+  /** The last job that it counts. */
   jobId: string;
 }
 
-/** Past this many, two neighbours become one, so that a long outage of the workers costs little memory. */
+/** Beyond this many, each pair becomes one, so that a long outage of the workers costs little memory. */
 const MAX_CHECKPOINTS = 1000;
 
 /** BullMQ gives no job this id. */
@@ -56,12 +56,12 @@ export function createOwnJobs(redis: Pick<Redis, 'hmget'>, toKey: (jobId: string
   }
 
   return {
-    note: (jobId, { events, bytes }) => {
+    record: (jobId, { events, bytes }) => {
       newest = { jobId, events: (newest?.events ?? 0) + events, bytes: (newest?.bytes ?? 0) + bytes };
     },
     count: async () => {
       closeNewest();
-      // Without a checkpoint Redis is asked all the same: nothing is counted while it does not answer.
+      // Without a checkpoint Redis is queried, too: no count while it does not answer.
       while ((await isGone(checkpoints[0]?.jobId ?? NO_JOB)) && checkpoints.length > 0) {
         checkpoints.shift();
       }

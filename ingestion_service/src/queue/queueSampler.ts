@@ -5,11 +5,11 @@ import type { Redis } from 'ioredis';
 import { createOwnJobs, type QueuedLoad } from './ownJobs.ts';
 import { type RedisMemory, readRedisMemory } from './redisMemory.ts';
 
-/** How full the queue and its Redis are. What Redis does not tell is absent. */
+/** The load of the queue and the memory of its Redis. Fields that Redis does not report are absent. */
 export interface QueueSample {
   /** The jobs of the queue that no worker has finished. */
   jobs?: number;
-  /** What this process queued and no worker has finished; only where the queue's jobs can't be counted. */
+  /** The unfinished jobs of this process. Present only if the jobs of the queue cannot be counted. */
   own?: QueuedLoad;
   memory?: RedisMemory;
 }
@@ -24,10 +24,10 @@ export interface QueueSamplerOptions {
 }
 
 export interface QueueSampler {
-  /** Asks Redis. Resolves with nothing if it does not answer at all. */
+  /** Queries Redis. Resolves with undefined if it does not answer at all. */
   take(): Promise<QueueSample | undefined>;
-  /** Learns of a job that this process has queued. */
-  noteJob(jobId: string, load: QueuedLoad): void;
+  /** Records a job that this process has queued. */
+  recordJob(jobId: string, load: QueuedLoad): void;
 }
 
 /**
@@ -45,9 +45,8 @@ const SORTED_SETS = ['prioritized', 'delayed'];
 const LOGGED_FAILURES = 3;
 
 /**
- * Reads how full the queue is, with as much as the Redis user is allowed: the memory of Redis by INFO, the
- * jobs by LLEN and ZCARD. Where jobs can't be counted, it follows the jobs of this process one by one. Logs
- * what can't be read.
+ * Samples the queue with the permissions of the Redis user: the memory of Redis by INFO, the jobs by LLEN and ZCARD.
+ * Where jobs cannot be counted, it follows the jobs of this process one by one. Logs failures.
  */
 export function createQueueSampler(options: QueueSamplerOptions): QueueSampler {
   const { redis, redisWatch, queueName, queuePrefix, maxMemoryPercent, logger } = options;
@@ -58,7 +57,7 @@ export function createQueueSampler(options: QueueSamplerOptions): QueueSampler {
   let areJobsCounted = true;
   let wasWarned = false;
 
-  /** Logs what can't be read although Redis is up, once an outage. */
+  /** Logs a failure once per outage, if Redis is up. */
   function createReadLog(words: OutageWords) {
     const outageLog = createOutageLog(words, logger);
     let failures = 0;
@@ -108,9 +107,9 @@ export function createQueueSampler(options: QueueSamplerOptions): QueueSampler {
 
   return {
     take,
-    noteJob: (jobId, load) => {
+    recordJob: (jobId, load) => {
       if (!areJobsCounted) {
-        ownJobs.note(jobId, load);
+        ownJobs.record(jobId, load);
       }
     },
   };

@@ -31,8 +31,8 @@ interface WriteError {
 }
 
 /** MongoDB refused a document because of its own state, which passes. */
-export class PassingWriteError extends Error {
-  override name = 'PassingWriteError';
+export class TransientWriteError extends Error {
+  override name = 'TransientWriteError';
 }
 
 const DUPLICATE_KEY = 11000;
@@ -83,14 +83,14 @@ const SERVER_STATES = new Map([
  * Whether a failure passes by waiting: MongoDB comes back, or its operator mends it. What is wrong with a
  * document or with this code stays wrong.
  */
-export function isPassingError(error: unknown): boolean {
+export function isTransientError(error: unknown): boolean {
   if (error instanceof mongo.MongoBulkWriteError) {
     // With write errors it speaks of single documents; without, of the connection or the write concern.
     return [error.writeErrors].flat().length === 0 || SERVER_STATES.has(Number(error.code));
   }
   return (
     error instanceof TimeoutError ||
-    error instanceof PassingWriteError ||
+    error instanceof TransientWriteError ||
     (error instanceof mongo.MongoError && !(error instanceof mongo.MongoInvalidArgumentError))
   );
 }
@@ -98,7 +98,7 @@ export function isPassingError(error: unknown): boolean {
 /**
  * Reads what became of each document of an insert.
  *
- * @throws PassingWriteError if the server did not write one because of its own state.
+ * @throws TransientWriteError if the server did not write one because of its own state.
  */
 export function readOutcomes({ writeErrors = [], errorLabels }: InsertReply, count: number): StoreOutcome[] {
   const outcomes = new Array<StoreOutcome>(count).fill('stored');
@@ -106,7 +106,7 @@ export function readOutcomes({ writeErrors = [], errorLabels }: InsertReply, cou
   for (const error of writeErrors) {
     const state = SERVER_STATES.get(error.code);
     if (state !== undefined || isRetryable) {
-      throw new PassingWriteError(
+      throw new TransientWriteError(
         `MongoDB did not write an event: error ${error.code} (${state ?? 'retryable'})`,
       );
     }

@@ -3,14 +3,14 @@ import type { Queue } from 'bullmq';
 import { mongo } from 'mongoose';
 import type { DeadLetterRecord } from '../models/DeadLetter.model.ts';
 import { buildDeadLetterFilter, type DeadLetterSelection } from './deadLetterFilter.ts';
-import { deleteLetters, type LetterVersion, replayDeadLetters } from './replayDeadLetters.ts';
+import { type DeadLetterVersion, deleteDeadLetters, replayDeadLetters } from './replayDeadLetters.ts';
 
 export interface DeadLetterCommandsDeps {
   letters: mongo.Collection<DeadLetterRecord>;
   /** Resolves with the queue once it can be reached. */
   openQueue: () => Promise<Queue>;
   /** Writes a line for a person. */
-  say: (line: string) => void;
+  print: (line: string) => void;
   /** Shows how far a long work is; does nothing where nobody watches. */
   showProgress: (line: string) => void;
   /** Asks whether to go on. */
@@ -39,7 +39,7 @@ const DELETE_PAGE = 1000;
 const NEWEST_FIRST = { last_failed_at: -1, _id: 1 } as const;
 
 export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLetterCommands {
-  const { letters, openQueue, say, showProgress, confirm } = deps;
+  const { letters, openQueue, print, showProgress, confirm } = deps;
 
   /**
    * Asks before it acts, and acts on exactly the letters that the question counted. Letters are named by id
@@ -50,21 +50,21 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
     verb: string,
     selection: DeadLetterSelection,
     limit: number,
-    work: (selected: LetterVersion[]) => Promise<string>,
+    work: (selected: DeadLetterVersion[]) => Promise<string>,
   ): Promise<void> {
     const filter = buildDeadLetterFilter(selection);
     const selected = await letters
       .find(filter, { sort: NEWEST_FIRST, limit: Math.min(limit, MAX_SELECTED) })
-      .project<LetterVersion>({ _id: 1, last_failed_at: 1 })
+      .project<DeadLetterVersion>({ _id: 1, last_failed_at: 1 })
       .toArray();
     if (selected.length === 0) {
-      say('No dead letter matches.');
+      print('No dead letter matches.');
       return;
     }
     const total = await letters.countDocuments(filter);
     const others = total > selected.length ? `, the newest of ${total}` : '';
     if (await confirm(`${verb} ${describeCount(selected.length)}${others}?`)) {
-      say(await work(selected));
+      print(await work(selected));
     }
   }
 
@@ -74,10 +74,10 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
       const found = letters.find(filter, { sort: NEWEST_FIRST, limit });
       for await (const { _id, last_failed_at, site_id, attempts, reason } of found) {
         const fields = [_id.toHexString(), last_failed_at.toISOString(), site_id ?? '-', attempts, reason];
-        say(escapeControls(fields.join('  ')));
+        print(escapeControls(fields.join('  ')));
       }
       const total = await letters.countDocuments(filter);
-      say(
+      print(
         total > limit
           ? `${describeCount(total)} in all, the newest ${limit} shown.`
           : `${describeCount(total)} in all.`,
@@ -87,7 +87,7 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
       const letter = mongo.ObjectId.isValid(id)
         ? await letters.findOne({ _id: new mongo.ObjectId(id) })
         : null;
-      say(letter ? JSON.stringify(unfold(letter), null, 2) : `There is no dead letter ${id}.`);
+      print(letter ? JSON.stringify(unfold(letter), null, 2) : `There is no dead letter ${id}.`);
       return letter !== null;
     },
     replay: (selection, limit = MAX_SELECTED) =>
@@ -106,7 +106,7 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
       act('Delete for good', selection, limit, async (selected) => {
         let deleted = 0;
         for (const page of chunk(selected, DELETE_PAGE)) {
-          deleted += await deleteLetters(letters, page);
+          deleted += await deleteDeadLetters(letters, page);
           showProgress(`${deleted} deleted`);
         }
         return `${describeCount(deleted)} deleted.`;

@@ -2,12 +2,12 @@ import type { EventJob } from '@analytics/shared/event/event';
 import type { DependencyHealth } from '@analytics/shared/http/health';
 import type { Logger } from '@analytics/shared/service/logger';
 import { mongo, Types } from 'mongoose';
-import { isPassingError } from '../database/writeErrors.ts';
-import type { Unreadable } from '../events/readJob.ts';
+import { isTransientError } from '../database/writeErrors.ts';
+import type { InvalidItem } from '../events/readJob.ts';
 import type { DeadLetterModel, DeadLetterRecord } from '../models/DeadLetter.model.ts';
 
 /** Something that can't be stored, and why: `reason` for the letter, `cause` for the log. */
-export type DeadLetter = { event: EventJob; reason: string; cause: string } | Unreadable;
+export type DeadLetter = { event: EventJob; reason: string; cause: string } | InvalidItem;
 
 export interface FailedJob {
   id: string;
@@ -15,59 +15,55 @@ export interface FailedJob {
   attempts: number;
 }
 
-export interface DeadLetters {
+export interface DeadLetterStore {
   /**
-   * Keeps what can't be stored, and warns of each new letter. The same event again only renews when it last
-   * failed and why.
+   * Saves dead letters and logs a warning about the new ones. An existing dead letter gets the new reason and time.
    *
-   * @throws The driver's error if MongoDB could not take it; calling again is safe. RefusedLetterError if it
+   * @throws The driver's error if MongoDB did not store them; calling again is safe. RejectedDeadLetterError if it
    *   never will.
    */
-  keep(letters: readonly DeadLetter[], job: FailedJob): Promise<void>;
-  /**
-   * Warns of the letters that there are. Their number is at most as old as the last call, and brought up to
-   * date by each.
-   */
+  save(deadLetters: readonly DeadLetter[], job: FailedJob): Promise<void>;
+  /** Warns about the number of dead letters. Each call updates the number for the next one. */
   readonly health: Pick<DependencyHealth, 'warnings'>;
 }
 
-/** A letter that MongoDB does not take as it is. */
-export class RefusedLetterError extends Error {
-  override name = 'RefusedLetterError';
+/** MongoDB cannot store a dead letter. */
+export class RejectedDeadLetterError extends Error {
+  override name = 'RejectedDeadLetterError';
 }
 
-/** A job of nothing but poison would fill a line of the log. */
+/** A job with many invalid items would make a long log line. */
 const MAX_LOGGED_IDS = 20;
 
-/** Keeps in MongoDB what was accepted and can't be stored, to be looked at and replayed by a person. */
-export function createDeadLetters(
+/** Stores accepted events that cannot be stored as events, so that a person can inspect and replay them. */
+export function createDeadLetterStore(
   DeadLetter: DeadLetterModel,
   logger: Pick<Logger, 'warn'>,
   now: () => Date = () => new Date(),
-): DeadLetters {
+): DeadLetterStore {
   let count = 0;
 
-  /** The collection's metadata know the number, so that asking costs the same however many there are. */
+  /** Reads the collection's metadata, which costs the same for any number of documents. */
   function refreshCount(): void {
     DeadLetter.estimatedDocumentCount().then(
       (found) => {
         count = found;
       },
-      // The number stays what it was. That MongoDB is away is the watch's to log.
+      // The number stays as it was. The watch logs that MongoDB is away.
       () => {},
     );
   }
   refreshCount();
 
   return {
-    keep: async (letters, job) => {
-      if (letters.length === 0) {
+    save: async (deadLetters, job) => {
+      if (deadLetters.length === 0) {
         return;
       }
       const failedAt = now();
       const { upsertedIds } = await write(
         DeadLetter,
-        letters.map((letter) => ({
+        deadLetters.map((letter) => ({
           updateOne: {
             filter: { _id: new Types.ObjectId(idOf(letter)) },
             update: {
@@ -78,12 +74,17 @@ export function createDeadLetters(
           },
         })),
       );
-      const kept = Object.keys(upsertedIds).map((index) => letters[Number(index)] as DeadLetter);
-      if (kept.length > 0) {
-        count += kept.length;
-        const causes = [...new Set(kept.map(({ cause }) => cause))];
+      const added = Object.keys(upsertedIds).map((index) => deadLetters[Number(index)] as DeadLetter);
+      if (added.length > 0) {
+        count += added.length;
+        const causes = [...new Set(added.map(({ cause }) => cause))];
         logger.warn(
-          { job_id: job.id, dead_letters: kept.length, ids: kept.slice(0, MAX_LOGGED_IDS).map(idOf), causes },
+          {
+            job_id: job.id,
+            dead_letters: added.length,
+            ids: added.slice(0, MAX_LOGGED_IDS).map(idOf),
+            causes,
+          },
           'events cannot be stored and are kept as dead letters: see npm run dead-letters -- list',
         );
       }
@@ -103,12 +104,12 @@ async function write(
   try {
     return await DeadLetter.bulkWrite(operations, { ordered: false, timestamps: false });
   } catch (error) {
-    if (isPassingError(error)) {
+    if (isTransientError(error)) {
       throw error;
     }
     // The server quotes what it did not take; the driver only names its size.
     const why = error instanceof mongo.MongoServerError ? `error ${error.code}` : (error as Error).message;
-    throw new RefusedLetterError(`MongoDB does not take a dead letter: ${why}`);
+    throw new RejectedDeadLetterError(`MongoDB does not take a dead letter: ${why}`);
   }
 }
 

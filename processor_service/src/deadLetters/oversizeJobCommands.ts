@@ -1,4 +1,4 @@
-import { findOversize, toMebibytes } from '../queue/jobSize.ts';
+import { describeOversize, toMebibytes } from '../queue/jobSize.ts';
 import {
   countItems,
   type FailedJobInfo,
@@ -13,7 +13,7 @@ export interface OversizeJobCommandsDeps extends Omit<SplitJobDeps, 'queue'> {
   /** Resolves with the queue once it can be reached. */
   openQueue: () => Promise<SplitJobDeps['queue']>;
   /** Writes a line for a person. */
-  say: (line: string) => void;
+  print: (line: string) => void;
   /** Shows how far a long work is; does nothing where nobody watches. */
   showProgress: (line: string) => void;
   /** Asks whether to go on. */
@@ -37,7 +37,7 @@ const PAGE_SIZE = 100;
 
 /** The commands for jobs that failed because they are too large to be read. */
 export function createOversizeJobCommands(deps: OversizeJobCommandsDeps): OversizeJobCommands {
-  const { redis, deadLetters, openQueue, say, showProgress, confirm } = deps;
+  const { redis, deadLetters, openQueue, print, showProgress, confirm } = deps;
 
   /** Does something with a failed job, or says that there is none. */
   async function withFailedJob(
@@ -49,7 +49,7 @@ export function createOversizeJobCommands(deps: OversizeJobCommandsDeps): Oversi
     if (job) {
       await work(job, split);
     } else {
-      say(`There is no failed job ${id}.`);
+      print(`There is no failed job ${id}.`);
     }
     return job !== undefined;
   }
@@ -61,16 +61,16 @@ export function createOversizeJobCommands(deps: OversizeJobCommandsDeps): Oversi
       for (let start = 0; ; start += PAGE_SIZE) {
         const ids = await queue.getRanges(['failed'], start, start + PAGE_SIZE - 1, true);
         for (const job of await Promise.all(ids.map((id) => findFailedJob({ redis, queue }, id)))) {
-          if (job && findOversize(job.bytes) !== undefined) {
+          if (job && describeOversize(job.bytes) !== undefined) {
             count += 1;
-            say([job.id, new Date(job.timestamp).toISOString(), job.name, describeSize(job)].join('  '));
+            print([job.id, new Date(job.timestamp).toISOString(), job.name, describeSize(job)].join('  '));
           }
         }
         if (ids.length < PAGE_SIZE) {
           break;
         }
       }
-      say(`${describeCount(count, 'job')} too large to be read.`);
+      print(`${describeCount(count, 'job')} too large to be read.`);
     },
     split: (id) =>
       withFailedJob(id, async (job, split) => {
@@ -78,9 +78,9 @@ export function createOversizeJobCommands(deps: OversizeJobCommandsDeps): Oversi
         const planned = await countItems(split, job, data);
         if (await confirm(`Split job ${id} of ${describeSize(job)}: ${describeItems(planned)}?`)) {
           const done = await splitJob(split, job, data, (counts) => showProgress(describeItems(counts)));
-          say(`Job ${id} is split: ${describeItems(done)}.`);
+          print(`Job ${id} is split: ${describeItems(done)}.`);
           if (done.tooLarge > 0) {
-            say(`The job stays, because of what is too large for a dead letter. discard ${id} deletes it.`);
+            print(`The job stays, because of what is too large for a dead letter. discard ${id} deletes it.`);
           }
         }
       }),
@@ -88,7 +88,7 @@ export function createOversizeJobCommands(deps: OversizeJobCommandsDeps): Oversi
       withFailedJob(id, async (job, { queue }) => {
         if (await confirm(`Delete for good job ${id} of ${describeSize(job)} and all that is in it?`)) {
           const isRemoved = (await queue.remove(id)) === 1;
-          say(isRemoved ? `Job ${id} is deleted.` : `Job ${id} can't be deleted: it is locked.`);
+          print(isRemoved ? `Job ${id} is deleted.` : `Job ${id} can't be deleted: it is locked.`);
         }
       }),
   };
@@ -98,10 +98,10 @@ function describeSize({ bytes }: FailedJobInfo): string {
   return `${toMebibytes(bytes)} MiB`;
 }
 
-function describeItems({ events, unreadable, tooLarge }: SplitCounts): string {
+function describeItems({ events, invalid, tooLarge }: SplitCounts): string {
   return [
     `${describeCount(events, 'event')} to the queue`,
-    ...(unreadable > 0 ? [`${describeCount(unreadable, 'item')} to the dead letters`] : []),
+    ...(invalid > 0 ? [`${describeCount(invalid, 'item')} to the dead letters`] : []),
     ...(tooLarge > 0 ? [`${describeCount(tooLarge, 'item')} too large for a dead letter`] : []),
   ].join(', ');
 }

@@ -10,10 +10,10 @@ import {
 import type { Queue } from 'bullmq';
 import type { mongo } from 'mongoose';
 import type { DeadLetterRecord } from '../models/DeadLetter.model.ts';
-import { readLetterItem } from './deadLetterItem.ts';
+import { toJobItem } from './deadLetterItem.ts';
 
 /** A dead letter as it was when it was selected: a letter that failed again since is another version. */
-export type LetterVersion = Pick<DeadLetterRecord, '_id' | 'last_failed_at'>;
+export type DeadLetterVersion = Pick<DeadLetterRecord, '_id' | 'last_failed_at'>;
 
 export interface ReplayResult {
   replayed: number;
@@ -27,7 +27,7 @@ const PAGE_SIZE = 500;
 export interface ReplayOptions {
   letters: mongo.Collection<DeadLetterRecord>;
   /** Exactly these are replayed. */
-  selected: readonly LetterVersion[];
+  selected: readonly DeadLetterVersion[];
   queue: Queue;
   onProgress: (result: ReplayResult) => void;
 }
@@ -44,14 +44,14 @@ export async function replayDeadLetters({
   onProgress,
 }: ReplayOptions): Promise<ReplayResult> {
   const result = { replayed: 0, skipped: 0 };
-  let job: (EventsJson & LetterVersion)[] = [];
+  let job: (EventsJson & DeadLetterVersion)[] = [];
   let room = new JobRoom();
 
   async function queueJob(): Promise<void> {
     if (job.length > 0) {
       const { name, data } = createEventJob(job);
       await queue.add(name, data, eventJobOptions);
-      await deleteLetters(letters, job);
+      await deleteDeadLetters(letters, job);
     }
     result.replayed += job.length;
     onProgress(result);
@@ -61,7 +61,7 @@ export async function replayDeadLetters({
 
   for (const page of chunk(selected, PAGE_SIZE)) {
     for await (const letter of findVersions(letters, page)) {
-      const item = readLetterItem(letter);
+      const item = toJobItem(letter);
       const entry = item && serializeEvents([item]);
       if (!entry || entry.bytes > MAX_ENTRY_BYTES) {
         result.skipped += 1;
@@ -82,9 +82,9 @@ export async function replayDeadLetters({
  * Deletes letters, but not one that failed again since: the worker renewed it. Resolves with how many it
  * deleted.
  */
-export async function deleteLetters(
+export async function deleteDeadLetters(
   letters: mongo.Collection<DeadLetterRecord>,
-  versions: readonly LetterVersion[],
+  versions: readonly DeadLetterVersion[],
 ): Promise<number> {
   const { deletedCount } = await letters.bulkWrite(
     versions.map(({ _id, last_failed_at }) => ({ deleteOne: { filter: { _id, last_failed_at } } })),
@@ -95,7 +95,7 @@ export async function deleteLetters(
 
 async function* findVersions(
   letters: mongo.Collection<DeadLetterRecord>,
-  versions: readonly LetterVersion[],
+  versions: readonly DeadLetterVersion[],
 ): AsyncGenerator<DeadLetterRecord> {
   const failedAt = new Map(versions.map(({ _id, last_failed_at }) => [String(_id), Number(last_failed_at)]));
   for await (const letter of letters.find({ _id: { $in: versions.map(({ _id }) => _id) } })) {

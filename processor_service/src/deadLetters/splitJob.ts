@@ -4,13 +4,13 @@ import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { scanBatchItems } from '../events/batchItems.ts';
 import { type JobContent, readItems } from '../events/readJob.ts';
-import type { DeadLetters } from './deadLetterStore.ts';
+import type { DeadLetterStore } from './deadLetterStore.ts';
 
 export interface SplitJobDeps {
   /** A connection that waits for an answer as long as it takes: the data of one job may have 512 MB. */
   redis: Redis;
   queue: Queue;
-  deadLetters: Pick<DeadLetters, 'keep'>;
+  deadLetters: Pick<DeadLetterStore, 'save'>;
 }
 
 /** A job that lies among the failed ones of the queue. */
@@ -30,13 +30,13 @@ export interface SplitCounts {
   /** Back in the queue. */
   events: number;
   /** In the dead letters, because they are no events. */
-  unreadable: number;
+  invalid: number;
   /** Still in the job, because they are no events and too large for a dead letter. */
   tooLarge: number;
 }
 
 /** What a dead letter can hold beside its other fields: a document of MongoDB has at most 16 MiB. */
-const MAX_LETTER_BYTES = 15 * 1024 * 1024;
+const MAX_DEAD_LETTER_BYTES = 15 * 1024 * 1024;
 
 /** Looks at a failed job without reading its data; undefined if there is no such job. */
 export async function findFailedJob(
@@ -95,12 +95,12 @@ export async function splitJob(
   onProgress: (counts: SplitCounts) => void,
 ): Promise<SplitCounts> {
   const { queue, deadLetters } = deps;
-  const counts = await walkItems(deps, job, data, async ({ events, unreadable }, soFar) => {
+  const counts = await walkItems(deps, job, data, async ({ events, invalid }, soFar) => {
     for (const entries of packJobs(events.map((event) => serializeEvents([event])))) {
       const { name, data } = createEventJob(entries);
       await queue.add(name, data, eventJobOptions);
     }
-    await deadLetters.keep(unreadable, { id: job.id, attempts: job.attempts });
+    await deadLetters.save(invalid, { id: job.id, attempts: job.attempts });
     onProgress(soFar);
   });
   if (counts.tooLarge === 0 && (await queue.remove(job.id)) !== 1) {
@@ -118,7 +118,7 @@ async function walkItems(
   data: Buffer,
   work: (content: JobContent, soFar: SplitCounts) => Promise<void>,
 ): Promise<SplitCounts> {
-  const counts = { events: 0, unreadable: 0, tooLarge: 0 };
+  const counts = { events: 0, invalid: 0, tooLarge: 0 };
   const place = { id: job.id, timestamp: job.timestamp, queueQualifiedName: queue.qualifiedName };
   let page: unknown[] = [];
   let room = new JobRoom();
@@ -127,7 +127,7 @@ async function walkItems(
   async function endPage(): Promise<void> {
     const content = readItems(place, page, index);
     counts.events += content.events.length;
-    counts.unreadable += content.unreadable.length;
+    counts.invalid += content.invalid.length;
     index += page.length;
     page = [];
     room = new JobRoom();
@@ -135,7 +135,7 @@ async function walkItems(
   }
 
   for (const item of scanBatchItems(data)) {
-    const isTooLarge = item.length > MAX_LETTER_BYTES;
+    const isTooLarge = item.length > MAX_DEAD_LETTER_BYTES;
     if (isTooLarge || !room.take({ count: 1, bytes: item.length })) {
       await endPage();
       room.take({ count: 1, bytes: item.length });

@@ -1,78 +1,44 @@
+import { createGroupCommit } from '@analytics/shared/async/groupCommit';
 import type { EventJob } from '@analytics/shared/event/event';
 import { MAX_JOB_EVENTS } from '@analytics/shared/event/eventQueue';
 import type { StoreOutcome } from '../database/writeErrors.ts';
 import type { EventStore } from './eventStore.ts';
 
-/**
- * Two writes under way keep MongoDB busy while the next one is being prepared; more only make each one
- * smaller.
- */
-const MAX_WRITES_UNDER_WAY = 2;
+/** Two inserts in flight keep MongoDB busy while the next one is prepared. More only make each one smaller. */
+const MAX_INSERTS_IN_FLIGHT = 2;
 
-/**
- * About as many events as MongoDB takes well in one insert. A single job that holds more is still written
- * whole.
- */
-const MAX_WRITE_EVENTS = 2 * MAX_JOB_EVENTS;
+/** MongoDB inserts about this many events efficiently. A single job with more is inserted as a whole. */
+const MAX_INSERT_EVENTS = 2 * MAX_JOB_EVENTS;
 
-interface Waiting {
-  events: readonly EventJob[];
-  resolve: (outcomes: StoreOutcome[]) => void;
-  reject: (error: unknown) => void;
-}
-
-/**
- * Puts jobs that run at the same time into one insert: what arrives while MongoDB is busy with others waits
- * in line and goes together in the next one. No timer: an idle worker writes one job at once.
- */
-export function groupWrites({
+/** Joins the events of jobs that run at the same time into one insert. An idle worker inserts one job immediately. */
+export function batchInserts({
   storeEvents,
 }: Pick<EventStore, 'storeEvents'>): Pick<EventStore, 'storeEvents'> {
-  const line: Waiting[] = [];
-  let writesUnderWay = 0;
-
-  function writeLine(): void {
-    while (line.length > 0 && writesUnderWay < MAX_WRITES_UNDER_WAY) {
-      writesUnderWay += 1;
-      void write(takeGroup(line)).finally(() => {
-        writesUnderWay -= 1;
-        writeLine();
-      });
-    }
-  }
-
-  async function write(group: Waiting[]): Promise<void> {
-    try {
-      const outcomes = await storeEvents(group.flatMap(({ events }) => events));
+  const groups = createGroupCommit<readonly EventJob[], StoreOutcome[]>({
+    write: async (jobs) => {
+      const outcomes = await storeEvents(jobs.flat());
       let start = 0;
-      for (const { events, resolve } of group) {
-        resolve(outcomes.slice(start, start + events.length));
-        start += events.length;
-      }
-    } catch (error) {
-      for (const { reject } of group) {
-        reject(error);
-      }
-    }
-  }
-
-  return {
-    storeEvents: (events) =>
-      new Promise((resolve, reject) => {
-        line.push({ events, resolve, reject });
-        // Lets jobs that were taken off the queue in the same moment take their places first.
-        setImmediate(writeLine);
-      }),
-  };
+      return jobs.map(({ length }) => {
+        start += length;
+        return outcomes.slice(start - length, start);
+      });
+    },
+    maxInFlight: MAX_INSERTS_IN_FLIGHT,
+    maxEagerInFlight: MAX_INSERTS_IN_FLIGHT,
+    takeCount: countJobsOfInsert,
+  });
+  return { storeEvents: groups.submit };
 }
 
-function takeGroup(line: Waiting[]): Waiting[] {
-  let end = 0;
-  for (let count = 0; end < line.length; end += 1) {
-    count += line[end]?.events.length ?? 0;
-    if (end > 0 && count > MAX_WRITE_EVENTS) {
+function countJobsOfInsert(jobs: readonly (readonly EventJob[])[]): number {
+  let events = jobs[0]?.length ?? 0;
+  let count = 1;
+  for (const { length } of jobs.slice(1)) {
+    events += length;
+    if (events > MAX_INSERT_EVENTS) {
       break;
     }
+    count += 1;
   }
-  return line.splice(0, end);
+  return count;
 }

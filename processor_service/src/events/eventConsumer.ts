@@ -7,10 +7,10 @@ import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog } from '@analytics/shared/service/outageLog';
 import { type Job, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { isPassingError } from '../database/writeErrors.ts';
+import { isTransientError } from '../database/writeErrors.ts';
 import { EventWorker } from '../queue/eventWorker.ts';
-import type { SuspectJobs } from './jobQuarantine.ts';
-import { type JobResult, type ProcessJob, toProcessableJob } from './processJob.ts';
+import type { JobQuarantine } from './jobQuarantine.ts';
+import { type JobResult, type ProcessJob, toClaimedJob } from './processJob.ts';
 
 /**
  * A dead worker's jobs stay locked this long; live workers renew their locks. Other workers look for jobs
@@ -19,39 +19,34 @@ import { type JobResult, type ProcessJob, toProcessableJob } from './processJob.
 const LOCK_DURATION_MS = 10_000;
 const STALLED_INTERVAL_MS = 1000;
 
-/** How often a job may be left by its worker before it counts as the cause and goes to the dead letters. */
+/** A job that lost this many workers counts as the cause, and its events become dead letters. */
 const MAX_STALLED_COUNT = 3;
 
-/** What a stopping worker gives its jobs to finish, before it gives them back. */
+/** How long a stopping worker lets its jobs finish before it returns them to the queue (ms). */
 const FINISH_DEADLINE_MS = 5000;
 
-/** What it then gives Redis to take them back, before it leaves them to their locks. */
+/** How long it then waits for Redis to take them, before it leaves them to their locks (ms). */
 const CLOSE_DEADLINE_MS = 10_000;
 
 export interface EventConsumerOptions extends EventQueueNames {
-  /** A connection that waits rather than fails. */
+  /** A connection whose commands wait for Redis instead of failing. */
   redis: Redis;
-  /** Knows whether that Redis answers. */
   redisWatch: Pick<DependencyWatch, 'isUp'>;
-  /** Knows whether MongoDB answers. */
   mongoWatch: Pick<DependencyWatch, 'isUp'>;
   concurrency: number;
   processJob: ProcessJob;
-  suspectJobs: SuspectJobs;
-  /** Called when a try of a job has failed, the last one or an earlier one. */
+  quarantine: JobQuarantine;
+  /** Called after each failed attempt of a job. */
   onJobFailed: () => void;
   logger: Logger;
 }
 
 export interface EventConsumer {
-  /**
-   * Takes no further job, finishes those under way or gives them back if MongoDB is away, and closes the
-   * worker.
-   */
+  /** Takes no further job, finishes the running ones or returns them to the queue, and closes the worker. */
   close(): Promise<void>;
 }
 
-/** Starts taking jobs off the queue. */
+/** Starts to take jobs from the queue. */
 export function createEventConsumer(options: EventConsumerOptions): EventConsumer {
   const {
     redis,
@@ -61,26 +56,26 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
     queuePrefix,
     concurrency,
     processJob,
-    suspectJobs,
+    quarantine,
     onJobFailed,
     logger,
   } = options;
   const stopping = new AbortController();
-  const handingOver = new AbortController();
+  const handingOff = new AbortController();
   // Each running job listens to both.
-  setMaxListeners(2 * concurrency, stopping.signal, handingOver.signal);
+  setMaxListeners(2 * concurrency, stopping.signal, handingOff.signal);
   const writeOutage = createOutageLog(
-    { began: 'MongoDB does not take the events', ended: 'MongoDB takes the events again' },
+    { began: 'MongoDB rejects writes', ended: 'MongoDB accepts writes again' },
     logger,
   );
 
   async function consumeJob(job: Job, token?: string): Promise<JobResult> {
     try {
       const result = await retryUntilDone(
-        () => giveUpOn(handingOver.signal, processJob(toProcessableJob(job))),
+        () => rejectOnAbort(handingOff.signal, processJob(toClaimedJob(job))),
         {
-          isPassing: isPassingError,
-          // That MongoDB is away is the watch's to log; a write that it refuses is this one's.
+          isPassing: isTransientError,
+          // The watch logs that MongoDB is away. A rejected write is logged here.
           onFailure: (error) => mongoWatch.isUp && writeOutage.failed(error),
           signal: stopping.signal,
         },
@@ -88,7 +83,7 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
       writeOutage.recovered();
       return result;
     } catch (error) {
-      if ((isPassingError(error) || error === handingOver.signal.reason) && stopping.signal.aborted) {
+      if ((isTransientError(error) || error === handingOff.signal.reason) && stopping.signal.aborted) {
         await job.moveToWait(token);
         throw new WaitingError();
       }
@@ -96,10 +91,9 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
     }
   }
 
-  const consumeGuarded = (job: Job, token?: string) =>
-    suspectJobs.guard(job, token, () => consumeJob(job, token));
+  const consume = (job: Job, token?: string) => quarantine.run(job, token, () => consumeJob(job, token));
 
-  const worker = new EventWorker(queueName, consumeGuarded, {
+  const worker = new EventWorker(queueName, consume, {
     connection: redis,
     prefix: queuePrefix,
     concurrency,
@@ -107,7 +101,7 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
     stalledInterval: STALLED_INTERVAL_MS,
     maxStalledCount: MAX_STALLED_COUNT,
     runRetryDelay: 1000,
-    // A foreign producer may not have said so, and its jobs would fill Redis.
+    // The jobs of a foreign producer may lack the option, and would fill Redis.
     removeOnComplete: { count: 0 },
     skipVersionCheck: true,
   });
@@ -117,8 +111,8 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
   return {
     close: async () => {
       stopping.abort();
-      const handOver = setTimeout(() => handingOver.abort(), FINISH_DEADLINE_MS);
-      // Without Redis nothing can be given back or finished; the locks run out by themselves.
+      const handOver = setTimeout(() => handingOff.abort(), FINISH_DEADLINE_MS);
+      // Without Redis, no job can finish or return to the queue. The locks expire by themselves.
       const deadline = setTimeout(() => worker.disconnect(), redisWatch.isUp ? CLOSE_DEADLINE_MS : 0);
       await worker.close(!redisWatch.isUp);
       clearTimeout(handOver);
@@ -127,11 +121,8 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
   };
 }
 
-/**
- * Waits no longer for `work` when the signal says so; it goes on by itself, and storing its events twice does
- * no harm.
- */
-function giveUpOn<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
+/** Rejects when the signal aborts. The work continues; storing its events twice does no harm. */
+function rejectOnAbort<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
   return new Promise((resolve, reject) => {
     const giveUp = () => reject(signal.reason);
     signal.addEventListener('abort', giveUp);
@@ -145,7 +136,7 @@ function isConnectionError(error: NodeJS.ErrnoException): boolean {
 
 function logJobs(worker: EventWorker, logger: Logger): void {
   const queueOutage = createOutageLog(
-    { began: 'the queue does not hand out jobs', ended: 'the queue hands out jobs again' },
+    { began: 'cannot take jobs from the queue', ended: 'jobs can be taken from the queue again' },
     logger,
   );
   worker.on('active', queueOutage.recovered);
@@ -157,10 +148,10 @@ function logJobs(worker: EventWorker, logger: Logger): void {
     logger.error({ job_id: job?.id, event_id, attempts: job?.attemptsMade, err: error }, 'job failed');
   });
   worker.on('stalled', (jobId) => {
-    logger.warn({ job_id: jobId }, 'job was left by a worker that ended or hung, and waits again');
+    logger.warn({ job_id: jobId }, 'job stalled: its worker ended or hung, and it waits again');
   });
   worker.on('error', (error) => {
-    // What happens to the connection is the watch's to log.
+    // The watch logs the connection's errors.
     if (!isConnectionError(error)) {
       queueOutage.failed(error);
     }

@@ -5,7 +5,7 @@ import type { EventModel } from '@analytics/shared/event/eventModel';
 import { mongo, Types } from 'mongoose';
 import {
   type InsertReply,
-  isPassingError,
+  isTransientError,
   readOutcomes,
   refuse,
   type StoreOutcome,
@@ -21,7 +21,7 @@ export interface EventStore {
    * once. Resolves with what became of each, in the same order: an event that cannot be stored changes
    * nothing for the others.
    *
-   * @throws An error that `isPassingError` knows, if MongoDB could not say what became of them. Calling again
+   * @throws An error that `isTransientError` knows, if MongoDB could not say what became of them. Calling again
    *   is safe.
    */
   storeEvents(events: readonly EventJob[]): Promise<StoreOutcome[]>;
@@ -59,7 +59,7 @@ export function createEventStore(
 
   const isolation = {
     work: store,
-    isPassing: isPassingError,
+    isPassing: isTransientError,
     findFault: findSerializationFault,
     toOutcome: (error: unknown) => refuse(error, false),
   };

@@ -4,9 +4,9 @@ import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog } from '@analytics/shared/service/outageLog';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { isPassingError } from '../database/writeErrors.ts';
-import type { DeadLetter, DeadLetters } from '../deadLetters/deadLetterStore.ts';
-import { findOversize } from '../queue/jobSize.ts';
+import { isTransientError } from '../database/writeErrors.ts';
+import type { DeadLetter, DeadLetterStore } from '../deadLetters/deadLetterStore.ts';
+import { describeOversize } from '../queue/jobSize.ts';
 import type { EventStore } from './eventStore.ts';
 import { type JobContent, type QueuedJob, readJob } from './readJob.ts';
 
@@ -14,123 +14,126 @@ const SWEEP_INTERVAL_MS = 10_000;
 const PAGE_SIZE = 50;
 const CLOSE_DEADLINE_MS = 500;
 
-export interface FailedJobsOptions {
+export interface FailedJobSweepOptions {
   redis: Redis;
   queue: Queue;
   findMissing: EventStore['findMissing'];
-  deadLetters: Pick<DeadLetters, 'keep'>;
+  deadLetters: Pick<DeadLetterStore, 'save'>;
   logger: Logger;
 }
 
 export interface FailedJobSweep {
-  /** Asks for a sweep at once, instead of at the next interval. */
+  /** Requests a sweep now instead of after the interval. */
   request(): void;
-  /** Begins no further move, and gives the one under way a moment to finish. */
+  /** Stops after the current move, for which it waits a moment. */
   close(): Promise<void>;
 }
 
 /**
- * Moves what is left of jobs that failed for good into the dead letters: those that took their workers down
- * with them too often, or that met a bug at every attempt. Of a job's events, only those that are not stored.
- * A job that cannot be moved stays where it is, does not keep others from being moved, and is tried again.
+ * Moves the events of failed jobs to the dead letters: of jobs that lost too many workers, or that failed at every
+ * attempt. Leaves out events that are stored. A job that cannot be moved stays in the queue, does not affect
+ * the others, and is tried again.
  *
- * Every worker sweeps. Two that move the same job write the same letters, as a letter's `_id` follows from
- * the job.
+ * Every worker sweeps. Two workers that move the same job save the same dead letters, because the `_id` of a dead
+ * letter follows from the job.
  */
-export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep {
+export function startFailedJobSweep(options: FailedJobSweepOptions): FailedJobSweep {
   const { redis, queue, findMissing, deadLetters, logger } = options;
   const outageLog = createOutageLog(
-    { began: "failed jobs can't be moved", ended: 'failed jobs are moved again' },
+    { began: 'cannot move failed jobs to the dead letters', ended: 'failed jobs are moved again' },
     logger,
   );
   const stopping = new AbortController();
   let wake: AbortController | undefined;
-  let toldOf = new Map<string, string>();
+  let reportedJobs = new Map<string, string>();
 
-  /** Resolves with the jobs that cannot be moved, and why. */
+  /** Resolves with the jobs that cannot be moved, and the reasons. */
   async function moveAll(): Promise<Map<string, string>> {
-    const left = new Map<string, string>();
+    const blocked = new Map<string, string>();
     for (;;) {
-      // Oldest first: what fails meanwhile comes behind what is left.
-      const jobIds = await queue.getRanges(['failed'], left.size, left.size + PAGE_SIZE - 1, true);
-      const unseen = jobIds.filter((jobId) => !left.has(jobId));
+      // Oldest first: jobs that fail meanwhile come after the remaining ones.
+      const jobIds = await queue.getRanges(['failed'], blocked.size, blocked.size + PAGE_SIZE - 1, true);
+      const unseen = jobIds.filter((jobId) => !blocked.has(jobId));
       if (unseen.length === 0) {
-        return left;
+        return blocked;
       }
       for (const jobId of unseen) {
         if (stopping.signal.aborted) {
-          return left;
+          return blocked;
         }
-        const obstacle = await moveOrExplain(jobId);
-        if (obstacle !== undefined) {
-          left.set(jobId, obstacle);
+        const blocker = await moveOrExplain(jobId);
+        if (blocker !== undefined) {
+          blocked.set(jobId, blocker);
         }
       }
     }
   }
 
   /**
-   * Moves a job, or says why it can't be moved.
+   * Moves a job, or resolves with the reason why it cannot be moved.
    *
-   * @throws An error that says nothing of this job: the next would meet it as well.
+   * @throws Errors that are not about this job: the next one would fail, too.
    */
   async function moveOrExplain(jobId: string): Promise<string | undefined> {
     try {
-      return (await findObstacle(jobId)) ?? (await move(jobId));
+      return (await findBlocker(jobId)) ?? (await move(jobId));
     } catch (error) {
-      if (isPassingError(error) || isRedisError(error as Error)) {
+      if (isTransientError(error) || isRedisError(error as Error)) {
         throw error;
       }
       return (error as Error).message;
     }
   }
 
-  async function findObstacle(jobId: string): Promise<string | undefined> {
-    const oversize = findOversize(await redis.hstrlen(queue.toKey(jobId), 'data'));
+  async function findBlocker(jobId: string): Promise<string | undefined> {
+    const oversize = describeOversize(await redis.hstrlen(queue.toKey(jobId), 'data'));
     return oversize && `${oversize} Run npm run dead-letters -- split ${jobId} to store what is in it.`;
   }
 
-  /** Resolves with why the job could not be removed, if it could not. */
+  /** Resolves with the reason if the job could not be removed. */
   async function move(jobId: string): Promise<string | undefined> {
-    // Read from Redis itself, because BullMQ can't read a job whose data is no JSON. Without fields, another
-    // has moved it.
+    // Read from Redis, because BullMQ cannot read a job whose data is not JSON. Without fields, another worker has
+    // moved it.
     const fields = await redis.hgetall(queue.toKey(jobId));
     if (Object.keys(fields).length > 0) {
       const reason = fields['failedReason'] ?? 'The job failed without a reason.';
       const origin = { id: jobId, attempts: Number(fields['ats'] ?? 0) };
-      let kept = 0;
+      let saved = 0;
       for (const part of readJob(toQueuedJob(jobId, fields, queue.qualifiedName))) {
-        const letters = await toLetters(part, reason);
-        await deadLetters.keep(letters, origin);
-        kept += letters.length;
+        const missing = await toDeadLetters(part, reason);
+        await deadLetters.save(missing, origin);
+        saved += missing.length;
       }
-      if (kept === 0) {
-        logger.info({ job_id: jobId }, 'all events of a failed job are stored: the job is removed');
+      if (saved === 0) {
+        logger.info({ job_id: jobId }, 'failed job removed: all of its events are stored');
       }
     }
     return (await queue.remove(jobId)) === 1 ? undefined : 'BullMQ does not remove it: it is locked.';
   }
 
-  /** Nothing is lost with them: they stay among the queue's failed jobs, where a person can look at them. */
-  function tellOfLeft(left: Map<string, string>): void {
-    for (const [jobId, obstacle] of left) {
-      if (toldOf.get(jobId) !== obstacle) {
-        logger.error({ job_id: jobId, reason: obstacle }, "failed job can't be moved and stays in the queue");
+  /** They stay among the failed jobs of the queue, where an operator can find them. */
+  function reportUnmovable(blocked: Map<string, string>): void {
+    for (const [jobId, blocker] of blocked) {
+      if (reportedJobs.get(jobId) !== blocker) {
+        logger.error(
+          { job_id: jobId, reason: blocker },
+          'cannot move a failed job to the dead letters; it stays in the queue',
+        );
       }
     }
-    toldOf = left;
+    reportedJobs = blocked;
   }
 
-  async function toLetters({ events, unreadable }: JobContent, reason: string): Promise<DeadLetter[]> {
+  async function toDeadLetters({ events, invalid }: JobContent, reason: string): Promise<DeadLetter[]> {
     const missing = await findMissing(events);
-    return [...unreadable, ...missing.map((event) => ({ event, reason, cause: reason }))];
+    return [...invalid, ...missing.map((event) => ({ event, reason, cause: reason }))];
   }
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       wake = new AbortController();
       try {
-        tellOfLeft(await moveAll());
+        reportUnmovable(await moveAll());
         outageLog.recovered();
       } catch (error) {
         if (!stopping.signal.aborted) {
@@ -147,8 +150,7 @@ export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep 
     request: () => wake?.abort(),
     close: async () => {
       stopping.abort();
-      // A move that is cut off is done again by the next sweep, so one that waits for a server that is away
-      // is left behind.
+      // The next sweep repeats an interrupted move, so one that waits for an absent server is abandoned.
       await withTimeout(running, CLOSE_DEADLINE_MS).catch((error: unknown) => {
         if (!(error instanceof TimeoutError)) {
           throw error;
@@ -158,10 +160,7 @@ export function startFailedJobSweep(options: FailedJobsOptions): FailedJobSweep 
   };
 }
 
-/**
- * Whether Redis is away or refuses everybody. That a key is of another type than a job's says something of
- * that job only.
- */
+/** Whether Redis is away or rejects every command. A key of the wrong type concerns one job only. */
 function isRedisError({ name, message, syscall }: NodeJS.ErrnoException): boolean {
   const isRefusal = name === 'ReplyError' && !message.startsWith('WRONGTYPE');
   return isRefusal || syscall !== undefined || message.startsWith('Connection is closed');
@@ -181,7 +180,7 @@ function parseData(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // The text itself is then what the job carried; it is no event, and is kept as it is.
+    // The text is not an event, and becomes a dead letter as it is.
     return text;
   }
 }

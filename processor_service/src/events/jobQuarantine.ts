@@ -1,59 +1,54 @@
 import { INGEST_BATCH_JOB, INGEST_EVENT_JOB } from '@analytics/shared/event/eventQueue';
 import type { Logger } from '@analytics/shared/service/logger';
 import { DelayedError, type Job, type Queue } from 'bullmq';
-import type { DeadLetters } from '../deadLetters/deadLetterStore.ts';
-import { type JobResult, type ProcessableJob, toProcessableJob } from './processJob.ts';
+import type { DeadLetterStore } from '../deadLetters/deadLetterStore.ts';
+import { type ClaimedJob, type JobResult, toClaimedJob } from './processJob.ts';
 import { readJob } from './readJob.ts';
 
-/**
- * A batch whose workers died this often goes on as single events, so that in the end the harmful one fails
- * alone.
- */
-const TAKE_APART_AFTER = 2;
+/** A batch that lost this many workers is split into single events, so that the harmful one fails alone. */
+const SPLIT_AFTER_DEATHS = 2;
 
-/** A suspect that is not admitted waits about this long. */
-const PUT_OFF_MS = 250;
+/** A delayed suspect waits about this long (ms). */
+const DELAY_MS = 250;
 
-export interface SuspectJobsOptions {
-  /** Its jobs have the options of event jobs by default. */
+export interface JobQuarantineOptions {
+  /** Jobs have the default options of event jobs. */
   queue: Pick<Queue, 'addBulk'>;
-  deadLetters: Pick<DeadLetters, 'keep'>;
-  /** How many jobs a worker holds, and leaves when it dies. */
+  deadLetters: Pick<DeadLetterStore, 'save'>;
+  /** The jobs that a worker runs at the same time, and leaves when it dies. */
   concurrency: number;
   logger: Pick<Logger, 'warn'>;
 }
 
-export interface SuspectJobs {
+export interface JobQuarantine {
   /**
-   * Runs `work` for a job, at once if nothing speaks against the job. A suspect is put off while others are
-   * running, and a batch that is a suspect again and again is taken apart instead.
+   * Runs `work` for a job: immediately, unless the job is a suspect. A suspect is delayed while too many others run. A
+   * batch that is a suspect repeatedly is split instead.
    *
-   * @throws DelayedError if the job was put off, which BullMQ takes for no failure.
+   * @throws DelayedError if the job was delayed. BullMQ does not count it as a failure.
    */
-  guard(job: Job, token: string | undefined, work: () => Promise<JobResult>): Promise<JobResult>;
+  run(job: Job, token: string | undefined, work: () => Promise<JobResult>): Promise<JobResult>;
 }
 
 /**
- * Keeps jobs apart that may have killed a worker. Of the many that a dying worker held, one may have been the
- * cause. Taken up together again they would all be counted again, until BullMQ fails them all.
+ * Separates jobs that may have killed a worker. Of the jobs that a dying worker ran, one may be the cause. If they ran
+ * together again, all of them would lose another worker, until BullMQ fails them all.
  *
- * So they are tested as in any search by groups: after its first death a job runs beside a few other
- * suspects, and after another one with none. The cause takes one group with it and then only itself, so an
- * innocent job is counted twice at most; and as groups are as large as they are many, all of them are through
- * after about `2 * sqrt(concurrency)` rounds.
+ * So suspects are tested in groups. After the first death, a job runs next to a few other suspects; after the second,
+ * next to none. The cause kills one group and then only itself, so another job loses two workers at most. There
+ * are as many groups as jobs in a group, so all suspects have run after about `2 * sqrt(concurrency)` rounds.
  */
-export function createSuspectJobs(options: SuspectJobsOptions): SuspectJobs {
+export function createJobQuarantine(options: JobQuarantineOptions): JobQuarantine {
   const { queue, deadLetters, concurrency, logger } = options;
   const groupSize = Math.ceil(Math.sqrt(concurrency));
   let running = 0;
-  let isOneAlone = false;
+  let isExclusiveRunning = false;
 
-  async function takeApart(job: ProcessableJob): Promise<JobResult> {
+  async function splitBatch(job: ClaimedJob): Promise<JobResult> {
     const result: JobResult = { events: 0, stored: 0, duplicates: 0, dead_letters: 0 };
-    for (const { events, unreadable } of readJob(job)) {
-      await deadLetters.keep(unreadable, { id: job.id, attempts: job.attemptsStarted });
-      // A job's id from the event's: if this was cut off and is done again, what waits already is not queued
-      // twice.
+    for (const { events, invalid } of readJob(job)) {
+      await deadLetters.save(invalid, { id: job.id, attempts: job.attemptsStarted });
+      // The job id follows from the event: after an interruption, no event is queued twice.
       await queue.addBulk(
         events.map((event) => ({
           name: INGEST_EVENT_JOB,
@@ -62,34 +57,34 @@ export function createSuspectJobs(options: SuspectJobsOptions): SuspectJobs {
         })),
       );
       result.events += events.length;
-      result.dead_letters += unreadable.length;
+      result.dead_letters += invalid.length;
     }
     logger.warn(
       { job_id: job.id, events: result.events },
-      'workers died of a batch again: its events go on as jobs of their own',
+      'a batch lost its workers again: each of its events is now a job of its own',
     );
     return result;
   }
 
   return {
-    guard: async (job, token, work) => {
+    run: async (job, token, work) => {
       const deaths = job.stalledCounter;
       if (deaths === 0) {
         return work();
       }
       const mustBeAlone = deaths > 1;
-      if (isOneAlone || running >= (mustBeAlone ? 1 : groupSize)) {
-        await job.moveToDelayed(Date.now() + PUT_OFF_MS * (0.5 + Math.random()), token);
+      if (isExclusiveRunning || running >= (mustBeAlone ? 1 : groupSize)) {
+        await job.moveToDelayed(Date.now() + DELAY_MS * (0.5 + Math.random()), token);
         throw new DelayedError();
       }
       running += 1;
-      isOneAlone = mustBeAlone;
+      isExclusiveRunning = mustBeAlone;
       try {
-        const isToTakeApart = job.name === INGEST_BATCH_JOB && deaths >= TAKE_APART_AFTER;
-        return await (isToTakeApart ? takeApart(toProcessableJob(job)) : work());
+        const mustSplit = job.name === INGEST_BATCH_JOB && deaths >= SPLIT_AFTER_DEATHS;
+        return await (mustSplit ? splitBatch(toClaimedJob(job)) : work());
       } finally {
         running -= 1;
-        isOneAlone = false;
+        isExclusiveRunning = false;
       }
     },
   };

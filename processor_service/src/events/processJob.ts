@@ -1,13 +1,13 @@
 import type { EventJob } from '@analytics/shared/event/event';
 import type { Job } from 'bullmq';
 import type { Refusal } from '../database/writeErrors.ts';
-import type { DeadLetter, DeadLetters } from '../deadLetters/deadLetterStore.ts';
+import type { DeadLetter, DeadLetterStore } from '../deadLetters/deadLetterStore.ts';
 import type { EventStore } from './eventStore.ts';
 import { type JobContent, type QueuedJob, readJob } from './readJob.ts';
 
-/** What a finished job reports to its log line. */
+/** The result of a job, as its log line reports it. */
 export interface JobResult {
-  /** The event's `_id`, of a job that carried one. */
+  /** The `_id` of the event, if the job has a single one. */
   event_id?: string;
   events: number;
   stored: number;
@@ -15,49 +15,49 @@ export interface JobResult {
   dead_letters: number;
 }
 
-/** A job as the processing step needs it. */
-export interface ProcessableJob extends QueuedJob {
-  /** How often a worker has taken it up, this time included. */
+/** A job that a worker has taken. */
+export interface ClaimedJob extends QueuedJob {
+  /** How often a worker has taken it, including this time. */
   attemptsStarted: number;
-  /** Whether a failure now would be the job's last. */
+  /** Whether this is the last attempt. */
   isLastAttempt: boolean;
 }
 
-/** MongoDB refused events of a job for a reason that may pass; the job's other events are stored. */
+/** MongoDB rejected events of a job for a reason that may be temporary. The job's other events are stored. */
 export class UnsettledEventsError extends Error {
   override name = 'UnsettledEventsError';
 }
 
-/** What the processing step needs of BullMQ's job. */
-export function toProcessableJob(job: Job): ProcessableJob {
+/** The fields of BullMQ's job that processing needs. */
+export function toClaimedJob(job: Job): ClaimedJob {
   const { id, name, data, timestamp, queueQualifiedName, attemptsStarted } = job;
   const isLastAttempt = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
   return { id: id ?? '', name, data, timestamp, queueQualifiedName, attemptsStarted, isLastAttempt };
 }
 
-export type ProcessJob = (job: ProcessableJob) => Promise<JobResult>;
+export type ProcessJob = (job: ClaimedJob) => Promise<JobResult>;
 
 /**
- * Makes the step that takes a job's events to the store, and what cannot be stored to the dead letters,
- * alone. An event that was refused for a reason that may pass goes there at the job's last attempt.
+ * Creates the step that stores a job's events. An event that cannot be stored becomes a dead letter: immediately if
+ * its rejection is final, otherwise at the job's last attempt.
  *
- * The step may run any number of times for the same job, and be cut off anywhere: each event has its identity
- * from before.
+ * The step may run any number of times for the same job, and be interrupted anywhere, because each event has its
+ * identity already.
  *
- * @throws UnsettledEventsError if events are to be tried again.
+ * @throws UnsettledEventsError if events must be tried again.
  */
 export function createProcessJob(
   { storeEvents }: Pick<EventStore, 'storeEvents'>,
-  { keep }: Pick<DeadLetters, 'keep'>,
+  { save }: Pick<DeadLetterStore, 'save'>,
 ): ProcessJob {
-  /** Adds what became of the part to `result`, and returns why events of it are to be tried again. */
+  /** Adds the outcomes of a part to `result`. Returns the reasons of the events that must be tried again. */
   async function processPart(
-    { events, unreadable }: JobContent,
-    job: ProcessableJob,
+    { events, invalid }: JobContent,
+    job: ClaimedJob,
     result: JobResult,
   ): Promise<Refusal[]> {
     const outcomes = events.length > 0 ? await storeEvents(events) : [];
-    const letters: DeadLetter[] = [...unreadable];
+    const deadLetters: DeadLetter[] = [...invalid];
     const unsettled: Refusal[] = [];
     for (const [index, event] of events.entries()) {
       const outcome = outcomes[index];
@@ -67,15 +67,15 @@ export function createProcessJob(
         result.duplicates += 1;
       } else if (outcome !== undefined) {
         if (outcome.isFinal || job.isLastAttempt) {
-          letters.push({ event, ...outcome });
+          deadLetters.push({ event, ...outcome });
         } else {
           unsettled.push(outcome);
         }
       }
     }
-    await keep(letters, { id: job.id, attempts: job.attemptsStarted });
+    await save(deadLetters, { id: job.id, attempts: job.attemptsStarted });
     result.events += events.length;
-    result.dead_letters += letters.length;
+    result.dead_letters += deadLetters.length;
     return unsettled;
   }
 

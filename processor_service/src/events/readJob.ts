@@ -10,56 +10,51 @@ import { isPlainEventJob } from '@analytics/shared/event/plainEvent';
 import { describeFieldErrors, toFieldErrors } from '@analytics/shared/http/problem';
 
 /**
- * More items than a job of MAX_JOB_BYTES has room for as events, the shortest of which takes 72 bytes.
- * Reading an item that is no event takes half a kilobyte of memory and about ten microseconds, so a job of
- * millions would take down one process after another.
+ * More events than fit into MAX_JOB_BYTES: the shortest takes 72 bytes. An invalid item takes half a kilobyte of
+ * memory and about ten microseconds, so a job with millions of them would kill one process after another.
  */
 const MAX_ITEMS = 250_000;
 
 /**
- * Items that are read together. The usual job has fewer. One of MAX_ITEMS would hold up the event loop for
- * seconds, its events would take hundreds of megabytes as documents, and MongoDB takes at most 100,000
- * documents in one insert.
+ * Items that are read together. The usual job has fewer. MAX_ITEMS together would block the event loop for seconds,
+ * take hundreds of megabytes as documents, and exceed the 100,000 documents that MongoDB accepts in one insert.
  */
 const ITEMS_PER_PART = 5000;
 
-/** What a worker needs to know of a job to read it. */
+/** The fields of a job that reading needs. */
 export interface QueuedJob {
   id: string;
   name: string;
   data: unknown;
-  /** When it was queued, in milliseconds since 1970. */
+  /** When it was queued (ms since 1970). */
   timestamp: number;
-  /** Prefix and name of its queue. */
+  /** The prefix and the name of its queue. */
   queueQualifiedName: string;
 }
 
-/** Something in a job that is no event and won't become one. */
-export interface Unreadable {
-  /** Follows from its place in the job, so that reading the job again gives the same. */
+/** A job item that is not a valid event. */
+export interface InvalidItem {
+  /** Follows from its index in the job, so that it is the same whenever the job is read. */
   _id: string;
-  /** What stood there, as JSON. */
+  /** The item as JSON. */
   raw: string;
-  /** It may quote what stood there. */
+  /** Why it is invalid. It may quote the item. */
   reason: string;
-  /** The same without any of it, for the log. */
+  /** The same without a quotation, for the log. */
   cause: string;
 }
 
 export interface JobContent {
   events: EventJob[];
-  unreadable: Unreadable[];
+  invalid: InvalidItem[];
 }
 
-/**
- * Takes a job apart into its events and what is none, a part of it at a time. One of them that can't be read
- * does not spoil the others.
- */
+/** Reads a job in parts. An invalid item does not affect the others. */
 export function* readJob(job: QueuedJob): Generator<JobContent, void, undefined> {
   const items = listItems(job);
   if (!Array.isArray(items)) {
-    const whole = { ...items, _id: derivePlaceId(job, 0), raw: JSON.stringify(job.data) ?? '' };
-    yield { events: [], unreadable: [whole] };
+    const whole = { ...items, _id: deriveItemId(job, 0), raw: JSON.stringify(job.data) ?? '' };
+    yield { events: [], invalid: [whole] };
     return;
   }
   for (let start = 0; start < items.length; start += ITEMS_PER_PART) {
@@ -68,36 +63,36 @@ export function* readJob(job: QueuedJob): Generator<JobContent, void, undefined>
 }
 
 /**
- * Reads items of a job, the first of which stands at `firstIndex` in it: an item has the same identity
- * whether the job is read whole or in parts.
+ * Reads items of a job from `firstIndex` on. An item has the same identity whether the job is read as a whole or in
+ * parts.
  */
 export function readItems(
   job: Pick<QueuedJob, 'id' | 'timestamp' | 'queueQualifiedName'>,
   items: readonly unknown[],
   firstIndex = 0,
 ): JobContent {
-  const content: JobContent = { events: [], unreadable: [] };
+  const content: JobContent = { events: [], invalid: [] };
   for (const [offset, item] of items.entries()) {
     const index = firstIndex + offset;
     if (isPlainEventJob(item)) {
       content.events.push(item);
       continue;
     }
-    const result = readEvent(item, () => derivePlaceId(job, index));
+    const result = readEvent(item, () => deriveItemId(job, index));
     if (result.success) {
       content.events.push(result.data);
     } else {
       const reason = `This is not an event: ${describeFieldErrors(toFieldErrors(result.error, 'data'))}.`;
       const raw = JSON.stringify(item) ?? '';
       const cause = 'an item of a job is not an event';
-      content.unreadable.push({ _id: derivePlaceId(job, index), raw, reason, cause });
+      content.invalid.push({ _id: deriveItemId(job, index), raw, reason, cause });
     }
   }
   return content;
 }
 
-/** The items of a job that each should be an event, or why there are none. */
-function listItems({ name, data }: QueuedJob): unknown[] | Pick<Unreadable, 'reason' | 'cause'> {
+/** The items of a job, or the reason why it has none. */
+function listItems({ name, data }: QueuedJob): unknown[] | Pick<InvalidItem, 'reason' | 'cause'> {
   if (name === INGEST_EVENT_JOB) {
     return [data];
   }
@@ -116,11 +111,8 @@ function listItems({ name, data }: QueuedJob): unknown[] | Pick<Unreadable, 'rea
   return events;
 }
 
-/**
- * Reads one item. A producer that is not ours fixes no `_id`: its event has its identity by its `event_id`,
- * as anywhere, and without one by its place in the job.
- */
-function readEvent(item: unknown, derivePlace: () => string) {
+/** Reads one item. An event of a foreign producer has no `_id`: it follows from `event_id`, or from the index. */
+function readEvent(item: unknown, deriveId: () => string) {
   if (typeof item !== 'object' || item === null || '_id' in item) {
     const result = eventJobSchema.safeParse(item);
     return result.success ? succeed(toEventJob(result.data, result.data._id)) : result;
@@ -130,7 +122,7 @@ function readEvent(item: unknown, derivePlace: () => string) {
     return result;
   }
   return succeed(
-    result.data.event_id === undefined ? toEventJob(result.data, derivePlace()) : toEventJob(result.data),
+    result.data.event_id === undefined ? toEventJob(result.data, deriveId()) : toEventJob(result.data),
   );
 }
 
@@ -138,11 +130,8 @@ function succeed(data: EventJob) {
   return { success: true as const, data };
 }
 
-/**
- * The identity that follows from a place in a job. The job's id alone would come again if the queue were ever
- * emptied, so its time of birth is part of it.
- */
-function derivePlaceId(
+/** The identity of an item without one. Job ids repeat after the queue was emptied, so it contains the job's time. */
+function deriveItemId(
   { id, timestamp, queueQualifiedName }: Pick<QueuedJob, 'id' | 'timestamp' | 'queueQualifiedName'>,
   index: number,
 ): string {

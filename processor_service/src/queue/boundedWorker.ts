@@ -1,9 +1,9 @@
 import { type Job, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { JobText } from './jobText.ts';
-import { TolerantWorker } from './lenientWorker.ts';
+import { LenientWorker } from './lenientWorker.ts';
 import { measureNextJobs } from './nextJobs.ts';
-import { Turns } from './turns.ts';
+import { ByteSemaphore } from './turns.ts';
 
 /**
  * How many bytes of data the jobs of a worker may have together: those it holds before it takes another one,
@@ -31,8 +31,8 @@ interface Holding {
  *   runs alone.
  * - What still waits for its turn when the worker is closed goes back to the queue.
  */
-export class BoundedWorker<Result> extends TolerantWorker<Result> {
-  private readonly turns = new Turns(MAX_BYTES_IN_HAND);
+export class BoundedWorker<Result> extends LenientWorker<Result> {
+  private readonly turns = new ByteSemaphore(MAX_BYTES_IN_HAND);
   private readonly holdings = new WeakMap<Job, Holding>();
   private bytesInHand = 0;
   private fetching = 0;
@@ -40,7 +40,7 @@ export class BoundedWorker<Result> extends TolerantWorker<Result> {
   private toMeasure = 0;
 
   protected override async nextJobFromJobData(
-    ...args: Parameters<TolerantWorker<Result>['nextJobFromJobData']>
+    ...args: Parameters<LenientWorker<Result>['nextJobFromJobData']>
   ): Promise<Job<unknown, Result>> {
     const job = await super.nextJobFromJobData(...args);
     if (job !== undefined) {

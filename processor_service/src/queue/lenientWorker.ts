@@ -1,5 +1,5 @@
 import { type Job, RedisConnection, Worker } from 'bullmq';
-import { findOversizeText } from './jobSize.ts';
+import { describeOversizeText } from './jobSize.ts';
 import { JobText } from './jobText.ts';
 
 /** A queue that refuses to hand out a job, as a full Redis does, is asked again after this pause. */
@@ -17,7 +17,7 @@ const MIN_REDIS_VERSION = '6.2.0';
  * BullMQ's worker, but for what it takes badly: data that is no JSON or too much of it, and a Redis that
  * refuses.
  */
-export class TolerantWorker<Result> extends Worker<unknown, Result> {
+export class LenientWorker<Result> extends Worker<unknown, Result> {
   private errorPause: NodeJS.Timeout | undefined;
 
   constructor(...args: ConstructorParameters<typeof Worker<unknown, Result>>) {
@@ -37,7 +37,7 @@ export class TolerantWorker<Result> extends Worker<unknown, Result> {
     json: Parameters<Worker['createJob']>[0],
     jobId: string,
   ): Job<unknown, Result> {
-    const deferredFailure = json.deferredFailure ?? findOversizeText(json.data);
+    const deferredFailure = json.deferredFailure ?? describeOversizeText(json.data);
     const job = super.createJob(
       { ...json, data: 'null', ...(deferredFailure !== undefined && { deferredFailure }) },
       jobId,

@@ -7,7 +7,7 @@ interface Waiting {
  * Lets through, first come first served, as much as `maxWeight` holds at a time. What weighs more by itself
  * goes alone.
  */
-export class Turns {
+export class ByteSemaphore {
   private readonly maxWeight: number;
   private readonly line: Waiting[] = [];
   private weight = 0;

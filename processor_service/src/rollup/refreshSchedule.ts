@@ -6,7 +6,7 @@ import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog } from '@analytics/shared/service/outageLog';
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { TolerantWorker } from '../queue/lenientWorker.ts';
+import { LenientWorker } from '../queue/lenientWorker.ts';
 
 /** How often due buckets are refreshed (ms). An hour is refreshed within this time after its lease ends. */
 const INTERVAL_MS = 30_000;
@@ -51,7 +51,7 @@ export function startRefreshSchedule(options: RefreshScheduleOptions): RefreshSc
   const queue = new Queue(name, connection);
   // Without a listener the process would end. The watch over the connection logs its errors.
   queue.on('error', () => {});
-  const worker = new TolerantWorker<void>(
+  const worker = new LenientWorker<void>(
     name,
     async () => {
       await refresh(stopping.signal);

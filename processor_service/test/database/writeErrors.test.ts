@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PassingWriteError, readOutcomes } from '../../src/database/writeErrors.ts';
+import { readOutcomes, TransientWriteError } from '../../src/database/writeErrors.ts';
 
 /** What MongoDB answers for the second of three documents. */
 const reply = (error: object) => ({ writeErrors: [{ index: 1, code: 0, errmsg: 'why', ...error }] });
@@ -7,14 +7,14 @@ const reply = (error: object) => ({ writeErrors: [{ index: 1, code: 0, errmsg: '
 test.each([6, 24, 50, 89, 112, 189, 365, 371, 9001, 10058, 11601, 11602, 13388, 13435, 14031])(
   'error %i of a document passes: the write is done again',
   (code) => {
-    expect(() => readOutcomes(reply({ code }), 3)).toThrow(PassingWriteError);
+    expect(() => readOutcomes(reply({ code }), 3)).toThrow(TransientWriteError);
   },
 );
 
 test('whatever the server says can be retried passes', () => {
   const labelled = { ...reply({ code: 4_711 }), errorLabels: ['RetryableWriteError'] };
 
-  expect(() => readOutcomes(labelled, 3)).toThrow(PassingWriteError);
+  expect(() => readOutcomes(labelled, 3)).toThrow(TransientWriteError);
 });
 
 test.each([

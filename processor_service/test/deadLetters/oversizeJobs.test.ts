@@ -30,7 +30,7 @@ function createCommands(usedQueue: Queue = queue) {
     redis,
     deadLetters,
     openQueue: async () => usedQueue,
-    say: (line) => lines.push(line),
+    print: (line) => lines.push(line),
     showProgress: () => {},
     confirm: async (question) => {
       questions.push(question);
@@ -116,7 +116,7 @@ test('split asks, stores each event of the job once, keeps each poison as a dead
     whole?.events.map(({ _id }) => _id).sort(),
   );
   expect((await DeadLetter.distinct('_id')).map(String).sort()).toEqual(
-    whole?.unreadable.map(({ _id }) => _id).sort(),
+    whole?.invalid.map(({ _id }) => _id).sort(),
   );
   expect(await queue.getJobCountByTypes('failed')).toBe(0);
 });

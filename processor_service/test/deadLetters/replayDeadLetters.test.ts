@@ -37,7 +37,7 @@ test('replay makes jobs that can be read of letters that are too large for one, 
   // Quotes take twice as many bytes in JSON.
   const properties = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`p${i}`, '"'.repeat(1024)]));
   const events = Array.from({ length: 450 }, () => createEvent({ properties }));
-  await deadLetters.keep(
+  await deadLetters.save(
     events.map((event) => ({ event, reason: 'r', cause: '' })),
     { id: '7', attempts: 1 },
   );
@@ -106,7 +106,7 @@ test('a letter of an earlier version, which holds its event as BSON, is shown an
 
 test('a letter without an _id is replayed under its own if it could be an event, and left if it could not', async () => {
   const { _id, ...input } = createEvent({ site_id: 'raw' });
-  await deadLetters.keep(
+  await deadLetters.save(
     [
       { _id, raw: JSON.stringify(input), reason: 'mended since', cause: '' },
       { _id: createEventId(), raw: '"nonsense"', reason: 'is no object', cause: '' },

@@ -4,7 +4,7 @@ import { createLogger } from '@analytics/shared/service/logger';
 import type { Queue } from 'bullmq';
 import { beforeEach } from 'vitest';
 import { createDeadLetterCommands } from '../../src/deadLetters/deadLetterCommands.ts';
-import { createDeadLetters } from '../../src/deadLetters/deadLetterStore.ts';
+import { createDeadLetterStore } from '../../src/deadLetters/deadLetterStore.ts';
 import { createEvent } from '../createEvent.ts';
 import { openQueue, openStore } from '../events/startConsumer.ts';
 
@@ -32,7 +32,7 @@ export async function startDeadLetterCommands() {
     createDeadLetterCommands({
       letters: DeadLetter.collection as never,
       openQueue: async () => used as Queue,
-      say: (line) => person.lines.push(line),
+      print: (line) => person.lines.push(line),
       showProgress: () => {},
       confirm: async (question) => {
         person.questions.push(question);
@@ -48,8 +48,8 @@ export async function startDeadLetterCommands() {
   });
 
   async function keep(event: EventJob, reason: string, failedAt: string): Promise<void> {
-    const letters = createDeadLetters(DeadLetter, logger, () => new Date(failedAt));
-    await letters.keep([{ event, reason, cause: '' }], { id: '7', attempts: 2 });
+    const letters = createDeadLetterStore(DeadLetter, logger, () => new Date(failedAt));
+    await letters.save([{ event, reason, cause: '' }], { id: '7', attempts: 2 });
   }
 
   async function keepThree() {
@@ -69,7 +69,7 @@ export async function startDeadLetterCommands() {
     queue,
     Event,
     DeadLetter,
-    deadLetters: createDeadLetters(DeadLetter, logger),
+    deadLetters: createDeadLetterStore(DeadLetter, logger),
     processJob,
     person,
     /** The commands with another queue. */

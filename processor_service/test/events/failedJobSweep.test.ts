@@ -6,7 +6,7 @@ import { closeRedis, createWorkerRedis } from '@analytics/shared/redis/redis';
 import type { Logger } from '@analytics/shared/service/logger';
 import { UnrecoverableError } from 'bullmq';
 import { beforeEach, expect, test } from 'vitest';
-import { createDeadLetters } from '../../src/deadLetters/deadLetterStore.ts';
+import { createDeadLetterStore } from '../../src/deadLetters/deadLetterStore.ts';
 import { startFailedJobSweep } from '../../src/events/failedJobSweep.ts';
 import { createEvent } from '../createEvent.ts';
 import { openQueue, openStore, startConsumer } from './startConsumer.ts';
@@ -25,7 +25,7 @@ const logger = { info: write('info'), warn: write('warn'), error: write('error')
 /** Starts a sweep as a processor of its own does. */
 function startSweep() {
   const redis = createWorkerRedis(stack);
-  const deadLetters = createDeadLetters(DeadLetter, logger);
+  const deadLetters = createDeadLetterStore(DeadLetter, logger);
   const sweep = startFailedJobSweep({ redis, queue, findMissing: store.findMissing, deadLetters, logger });
   let closing: Promise<void> | undefined;
   const close = () => {
@@ -89,7 +89,7 @@ test('a job that cannot be moved is reported once and keeps none from being move
       level: 'error',
       job_id: expect.any(String),
       reason: 'MongoDB does not take a dead letter: error 121',
-      text: "failed job can't be moved and stays in the queue",
+      text: 'cannot move a failed job to the dead letters; it stays in the queue',
     },
   ]);
   await sweep.close();

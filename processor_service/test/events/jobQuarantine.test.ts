@@ -6,7 +6,7 @@ import { closeRedis, createWorkerRedis } from '@analytics/shared/redis/redis';
 import { createLogger } from '@analytics/shared/service/logger';
 import type { Queue } from 'bullmq';
 import { expect, test } from 'vitest';
-import { createSuspectJobs, type SuspectJobs } from '../../src/events/jobQuarantine.ts';
+import { createJobQuarantine, type JobQuarantine } from '../../src/events/jobQuarantine.ts';
 import type { ProcessJob } from '../../src/events/processJob.ts';
 import { createEvent } from '../createEvent.ts';
 import { openQueue, openStore, startConsumer } from './startConsumer.ts';
@@ -28,13 +28,13 @@ async function addLeftJob(name: string, data: unknown, stalledCount: number): Pr
 }
 
 function startGuardedConsumer(step: ProcessJob, addBulk: Queue['addBulk'] = queue.addBulk.bind(queue)) {
-  const suspectJobs = createSuspectJobs({
+  const quarantine = createJobQuarantine({
     queue: { addBulk },
     deadLetters,
     concurrency: CONCURRENCY,
     logger,
   });
-  return startConsumer(stack, step, { concurrency: CONCURRENCY, suspectJobs });
+  return startConsumer(stack, step, { concurrency: CONCURRENCY, quarantine });
 }
 
 const isQueueEmpty = async () =>
@@ -52,9 +52,9 @@ async function runLeftJobs({ deaths, count, together }: { deaths: number; count:
   const putOff = new Set<unknown>();
   const running = { left: 0, others: 0 };
   const most = { left: 0, others: 0 };
-  const suspectJobs = createSuspectJobs({ queue, deadLetters, concurrency: CONCURRENCY, logger });
-  const guard: SuspectJobs['guard'] = (job, ...rest) =>
-    suspectJobs.guard(job, ...rest).catch((error) => {
+  const quarantine = createJobQuarantine({ queue, deadLetters, concurrency: CONCURRENCY, logger });
+  const run: JobQuarantine['run'] = (job, ...rest) =>
+    quarantine.run(job, ...rest).catch((error) => {
       putOff.add(job.id);
       throw error;
     });
@@ -75,7 +75,7 @@ async function runLeftJobs({ deaths, count, together }: { deaths: number; count:
       running[kind] -= 1;
       return result;
     },
-    { concurrency: CONCURRENCY, suspectJobs: { guard } },
+    { concurrency: CONCURRENCY, quarantine: { run } },
   );
   await waitUntil(isQueueEmpty);
   await consumer.close();

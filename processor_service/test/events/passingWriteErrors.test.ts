@@ -5,7 +5,7 @@ import { createMongoConnection } from '@analytics/shared/mongo/mongo';
 import { afterEach, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/config.ts';
 import { connectDatabase } from '../../src/config/db.ts';
-import { isPassingError } from '../../src/database/writeErrors.ts';
+import { isTransientError } from '../../src/database/writeErrors.ts';
 import { createEventStore } from '../../src/events/eventStore.ts';
 import { createWriteInvalidator } from '../../src/events/writeInvalidator.ts';
 import { createEventModel } from '../../src/models/Event.model.ts';
@@ -45,7 +45,7 @@ test.each([24, 91, 189, 365, 10107, 11600, 11601, 14031])(
     // As the consumer does: after some of these codes the driver looks for a primary first, which may take
     // its time.
     const again = retryUntilDone(() => store.storeEvents([event]), {
-      isPassing: isPassingError,
+      isPassing: isTransientError,
       onFailure: () => {},
       signal: AbortSignal.timeout(10_000),
     });

@@ -6,11 +6,11 @@ import { createLogger } from '@analytics/shared/service/logger';
 import { Queue } from 'bullmq';
 import { parseConfig } from '../../src/config/config.ts';
 import { connectDatabase } from '../../src/config/db.ts';
-import { createDeadLetters } from '../../src/deadLetters/deadLetterStore.ts';
-import { groupWrites } from '../../src/events/batchInserts.ts';
+import { createDeadLetterStore } from '../../src/deadLetters/deadLetterStore.ts';
+import { batchInserts } from '../../src/events/batchInserts.ts';
 import { createEventConsumer } from '../../src/events/eventConsumer.ts';
 import { createEventStore } from '../../src/events/eventStore.ts';
-import type { SuspectJobs } from '../../src/events/jobQuarantine.ts';
+import type { JobQuarantine } from '../../src/events/jobQuarantine.ts';
 import { createProcessJob, type ProcessJob } from '../../src/events/processJob.ts';
 import { createWriteInvalidator } from '../../src/events/writeInvalidator.ts';
 import { createDeadLetterModel } from '../../src/models/DeadLetter.model.ts';
@@ -49,13 +49,13 @@ export async function openStore(stack: TestStack) {
   await createIndexedCollections(connection, [Event, DeadLetter], stack);
   const rollups = openRollups(connection);
   const store = createEventStore(Event, createWriteInvalidator(rollups.invalidations));
-  const deadLetters = createDeadLetters(DeadLetter, logger);
+  const deadLetters = createDeadLetterStore(DeadLetter, logger);
   return {
     Event,
     DeadLetter,
     store,
     deadLetters,
-    processJob: createProcessJob(groupWrites(store), deadLetters),
+    processJob: createProcessJob(batchInserts(store), deadLetters),
   };
 }
 
@@ -66,13 +66,13 @@ export function startConsumer(
   {
     concurrency = 5,
     onJobFailed = () => {},
-    suspectJobs = { guard: (_job, _token, work) => work() },
-  }: { concurrency?: number; onJobFailed?: () => void; suspectJobs?: SuspectJobs } = {},
+    quarantine = { run: (_job, _token, work) => work() },
+  }: { concurrency?: number; onJobFailed?: () => void; quarantine?: JobQuarantine } = {},
 ) {
   const redis = createWorkerRedis(stack);
   stack.register(() => closeRedis(redis));
   const consumer = createEventConsumer({
-    suspectJobs,
+    quarantine,
     redis,
     redisWatch: { isUp: true },
     mongoWatch: { isUp: true },
