@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
 import { expect, test } from 'vitest';
-import { parseConfig as parseIngestionConfig } from '../ingestion_service/src/config.ts';
+import { parseConfig as parseIngestionConfig } from '../ingestion_service/src/config/config.ts';
 import { parseConfig as parseProcessorConfig } from '../processor_service/src/config/config.ts';
 import { parseConfig as parseReportingConfig } from '../reporting_service/src/config/config.ts';
 

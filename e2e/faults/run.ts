@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { runCommand } from '@analytics/shared/service/runCommand';
 import { startVitest } from 'vitest/node';
 
 const HELP = `npm run test:faults [-- FILE... [--seed N] [--short] [--name PATTERN]]
@@ -12,29 +12,23 @@ In its short form all of it takes about ten minutes.
   --seed N        the random kills come as in an earlier run, which printed N
   --short         less load around each fault and fewer random kills`;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    seed: { type: 'string' },
-    short: { type: 'boolean' },
-    name: { type: 'string' },
-    help: { type: 'boolean' },
+await runCommand({
+  help: `${HELP}\n`,
+  options: { seed: { type: 'string' }, short: { type: 'boolean' }, name: { type: 'string' } },
+  run: async ({ values, positionals }) => {
+    if (values.short) {
+      process.env['FAULTS'] = 'short';
+    }
+    if (values.seed !== undefined) {
+      process.env['FAULTS_SEED'] = values.seed;
+    }
+    const vitest = await startVitest('test', positionals, {
+      config: join(import.meta.dirname, 'vitest.config.ts'),
+      root: join(import.meta.dirname, '../..'),
+      watch: false,
+      ...(values.name !== undefined && { testNamePattern: values.name }),
+    });
+    await vitest.exit();
+    return Number(process.exitCode ?? 0);
   },
 });
-if (values.help) {
-  process.stdout.write(`${HELP}\n`);
-  process.exit(0);
-}
-if (values.short) {
-  process.env['FAULTS'] = 'short';
-}
-if (values.seed !== undefined) {
-  process.env['FAULTS_SEED'] = values.seed;
-}
-const vitest = await startVitest('test', positionals, {
-  config: join(import.meta.dirname, 'vitest.config.ts'),
-  root: join(import.meta.dirname, '../..'),
-  watch: false,
-  ...(values.name !== undefined && { testNamePattern: values.name }),
-});
-await vitest.exit();

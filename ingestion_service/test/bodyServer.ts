@@ -23,7 +23,7 @@ export const pad = (body: Buffer, bytes: number) =>
 
 /** Serves on a port, as `server.ts` does; before each test its queue is empty and it takes events. */
 export async function startBodyServer(stack: TestStack, budget?: BodyBudget) {
-  const { app, queue } = await startApp(stack, {}, budget);
+  const { app, queue } = await startApp(stack, { bodyBudget: budget });
   const server = createHttpServer(app);
   const port = await listen(server, 0);
   stack.register(() => closeServer(server, { graceMs: 0 }));

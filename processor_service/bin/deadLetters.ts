@@ -1,11 +1,11 @@
 import { createInterface } from 'node:readline/promises';
-import { parseArgs } from 'node:util';
 import { withTimeout } from '@analytics/shared/async/withTimeout';
 import { openEventQueue } from '@analytics/shared/event/eventQueue';
 import { createMongoConnection, requireDatabase } from '@analytics/shared/mongo/mongo';
 import { createRequestRedis, createWorkerRedis, describeRedis } from '@analytics/shared/redis/redis';
 import { probeRedis } from '@analytics/shared/redis/redisProbe';
 import { readConfig } from '@analytics/shared/service/config';
+import { type CommandOutput, runCommand } from '@analytics/shared/service/runCommand';
 import type { Redis } from 'ioredis';
 import { type Config, parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
@@ -49,34 +49,24 @@ const CONNECT_TIMEOUT_MS = 5000;
 
 const LIST_LIMIT = 20;
 
-process.exitCode = await main().catch((error: Error) => {
-  process.stderr.write(`${error.message}\n`);
-  return 1;
+await runCommand({
+  help: HELP,
+  options: {
+    site: { type: 'string' },
+    reason: { type: 'string' },
+    since: { type: 'string' },
+    until: { type: 'string' },
+    limit: { type: 'string' },
+    yes: { type: 'boolean', default: false },
+  },
+  needsSubcommand: true,
+  run: async ({ values, positionals: [command = '', id] }, output) => {
+    const { site, reason, yes } = values;
+    const selection = { site, reason, since: readTime(values.since), until: readTime(values.until) };
+    const limit = readLimit(values.limit);
+    return withCommands(output, yes, (commands) => run(commands, command, { id, selection, limit }));
+  },
 });
-
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      site: { type: 'string' },
-      reason: { type: 'string' },
-      since: { type: 'string' },
-      until: { type: 'string' },
-      limit: { type: 'string' },
-      yes: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  const [command, id] = positionals;
-  if (values.help || command === undefined) {
-    process.stdout.write(HELP);
-    return values.help ? 0 : 1;
-  }
-  const { site, reason, yes } = values;
-  const selection = { site, reason, since: readTime(values.since), until: readTime(values.until) };
-  const limit = readLimit(values.limit);
-  return withCommands(yes, (commands) => run(commands, command, { id, selection, limit }));
-}
 
 interface Arguments {
   id: string | undefined;
@@ -113,8 +103,9 @@ async function run(
   }
 }
 
-/** Opens what the commands need, and closes it after them. */
+/** Opens Redis and MongoDB for a command, and closes them afterwards. */
 async function withCommands(
+  { print, showProgress }: CommandOutput,
   isSure: boolean,
   work: (commands: DeadLetterCommands & OversizeJobCommands) => Promise<number>,
 ): Promise<number> {
@@ -127,24 +118,23 @@ async function withCommands(
   }
   const connection = createMongoConnection();
   const redis = createRequestRedis(config);
-  // What one command may take of a job has no limit, and so no time limit.
+  // A job may be of any size, so its commands have no time limit.
   const patientRedis = createWorkerRedis(config);
   try {
     await connectDatabase(connection, config, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
     requireDatabase(connection, config.MONGO_URI);
     const DeadLetter = createDeadLetterModel(connection);
     const terminal = {
-      print: (line: string) => process.stdout.write(`${line}\n`),
-      showProgress: (line: string) => process.stderr.isTTY && process.stderr.write(`\r${line}`),
+      print,
+      showProgress,
       confirm: (question: string) => confirm(question, isSure),
     };
     const openQueue = async () => {
       await requireRedis(redis, config);
-      // Not before: BullMQ writes at once, and a server that refuses the write loses the connection that the
-      // probe needs.
+      // Not before: BullMQ writes at once, and a Redis that rejects the write loses the connection of the probe.
       return openEventQueue(redis, { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX });
     };
-    // The command says what it did; a log line of each letter would print it again.
+    // The command prints its result; log lines would repeat it.
     const deadLetters = createDeadLetterStore(DeadLetter, { warn: () => {} });
     return await work({
       ...createDeadLetterCommands({ letters: DeadLetter.collection as never, openQueue, ...terminal }),

@@ -1,7 +1,8 @@
-import { parseArgs } from 'node:util';
+import { DAY_MS } from '@analytics/rollups/calendar';
 import { createMongoConnection, requireDatabase } from '@analytics/shared/mongo/mongo';
 import { collectGarbageEarly } from '@analytics/shared/service/collectGarbageEarly';
 import { readConfig } from '@analytics/shared/service/config';
+import { type CommandOutput, runCommand } from '@analytics/shared/service/runCommand';
 import { parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
@@ -26,88 +27,74 @@ MongoDB is that of the settings of processor_service.
 `;
 
 const CONNECT_TIMEOUT_MS = 5000;
-const DAY_MS = 86_400_000;
 
 // As the worker does: a long rebuild runs beside the services.
 collectGarbageEarly();
-process.exitCode = await main().catch((error: Error) => {
-  process.stderr.write(`${error.message}\n`);
-  return 1;
+await runCommand({
+  help: HELP,
+  options: { site: { type: 'string' }, from: { type: 'string' }, to: { type: 'string' } },
+  needsSubcommand: true,
+  run: async ({ values, positionals: [command = ''] }, output) => {
+    const run = { rebuild: runRebuild, verify: runVerify }[command];
+    if (run === undefined) {
+      throw new Error(`There is no command ${command}. See npm run rollup -- --help`);
+    }
+    const days = {
+      startMs: readDay('--from', values.from) ?? Date.parse('0001-01-01T00:00:00Z'),
+      endMs: (readDay('--to', values.to) ?? Date.parse('9999-12-30T00:00:00Z')) + DAY_MS,
+    };
+    return withRollups(async (rollups) => {
+      const site_ids = values.site === undefined ? await rollups.events.distinct('site_id') : [values.site];
+      return run(
+        rollups,
+        site_ids.map((site_id: string) => ({ site_id, ...days })),
+        output,
+      );
+    });
+  },
 });
 
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      site: { type: 'string' },
-      from: { type: 'string' },
-      to: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  const [command] = positionals;
-  if (values.help || command === undefined) {
-    process.stdout.write(HELP);
-    return values.help ? 0 : 1;
-  }
-  const run = { rebuild: runRebuild, verify: runVerify }[command];
-  if (run === undefined) {
-    throw new Error(`There is no command ${command}. See npm run rollup -- --help`);
-  }
-  const days = {
-    startMs: readDay('--from', values.from) ?? Date.parse('0001-01-01T00:00:00Z'),
-    endMs: (readDay('--to', values.to) ?? Date.parse('9999-12-30T00:00:00Z')) + DAY_MS,
-  };
-  return withRollups(async (rollups) => {
-    const site_ids = values.site === undefined ? await rollups.events.distinct('site_id') : [values.site];
-    return run(
-      rollups,
-      site_ids.map((site_id: string) => ({ site_id, ...days })),
-    );
-  });
-}
-
-async function runRebuild(rollups: Rollups, spans: SiteSpan[]): Promise<number> {
+async function runRebuild(rollups: Rollups, spans: SiteSpan[], output: CommandOutput): Promise<number> {
   let done = 0;
-  let left = 0;
+  let stale = 0;
   const { signal } = new AbortController();
   for (const span of spans) {
     await rebuild(rollups, span, {
       signal,
       onBucket: (_id, outcome) => {
         done += outcome === 'refreshed' ? 1 : 0;
-        left += outcome === 'still-stale' ? 1 : 0;
-        showProgress(`${span.site_id}: ${done} hours, days and months rolled up`);
+        stale += outcome === 'still-stale' ? 1 : 0;
+        output.showProgress(`${span.site_id}: ${done} hours, days and months rolled up`);
       },
     });
   }
-  endProgress();
-  const rest = left > 0 ? `; ${left} left to the processor, because events are being stored in them` : '';
-  process.stdout.write(`${done} hours, days and months rolled up${rest}.\n`);
+  output.endProgress();
+  const rest = stale > 0 ? `; ${stale} left to the processor, because events are being stored in them` : '';
+  output.print(`${done} hours, days and months rolled up${rest}.`);
   return 0;
 }
 
-async function runVerify(rollups: Rollups, spans: SiteSpan[]): Promise<number> {
+async function runVerify(rollups: Rollups, spans: SiteSpan[], output: CommandOutput): Promise<number> {
   let [checked, invalid, differing] = [0, 0, 0];
   for (const span of spans) {
     const result = await verify(rollups, span, (soFar) =>
-      showProgress(`${span.site_id}: ${soFar.checked} compared`),
+      output.showProgress(`${span.site_id}: ${soFar.checked} compared`),
     );
-    endProgress();
+    output.endProgress();
     for (const difference of result.differences) {
-      process.stdout.write(`${describeDifference(difference)}\n`);
+      output.print(describeDifference(difference));
     }
     checked += result.checked;
     invalid += result.invalid;
     differing += result.differences.length;
   }
-  process.stdout.write(
-    `${checked} hours, days and months compared with the events, ${differing} differences; ${invalid} not rolled up yet.\n`,
+  output.print(
+    `${checked} hours, days and months compared with the events, ${differing} differences; ${invalid} not rolled up yet.`,
   );
   return differing > 0 ? 1 : 0;
 }
 
-/** Opens what the commands need, and closes it after them. */
+/** Opens the database for a command, and closes it afterwards. */
 async function withRollups(work: (rollups: Rollups) => Promise<number>): Promise<number> {
   const { config, warnings } = readConfig(parseConfig, {
     processEnv: process.env,
@@ -131,21 +118,9 @@ function readDay(option: string, text: string | undefined): number | undefined {
     return undefined;
   }
   const startMs = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
-  // February the 30th would be taken for a day in March.
+  // Date.parse takes February the 30th for a day in March.
   if (Number.isNaN(startMs) || new Date(startMs).toISOString().slice(0, 10) !== text) {
     throw new Error(`${option} ${text} is not a day. Write it as 2025-11-12.`);
   }
   return startMs;
-}
-
-function showProgress(line: string): void {
-  if (process.stderr.isTTY) {
-    process.stderr.write(`\r${line}`);
-  }
-}
-
-function endProgress(): void {
-  if (process.stderr.isTTY) {
-    process.stderr.write('\n');
-  }
 }

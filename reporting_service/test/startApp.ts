@@ -6,12 +6,10 @@ import { createMongoConnection, createMongoProbe } from '@analytics/shared/mongo
 import { createDependencyWatch } from '@analytics/shared/service/dependencyWatch';
 import { createLogger } from '@analytics/shared/service/logger';
 import { Types } from 'mongoose';
-import { createApp } from '../src/app.ts';
-import { createReportCache } from '../src/cache/reportCache.ts';
 import { parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
-import { createReportDatabase, type ReportDatabaseOptions } from '../src/database/reportDatabase.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
+import { createReporting, type ReportingOptions } from '../src/reporting.ts';
 
 const logger = createLogger({ name: 'reporting_service', level: 'silent', isPretty: false });
 
@@ -26,12 +24,12 @@ export interface TestEvent {
   properties?: EventProperties;
 }
 
-/** Builds the service on the file's own database, as `server.ts` does. */
+/** Builds the service of `server.ts` on the file's own database. */
 export async function startApp(
   stack: TestStack,
   settings: Record<string, string> = {},
   now: () => number = Date.now,
-  options: Partial<ReportDatabaseOptions> = {},
+  options: ReportingOptions = {},
 ) {
   const { MONGO_URI } = stack;
   const config = parseConfig({ MONGO_URI, STATS_CACHE_TTL_SECONDS: '0', ...settings });
@@ -44,26 +42,10 @@ export async function startApp(
   const mongoWatch = createDependencyWatch({ dependency: 'MongoDB', probe: mongoProbe.ping, logger });
   stack.register(() => mongoWatch.stop());
   await waitUntil(() => mongoWatch.isUp);
-  const database = createReportDatabase(Event, {
-    timeoutMs: config.STATS_TIMEOUT_SECONDS * 1000,
-    maxConcurrent: config.STATS_MAX_CONCURRENT,
-    mongoWatch,
-    logger,
-    now,
-    ...options,
-  });
-  const app = createApp({
-    topPathsLimit: config.STATS_TOP_PATHS,
-    answerReport: createReportCache({
-      database,
-      ttlMs: config.STATS_CACHE_TTL_SECONDS * 1000,
-      maxBytes: config.STATS_CACHE_MAX_BYTES,
-      now,
-    }),
-    now,
-    checks: { mongodb: () => mongoWatch.health },
-    logger,
-  });
+  const app = createReporting(
+    { config, logger, Event, mongoWatch, checks: { mongodb: () => mongoWatch.health } },
+    { now, ...options },
+  );
 
   async function storeEvents(events: TestEvent[]): Promise<void> {
     const now = new Date();

@@ -1,0 +1,83 @@
+import type { Express } from 'express';
+import { closeServer } from '../http/closeServer.ts';
+import type { HealthCheck } from '../http/health.ts';
+import { announceListening, createHttpServer, listen } from '../http/httpServer.ts';
+import { type Environment, readConfig } from './config.ts';
+import { handleFatalErrors } from './fatal.ts';
+import { createLogger, type Logger } from './logger.ts';
+import { createShutdown, type Shutdown } from './shutdown.ts';
+
+/** The settings of every service. */
+export interface ServiceConfig {
+  PORT: number;
+  HOST?: string | undefined;
+  SHUTDOWN_DRAIN_SECONDS: number;
+  LOG_LEVEL: string;
+}
+
+export interface ServiceOptions<Config> {
+  /** The name in every line of the log. */
+  name: string;
+  /** A folder inside the service (`import.meta.dirname`). */
+  folder: string;
+  /** The setting that replaces `PORT` where several services share their settings. */
+  portAlias: string;
+  /** @throws SettingsError */
+  parseConfig: (environment: Environment) => Config;
+  /** How long all closings together may take before the process ends anyway (ms). */
+  closeDeadlineMs: number;
+}
+
+/** A running service. What opens a resource of it also registers how to close it, and its line in `/readyz`. */
+export interface Service<Config> {
+  config: Config;
+  logger: Logger;
+  /** Registers how to close a resource. Last registered, first closed. */
+  register: Shutdown['register'];
+  /** The lines of `/readyz`, by dependency. */
+  checks: Record<string, HealthCheck>;
+  /** Serves an app on the configured port. `details` appear in the line of the log. */
+  listen(app: Express, details?: Record<string, unknown>): Promise<void>;
+}
+
+/**
+ * Starts a service: fatal errors, settings, log and signals. Belongs first in a composition root.
+ *
+ * @throws SettingsError, which ends the process with one readable line.
+ */
+export function startService<Config extends ServiceConfig>({
+  name,
+  folder,
+  portAlias,
+  parseConfig,
+  closeDeadlineMs,
+}: ServiceOptions<Config>): Service<Config> {
+  handleFatalErrors(name);
+  const { config, warnings } = readConfig(parseConfig, {
+    processEnv: process.env,
+    within: folder,
+    portAlias,
+  });
+  const logger = createLogger({ name, level: config.LOG_LEVEL, isPretty: process.stdout.isTTY });
+  for (const warning of warnings) {
+    logger.warn(warning);
+  }
+  const shutdown = createShutdown({
+    logger,
+    deadlineMs: closeDeadlineMs,
+    drainMs: config.SHUTDOWN_DRAIN_SECONDS * 1000,
+  });
+  shutdown.handleSignals();
+  return {
+    config,
+    logger,
+    register: shutdown.register,
+    checks: { process: shutdown.check },
+    listen: async (app, details) => {
+      const server = createHttpServer(app);
+      shutdown.register('the HTTP server', () => closeServer(server));
+      const port = await listen(server, config.PORT, config.HOST);
+      announceListening(logger, { host: config.HOST, port }, details);
+    },
+  };
+}

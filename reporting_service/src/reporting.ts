@@ -1,0 +1,42 @@
+import type { EventModel } from '@analytics/shared/event/eventModel';
+import type { HealthCheck } from '@analytics/shared/http/health';
+import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
+import type { Service } from '@analytics/shared/service/startService';
+import type { Express } from 'express';
+import { createApp } from './app.ts';
+import { createReportCache } from './cache/reportCache.ts';
+import type { Config } from './config/config.ts';
+import { createReportDatabase, type ReportDatabaseOptions } from './database/reportDatabase.ts';
+
+export interface ReportingDeps extends Pick<Service<Config>, 'config' | 'logger'> {
+  Event: EventModel;
+  mongoWatch: Pick<DependencyWatch, 'isUp' | 'whileUp'>;
+  /** The lines of `/readyz`. */
+  checks: Record<string, HealthCheck>;
+}
+
+/** Options that no setting has. Absent: those of production. */
+export type ReportingOptions = Partial<ReportDatabaseOptions>;
+
+/** Builds the service on the events, whose connection may be opened later: the report database, the cache, the app. */
+export function createReporting(
+  { config, logger, Event, mongoWatch, checks }: ReportingDeps,
+  options: ReportingOptions = {},
+): Express {
+  const { now = Date.now } = options;
+  const database = createReportDatabase(Event, {
+    timeoutMs: config.STATS_TIMEOUT_SECONDS * 1000,
+    maxConcurrent: config.STATS_MAX_CONCURRENT,
+    mongoWatch,
+    logger,
+    now,
+    ...options,
+  });
+  const answerReport = createReportCache({
+    database,
+    ttlMs: config.STATS_CACHE_TTL_SECONDS * 1000,
+    maxBytes: config.STATS_CACHE_MAX_BYTES,
+    now,
+  });
+  return createApp({ topPathsLimit: config.STATS_TOP_PATHS, answerReport, now, checks, logger });
+}
