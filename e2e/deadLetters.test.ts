@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { startOwnRedis } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { createEventId } from '@analytics/shared/event/event';
+import { createEventId } from '@analytics/shared/event/eventId';
 import { INGEST_BATCH_JOB, openEventQueue } from '@analytics/shared/event/eventQueue';
 import { closeRedis, createWorkerRedis } from '@analytics/shared/redis/redis';
 import { Queue } from 'bullmq';

@@ -1,5 +1,6 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
-import { createEventId, type EventJob } from '@analytics/shared/event/event';
+import type { EventJob } from '@analytics/shared/event/event';
+import { createEventId } from '@analytics/shared/event/eventId';
 import request from 'supertest';
 import { expect, test } from 'vitest';
 import { verify } from '../processor_service/src/rollup/verify.ts';

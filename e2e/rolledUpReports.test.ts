@@ -1,6 +1,7 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { PAGE_CAPACITY, TIERS, type Tier } from '@analytics/rollups/userDictionary/layout';
-import { createEventId, type EventJob } from '@analytics/shared/event/event';
+import type { EventJob } from '@analytics/shared/event/event';
+import { createEventId } from '@analytics/shared/event/eventId';
 import request from 'supertest';
 import { expect, test } from 'vitest';
 import { makeUsersOfOnePage } from '../packages/rollups/test/usersOfOnePage.ts';

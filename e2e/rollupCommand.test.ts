@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
-import { createEventId } from '@analytics/shared/event/event';
+import { createEventId } from '@analytics/shared/event/eventId';
 import { expect, test } from 'vitest';
 import { startRollups } from '../processor_service/test/rollup/startRollups.ts';
 

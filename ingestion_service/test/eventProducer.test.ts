@@ -1,7 +1,7 @@
 import { startOwnRedis } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { createEventId } from '@analytics/shared/event/event';
+import { createEventId } from '@analytics/shared/event/eventId';
 import { closeServer } from '@analytics/shared/http/closeServer';
 import request from 'supertest';
 import { expect, test } from 'vitest';

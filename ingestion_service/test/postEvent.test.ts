@@ -1,4 +1,4 @@
-import { deriveEventId } from '@analytics/shared/event/event';
+import { deriveEventId } from '@analytics/shared/event/eventId';
 import request from 'supertest';
 import { expect, test } from 'vitest';
 import { event, startPosting } from './startPosting.ts';

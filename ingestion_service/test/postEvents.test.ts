@@ -1,6 +1,6 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { deriveEventId } from '@analytics/shared/event/event';
+import { deriveEventId } from '@analytics/shared/event/eventId';
 import request from 'supertest';
 import { beforeEach, expect, test } from 'vitest';
 import { startApp } from './startApp.ts';

@@ -1,4 +1,5 @@
-import { createEventId, type EventJob } from '@analytics/shared/event/event';
+import type { EventJob } from '@analytics/shared/event/event';
+import { createEventId } from '@analytics/shared/event/eventId';
 
 /** An event of its own identity, as the queue carries it. */
 export function createEvent(change: Partial<EventJob> = {}): EventJob {

@@ -1,4 +1,5 @@
-import { deriveEventId, type EventInput, type EventJob } from '@analytics/shared/event/event';
+import type { EventInput, EventJob } from '@analytics/shared/event/event';
+import { deriveEventId } from '@analytics/shared/event/eventId';
 
 /** An event that carries its own idempotency key, so that its `_id` is known before it is sent. */
 export type KeyedEvent = EventInput & { event_id: string };

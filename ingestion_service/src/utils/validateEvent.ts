@@ -1,5 +1,5 @@
 import { type EventInput, eventBatchInputSchema, eventInputSchema } from '@analytics/shared/event/event';
-import { isPlainEventInput } from '@analytics/shared/event/plainEvent';
+import { isWellFormedEventInput } from '@analytics/shared/event/wellFormedEvent';
 import { type FieldError, toFieldErrors } from '@analytics/shared/http/problem';
 
 export interface EventValidatorOptions {
@@ -38,7 +38,7 @@ export function createEventValidator(options: EventValidatorOptions): EventValid
   const { maxFutureMs, minTimestampMs, now = Date.now } = options;
 
   function validateEvent(body: unknown, wholeName = 'body'): { ok: true; event: EventInput } | Refused {
-    if (isPlainEventInput(body)) {
+    if (isWellFormedEventInput(body)) {
       return checkTime(body);
     }
     const result = eventInputSchema.safeParse(body);

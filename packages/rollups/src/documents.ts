@@ -5,9 +5,6 @@ import type { Granularity } from './calendar.ts';
 /** The dimension with one value, null, that every event has. Its counts are the totals. */
 export const TOTAL_DIMENSION = '';
 
-/** The dimensions of every event. Each property is one more: `property:KEY`. */
-export const EVENT_DIMENSIONS = ['path', 'event_type', 'referrer_host'] as const;
-
 /**
  * The dimension whose values are the quarters of an hour, 0 to 3. Only hours have it. It makes up the days of
  * time zones whose offset from UTC is not a whole hour.

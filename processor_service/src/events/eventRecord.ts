@@ -1,32 +1,34 @@
 import type { EventJob } from '@analytics/shared/event/event';
+import { STORED_TEXT_NAMES } from '@analytics/shared/event/eventFields';
 import type { EventRecord } from '@analytics/shared/event/eventModel';
 import type { EventProperties, PropertyValue } from '@analytics/shared/event/eventProperties';
 import { findReferrerHost } from '@analytics/shared/event/referrer';
 import { Types } from 'mongoose';
 
 /**
- * An event's document on its way to the driver. Clients name properties, and BSON gives some names of an
- * object's fields a meaning (`_bsontype`, `toBSON`); the keys of a Map are nothing but names.
+ * The document of an event for the driver. Its properties are a Map, because BSON gives some field names of an object a
+ * meaning (`_bsontype`, `toBSON`), and clients choose the names of properties.
  */
 export type InsertRecord = Omit<EventRecord, 'properties'> & { properties?: Map<string, PropertyValue> };
 
 /**
- * Makes the document of an event. It must be whole: it goes out as a plain command, to which nothing adds
- * timestamps. Its shape was checked when the job was read.
+ * Creates the complete document of an event whose shape was checked when its job was read. A plain command inserts it,
+ * so Mongoose adds no timestamps.
  *
- * @throws Error if there is no valid document for the event.
+ * @throws Error if the event has no valid document.
  */
 export function toRecord(event: EventJob, storedAt: Date): InsertRecord {
-  const record: InsertRecord = {
-    _id: Types.ObjectId.createFromHexString(event._id),
-    site_id: event.site_id,
-    event_type: event.event_type,
-    path: event.path,
-    user_id: event.user_id,
-    timestamp: readTimestamp(event.timestamp),
-    createdAt: storedAt,
-    updatedAt: storedAt,
-  };
+  const record = { _id: Types.ObjectId.createFromHexString(event._id) } as InsertRecord;
+  for (const name of STORED_TEXT_NAMES) {
+    const value = event[name];
+    if (value !== undefined) {
+      // The name is a union here, and so the type of its value cannot be checked.
+      record[name] = value as never;
+    }
+  }
+  record.timestamp = readTimestamp(event.timestamp);
+  record.createdAt = storedAt;
+  record.updatedAt = storedAt;
   const host = event.referrer ? findReferrerHost(event.referrer) : undefined;
   if (event.referrer && host !== undefined) {
     record.referrer = event.referrer;
@@ -41,7 +43,7 @@ export function toRecord(event: EventJob, storedAt: Date): InsertRecord {
   return record;
 }
 
-/** BSON would write an invalid date as 1970. */
+/** BSON writes an invalid date as 1970. */
 function readTimestamp(text: string): Date {
   const timestamp = new Date(text);
   if (Number.isNaN(timestamp.getTime())) {

@@ -1,40 +1,32 @@
+import { STORED_TEXT_NAMES } from '@analytics/shared/event/eventFields';
 import { mongo } from 'mongoose';
 import type { InsertRecord } from './eventRecord.ts';
 
-/**
- * The most that a document may take, a command included
- * (https://www.mongodb.com/docs/manual/reference/limits/).
- */
+/** The limit of a document, and of a command (https://www.mongodb.com/docs/manual/reference/limits/). */
 const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
 
-/** What is left of a command for its documents. */
+/** The part of a command for its documents. */
 const MAX_PART_BYTES = MAX_DOCUMENT_BYTES - 64 * 1024;
 
-/**
- * What a document takes beside its texts, with room to spare: names of fields, identity, dates, its place in
- * the command.
- */
+/** The most bytes of a document without its texts: field names, identity, dates, its place in the command. */
 const FIXED_BYTES = 768;
 
-/**
- * What a property takes beside its name and its text, at most: its type, a number, the lengths and ends of
- * its texts.
- */
+/** The most bytes of a property without its name and text: type, number, lengths and ends of texts. */
 const PROPERTY_BYTES = 16;
 
-/** A document's place in its command: its type and its index as text. */
+/** The type and the index of a document in its command. */
 const PLACE_BYTES = 16;
 
 /** A code unit of a text takes at most this many bytes of UTF-8. */
 const MAX_UNIT_BYTES = 3;
 
-/**
- * A number of bytes that the document does not exceed, for a tenth of what it costs to measure the document.
- */
+/** An upper bound of the document's bytes, which costs a tenth of measuring them. */
 export function boundBytes(record: InsertRecord): number {
-  const { site_id, event_type, path, user_id, referrer, referrer_host, properties } = record;
-  let units = site_id.length + event_type.length + path.length + (user_id?.length ?? 0);
-  units += (referrer?.length ?? 0) + (referrer_host?.length ?? 0);
+  const { referrer, referrer_host, properties } = record;
+  let units = (referrer?.length ?? 0) + (referrer_host?.length ?? 0);
+  for (const name of STORED_TEXT_NAMES) {
+    units += record[name]?.length ?? 0;
+  }
   let bytes = FIXED_BYTES;
   if (properties !== undefined) {
     bytes += properties.size * PROPERTY_BYTES;
@@ -45,7 +37,7 @@ export function boundBytes(record: InsertRecord): number {
   return bytes + units * MAX_UNIT_BYTES;
 }
 
-/** @throws Error if MongoDB takes no document of this size. */
+/** @throws Error if the document exceeds MongoDB's limit. */
 export function requireDocumentSize(record: InsertRecord): void {
   if (boundBytes(record) > MAX_DOCUMENT_BYTES) {
     const bytes = mongo.BSON.calculateObjectSize(record);
@@ -56,10 +48,10 @@ export function requireDocumentSize(record: InsertRecord): void {
 }
 
 /**
- * Divides documents into parts that each fit into one command, in their order. Documents are measured only
- * where their bounds leave room for doubt, which those of our own producer's jobs never do.
+ * Divides documents into parts that each fit into one command, in their order. Measures documents only if their bounds
+ * exceed a command, which those of our own producer never do.
  *
- * @param records Of which each fits into a command.
+ * @param records Each fits into a command.
  */
 export function splitBySize(
   records: readonly InsertRecord[],
@@ -70,7 +62,7 @@ export function splitBySize(
     totalBytes += boundBytes(record);
   }
   if (totalBytes <= maxBytes) {
-    // MongoDB refuses an insert without documents.
+    // MongoDB rejects an insert without documents.
     return records.length > 0 ? [records] : [];
   }
   const parts: InsertRecord[][] = [];
@@ -91,7 +83,7 @@ function measure(record: InsertRecord): number {
   try {
     return mongo.BSON.calculateObjectSize(record);
   } catch {
-    // It cannot be serialized, which is found out when it is written.
+    // It cannot be serialized. The write will fail, and report it.
     return boundBytes(record);
   }
 }

@@ -1,12 +1,7 @@
-import {
-  deriveEventId,
-  type EventJob,
-  eventInputSchema,
-  eventJobSchema,
-  toEventJob,
-} from '@analytics/shared/event/event';
+import { type EventJob, eventInputSchema, eventJobSchema, toEventJob } from '@analytics/shared/event/event';
+import { deriveEventId } from '@analytics/shared/event/eventId';
 import { INGEST_BATCH_JOB, INGEST_EVENT_JOB } from '@analytics/shared/event/eventQueue';
-import { isPlainEventJob } from '@analytics/shared/event/plainEvent';
+import { isWellFormedEventJob } from '@analytics/shared/event/wellFormedEvent';
 import { describeFieldErrors, toFieldErrors } from '@analytics/shared/http/problem';
 
 /**
@@ -74,7 +69,7 @@ export function readItems(
   const content: JobContent = { events: [], invalid: [] };
   for (const [offset, item] of items.entries()) {
     const index = firstIndex + offset;
-    if (isPlainEventJob(item)) {
+    if (isWellFormedEventJob(item)) {
       content.events.push(item);
       continue;
     }

@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
 import {
-  EVENT_DIMENSIONS,
   QUARTER_HOUR_DIMENSION,
   type RollupCollections,
   type SiteCodeDocument,
   TOTAL_DIMENSION,
 } from '@analytics/rollups/documents';
+import { EVENT_DIMENSIONS } from '@analytics/shared/event/dimensions';
 import { isDuplicateKey } from '@analytics/shared/mongo/duplicateKeys';
 
 /** The most properties of one site that have rollups. Reports on the others read events. */

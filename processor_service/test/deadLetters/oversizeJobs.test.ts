@@ -1,6 +1,6 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { deriveEventId } from '@analytics/shared/event/event';
+import { deriveEventId } from '@analytics/shared/event/eventId';
 import { INGEST_BATCH_JOB, INGEST_EVENT_JOB } from '@analytics/shared/event/eventQueue';
 import { createWorkerRedis } from '@analytics/shared/redis/redis';
 import type { Queue } from 'bullmq';

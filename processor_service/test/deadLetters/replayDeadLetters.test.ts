@@ -1,5 +1,5 @@
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { createEventId } from '@analytics/shared/event/event';
+import { createEventId } from '@analytics/shared/event/eventId';
 import { Types } from 'mongoose';
 import { expect, test } from 'vitest';
 import { createEvent } from '../createEvent.ts';

@@ -1,4 +1,4 @@
-import { createEventId, deriveEventId } from '@analytics/shared/event/event';
+import { createEventId, deriveEventId } from '@analytics/shared/event/eventId';
 import { INGEST_BATCH_JOB } from '@analytics/shared/event/eventQueue';
 import type { mongo } from 'mongoose';
 import { expect, test } from 'vitest';

@@ -1,7 +1,7 @@
 import { startOwnMongo } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { createEventId } from '@analytics/shared/event/event';
+import { createEventId } from '@analytics/shared/event/eventId';
 import { eventJobOptions, INGEST_EVENT_JOB } from '@analytics/shared/event/eventQueue';
 import { expect, test } from 'vitest';
 import { openQueue, openStore, startConsumer } from './startConsumer.ts';

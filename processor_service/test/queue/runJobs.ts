@@ -1,6 +1,7 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { createEventId, type EventJob } from '@analytics/shared/event/event';
+import type { EventJob } from '@analytics/shared/event/event';
+import { createEventId } from '@analytics/shared/event/eventId';
 import { eventJobOptions, INGEST_EVENT_JOB } from '@analytics/shared/event/eventQueue';
 import { createEvent } from '../createEvent.ts';
 import { openQueue, openStore, startConsumer } from '../events/startConsumer.ts';

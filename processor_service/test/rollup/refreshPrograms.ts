@@ -1,6 +1,7 @@
 import type { Granularity } from '@analytics/rollups/calendar';
 import { createInvalidations, type Invalidations } from '@analytics/rollups/invalidations';
-import { createEventId, type EventJob } from '@analytics/shared/event/event';
+import type { EventJob } from '@analytics/shared/event/event';
+import { createEventId } from '@analytics/shared/event/eventId';
 import type { EventModel } from '@analytics/shared/event/eventModel';
 import { createEventStore } from '../../src/events/eventStore.ts';
 import type { WriteInvalidator } from '../../src/events/writeInvalidator.ts';

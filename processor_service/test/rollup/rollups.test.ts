@@ -3,7 +3,8 @@
 import { randomUUID } from 'node:crypto';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import type { Invalidations } from '@analytics/rollups/invalidations';
-import { createEventId, type EventJob } from '@analytics/shared/event/event';
+import type { EventJob } from '@analytics/shared/event/event';
+import { createEventId } from '@analytics/shared/event/eventId';
 import { beforeEach, expect, test } from 'vitest';
 import { createValueCounts } from '../../src/rollup/counting/valueCounts.ts';
 import { rebuild } from '../../src/rollup/rebuild.ts';

@@ -1,7 +1,7 @@
 import { type Bucket, type TimeSpan, toBucketKey } from '@analytics/rollups/calendar';
 import { TOTAL_DIMENSION } from '@analytics/rollups/documents';
 import type { Freshness } from '@analytics/rollups/freshness';
-import type { Filters } from '../query/parameters.ts';
+import type { Filters } from '@analytics/shared/event/dimensions';
 import { type Coverage, cover, excludeBuckets, usesRollups, withoutPartialHours } from './coverage.ts';
 import { findRowFilter, type RowFilter } from './rowFilter.ts';
 

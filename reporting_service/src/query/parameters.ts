@@ -1,6 +1,5 @@
-import { siteIdSchema, TEXT_LIMITS } from '@analytics/shared/event/event';
-import { PROPERTY_KEY } from '@analytics/shared/event/eventProperties';
-import { MAX_HOST_TEXT_LENGTH, normalizeHost } from '@analytics/shared/event/referrer';
+import { DIMENSIONS, EVENT_DIMENSIONS, type Filters, isDimension } from '@analytics/shared/event/dimensions';
+import { TEXT_LIMITS } from '@analytics/shared/event/eventFields';
 import { text } from '@analytics/shared/event/text';
 import { z } from 'zod';
 import { isTimeZone } from './timeZone.ts';
@@ -27,7 +26,7 @@ function once<Schema extends z.ZodType>(schema: Schema) {
 
 const day = once(z.iso.date({ error: 'must be a day of the calendar as YYYY-MM-DD' }).optional());
 
-const siteShape = { site_id: once(siteIdSchema) };
+const siteShape = { site_id: once(text(TEXT_LIMITS.site_id)) };
 
 /** The range: one local day, a range of days, or a period that ends today. Without any of these: all time. */
 const rangeShape = {
@@ -45,27 +44,16 @@ const rangeShape = {
   ),
 };
 
-/** Any spelling of a host becomes the one that is stored with events. */
-const host = text(MAX_HOST_TEXT_LENGTH).transform((value, context) => {
-  const normalized = normalizeHost(value);
-  if (normalized === undefined) {
-    const message = 'must be a host without scheme, port and path, such as news.example';
-    context.addIssue({ code: 'custom', message });
-    return z.NEVER;
-  }
-  return normalized;
-});
-
 /** Events must match every filter that is given. */
-const filterShape = {
-  path: once(text(TEXT_LIMITS.path).optional()),
-  path_prefix: once(text(TEXT_LIMITS.path).optional()),
-  event_type: once(text(TEXT_LIMITS.event_type).optional()),
-  referrer_host: once(host.optional()),
-};
+const filterShape = Object.fromEntries(
+  EVENT_DIMENSIONS.flatMap((name) => {
+    const { value, hasPrefixFilter } = DIMENSIONS[name];
+    const parameter = once(value.optional());
+    return [[name, parameter], ...(hasPrefixFilter ? [[`${name}_prefix`, parameter]] : [])];
+  }),
+) as { [Name in keyof Filters]-?: z.ZodType<string | undefined> };
 
 export type RangeParameters = z.infer<z.ZodObject<typeof rangeShape>>;
-export type Filters = z.infer<z.ZodObject<typeof filterShape>>;
 
 type DayParameters = Omit<RangeParameters, 'tz'>;
 
@@ -98,13 +86,10 @@ const wholeNumber = (min: number, max: number, preset: number) => {
   );
 };
 
-const dimensionPattern = /^(path|event_type|referrer_host|property:(.*))$/s;
-
 const dimension = once(
-  z.string({ error: 'is required: path, event_type, referrer_host or property:KEY' }).refine((value) => {
-    const match = dimensionPattern.exec(value);
-    return match !== null && (match[2] === undefined || PROPERTY_KEY.test(match[2]));
-  }, 'must be path, event_type, referrer_host, or property: and the name of a property'),
+  z
+    .string({ error: `is required: ${EVENT_DIMENSIONS.join(', ')} or property:KEY` })
+    .refine(isDimension, `must be ${EVENT_DIMENSIONS.join(', ')}, or property: and the name of a property`),
 );
 
 const reportShape = { ...siteShape, ...rangeShape, ...filterShape };

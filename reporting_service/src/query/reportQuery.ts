@@ -1,6 +1,7 @@
 import type { TimeSpan } from '@analytics/rollups/calendar';
+import { type Filters, pickFilters } from '@analytics/shared/event/dimensions';
 import { describeFieldErrors, ProblemError } from '@analytics/shared/http/problem';
-import type { CompareParameters, Filters, RangeParameters, RealtimeParameters } from './parameters.ts';
+import type { CompareParameters, RangeParameters, RealtimeParameters } from './parameters.ts';
 import { type DayRange, findPrevious, resolveRange, type TimeRange, toSpan } from './timeRange.ts';
 
 /** The query of a report, resolved once when its request arrives. */
@@ -69,8 +70,7 @@ export function createQueryError(errors: { field: string; message: string }[]): 
 }
 
 function resolveSite<Parameters extends { site_id: string } & Filters>(parameters: Parameters) {
-  const { site_id, path, path_prefix, event_type, referrer_host } = parameters;
-  return { site_id, filters: { path, path_prefix, event_type, referrer_host }, parameters };
+  return { site_id: parameters.site_id, filters: pickFilters(parameters), parameters };
 }
 
 function requireSpan(tz: string, days: DayRange): TimeSpan {

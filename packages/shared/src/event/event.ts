@@ -1,60 +1,33 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { eventPropertiesSchema } from './eventProperties.ts';
-import { toStoredReferrer } from './referrer.ts';
-import { describeNonObject, text, whenPresent } from './text.ts';
-import { normalizeTimestamp, TIMESTAMP_RULE } from './timestamp.ts';
+import { EVENT_FIELD_NAMES, EVENT_FIELDS, JOB_FIELD_NAMES, type JobFieldName } from './eventFields.ts';
+import { createEventId, deriveEventId, isObjectId } from './eventId.ts';
+import { describeNonObject, whenPresent } from './text.ts';
 
-/** The most characters of each text, in UTF-16 code units, as JavaScript counts. */
-export const TEXT_LIMITS = {
-  site_id: 128,
-  event_type: 64,
-  path: 2048,
-  user_id: 256,
-  event_id: 128,
-};
+type Fields = typeof EVENT_FIELDS;
+type InputShape = { [Name in keyof Fields]: Fields[Name]['input'] };
+type JobShape = { [Name in JobFieldName]: Fields[Name]['job'] };
 
-/** The name of a site, in events and in the questions about them. */
-export const siteIdSchema = text(TEXT_LIMITS.site_id);
+const inputShape = Object.fromEntries(
+  EVENT_FIELD_NAMES.map((name) => [name, EVENT_FIELDS[name].input]),
+) as InputShape;
 
-/**
- * The event at its border with a client: the body of `POST /event`. Lengths count UTF-16 code units, as
- * JavaScript does. Whether the timestamp lies too far ahead depends on the clock, so it is the validating
- * service's to check.
- */
-export const eventInputSchema = z.strictObject(
-  {
-    site_id: siteIdSchema,
-    event_type: text(TEXT_LIMITS.event_type),
-    path: text(TEXT_LIMITS.path),
-    user_id: text(TEXT_LIMITS.user_id).nullish(),
-    timestamp: z.string({ error: whenPresent(TIMESTAMP_RULE) }).transform((timestamp, context) => {
-      const normalized = normalizeTimestamp(timestamp);
-      if (normalized === undefined) {
-        context.addIssue({ code: 'custom', message: TIMESTAMP_RULE });
-        return z.NEVER;
-      }
-      return normalized;
-    }),
-    event_id: text(TEXT_LIMITS.event_id).optional(),
-    /**
-     * Any text. A client does not choose its referrer, so one that is not a URL is dropped and not refused.
-     */
-    referrer: z.string({ error: 'must be a string' }).transform(toStoredReferrer).nullish(),
-    properties: eventPropertiesSchema.nullish(),
-  },
-  { error: describeNonObject },
-);
+const jobShape = Object.fromEntries(
+  JOB_FIELD_NAMES.map((name) => [name, EVENT_FIELDS[name].job]),
+) as JobShape;
 
 /**
- * What a client sends, once it is validated: `Date` reads its `timestamp`, and its `referrer` can be stored.
+ * The event of a client: the body of `POST /event`. Whether the timestamp is too far in the future depends on the
+ * clock, so the ingestion service checks it.
  */
+export const eventInputSchema = z.strictObject(inputShape, { error: describeNonObject });
+
+/** A validated event of a client: `Date` reads its `timestamp`, and its `referrer` can be stored. */
 export type EventInput = z.infer<typeof eventInputSchema>;
 
-/** The most events that one request may bring. */
+/** The most events of one request. */
 export const MAX_BATCH_EVENTS = 500;
 
-/** The body of `POST /events`, its events still to be looked at one by one. */
+/** The body of `POST /events`, before its events are validated one by one. */
 export const eventBatchInputSchema = z.strictObject(
   {
     events: z
@@ -65,66 +38,35 @@ export const eventBatchInputSchema = z.strictObject(
   { error: describeNonObject },
 );
 
-/** An ObjectId, written out. */
-export const OBJECT_ID = /^[0-9a-f]{24}$/;
+/** The event in the queue. Its identity is fixed, so that storing it twice stores it once. */
+export const eventJobSchema = z.strictObject(
+  { ...jobShape, _id: z.string().refine(isObjectId, 'must be 24 hexadecimal digits') },
+  { error: describeNonObject },
+);
 
-/** The event at its border with the queue: its identity is fixed, so that storing it twice stores it once. */
-export const eventJobSchema = eventInputSchema.omit({ event_id: true }).extend({
-  _id: z.string().regex(OBJECT_ID, 'must be 24 hexadecimal digits'),
-  user_id: text(TEXT_LIMITS.user_id).nullable().default(null),
-});
-
-/** What travels through the queue. `Date` reads its `timestamp`. */
 export type EventJob = z.infer<typeof eventJobSchema>;
 
+const NULLABLE_NAMES = new Set(
+  JOB_FIELD_NAMES.filter((name) => EVENT_FIELDS[name].storedAs === 'nullable text'),
+);
+
 /**
- * Fixes an accepted event's identity. With an `event_id` it follows from site and `event_id`, so every
- * delivery of the same event has the same one; without, it is new.
+ * Fixes the identity of an accepted event. With an `event_id`, it follows from the site and the `event_id`, so every
+ * delivery of the event has the same one. Otherwise it is new.
  */
 export function toEventJob(input: EventInput, _id = fixEventId(input)): EventJob {
-  const event: EventJob = {
-    _id,
-    site_id: input.site_id,
-    event_type: input.event_type,
-    path: input.path,
-    user_id: input.user_id ?? null,
-    timestamp: input.timestamp,
-  };
-  if (input.referrer) {
-    event.referrer = input.referrer;
+  const event: Partial<Record<JobFieldName | '_id', unknown>> = { _id };
+  for (const name of JOB_FIELD_NAMES) {
+    const value = input[name];
+    if (value !== undefined && value !== null) {
+      event[name] = value;
+    } else if (NULLABLE_NAMES.has(name)) {
+      event[name] = null;
+    }
   }
-  if (input.properties) {
-    event.properties = input.properties;
-  }
-  return event;
+  return event as EventJob;
 }
 
 function fixEventId({ site_id, event_id }: EventInput): string {
   return event_id === undefined ? createEventId() : deriveEventId(site_id, event_id);
-}
-
-/**
- * The `_id` that follows from a namespace and a key inside it: the first 12 bytes of SHA-256 over both with a
- * NUL between, as 24 hexadecimal digits. The namespace must hold no NUL, or two pairs could meet in one text.
- */
-export function deriveEventId(namespace: string, key: string): string {
-  return createHash('sha256').update(`${namespace}\0${key}`).digest('hex').slice(0, 24);
-}
-
-const processRandomHex = randomBytes(5).toString('hex');
-let counter = randomBytes(3).readUIntBE(0, 3);
-
-/**
- * A new ObjectId as 24 hexadecimal digits, without loading a MongoDB library: four bytes of seconds since
- * 1970, five random bytes of this process, a three-byte counter
- * (https://www.mongodb.com/docs/manual/reference/bson-types/#objectid).
- */
-export function createEventId(now = Date.now()): string {
-  counter = (counter + 1) & 0xff_ff_ff;
-  const seconds = Math.floor(now / 1000) % 0x1_00_00_00_00;
-  return hex(seconds, 8) + processRandomHex + hex(counter, 6);
-}
-
-function hex(value: number, digits: number): string {
-  return value.toString(16).padStart(digits, '0');
 }

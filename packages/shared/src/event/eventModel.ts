@@ -1,42 +1,41 @@
 import { type Connection, type Model, Schema, type SchemaDefinition, type Types } from 'mongoose';
-import type { EventProperties } from './eventProperties.ts';
+import { EVENT_FIELD_NAMES, EVENT_FIELDS, type StoredFields } from './eventFields.ts';
 
-/** The event at its border with MongoDB: a document of the collection `events`. */
-export interface EventRecord {
+/** The event in MongoDB: a document of the collection `events`. */
+export type EventRecord = StoredFields & {
   _id: Types.ObjectId;
-  site_id: string;
-  event_type: string;
-  path: string;
-  user_id: string | null;
-  /** When the event happened, as the client reported it. */
-  timestamp: Date;
-  /** Where the view came from, if the client said so. */
-  referrer?: string;
   /** The host of `referrer`, by which reports group it. */
   referrer_host?: string;
-  properties?: EventProperties;
   /** When the event was stored. */
   createdAt: Date;
   updatedAt: Date;
-}
+};
 
 export type EventModel = Model<EventRecord>;
 
-const definition = {
-  _id: { type: Schema.Types.ObjectId, required: true, auto: false },
-  site_id: { type: String, required: true },
-  event_type: { type: String, required: true },
-  path: { type: String, required: true },
-  user_id: { type: String, default: null },
-  timestamp: { type: Date, required: true },
+const STORED_TYPES = {
+  text: { type: String, required: true },
+  'nullable text': { type: String, default: null },
+  date: { type: Date, required: true },
   referrer: { type: String },
-  referrer_host: { type: String },
   properties: { type: Schema.Types.Mixed },
 } satisfies SchemaDefinition;
 
+const definition: SchemaDefinition = {
+  _id: { type: Schema.Types.ObjectId, required: true, auto: false },
+  referrer_host: { type: String },
+};
+for (const name of EVENT_FIELD_NAMES) {
+  const { storedAs, isWellFormedInput } = EVENT_FIELDS[name];
+  if (storedAs !== 'nothing') {
+    const isOptional = isWellFormedInput(undefined);
+    definition[name] = storedAs === 'text' && isOptional ? { type: String } : STORED_TYPES[storedAs];
+  }
+}
+
 /**
- * Registers the event model on a connection. The schema says what a document holds; what a service does with
- * documents (build indexes, only read) is its own `models/Event.model.ts`.
+ * Registers the event model on a connection. Each service decides in its `models/Event.model.ts` whether it builds the
+ * indexes.
  */
 export function defineEventModel(connection: Connection): EventModel {
   const schema = new Schema<EventRecord>(definition, {
@@ -46,10 +45,10 @@ export function defineEventModel(connection: Connection): EventModel {
     versionKey: false,
     autoIndex: false,
     autoCreate: false,
-    // An operation without a connection fails at once; Mongoose would hold it back for ten seconds first.
+    // Without it, Mongoose holds an operation without a connection back for ten seconds before it fails.
     bufferCommands: false,
   });
-  // All that the reports of a time need, so that they fetch no document (docs/decisions/0008).
+  // It covers the reports of a range, so that they fetch no document (docs/decisions/0008).
   schema.index({ site_id: 1, timestamp: 1, path: 1, user_id: 1 });
   schema.index({ timestamp: 1 });
   schema.index({ site_id: 1, path: 1 });

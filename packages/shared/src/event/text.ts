@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Text of 1 to `max` characters that MongoDB keeps as it is and that can stand in a derived `_id`. */
+/** A text of 1 to `max` UTF-16 code units that MongoDB stores unchanged and that a derived `_id` can contain. */
 export function text(max: number) {
   return z
     .string({ error: whenPresent('must be a string') })
@@ -9,17 +9,22 @@ export function text(max: number) {
     .refine(isStorableText, 'must be valid Unicode without NUL');
 }
 
+/** Whether `text(max)` accepts a value. */
+export function isText(value: unknown, max: number): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= max && isStorableText(value);
+}
+
 /** A lone surrogate would be stored as U+FFFD, so two different texts could become one. */
 export function isStorableText(value: string): boolean {
   return !value.includes('\0') && value.isWellFormed();
 }
 
-/** What zod says of a value that is not an object. Unknown keys of an object keep zod's own message. */
+/** The message for a value that is not an object. Unknown keys of an object keep zod's own message. */
 export function describeNonObject(issue: { code?: string }) {
   return issue.code === 'invalid_type' ? 'must be an object' : undefined;
 }
 
-/** What zod says of a field: that it is missing, or else `message`. */
+/** The message for a field: that it is missing, or else `message`. */
 export function whenPresent(message: string) {
   return (issue: { input?: unknown }) => (issue.input === undefined ? 'is required' : message);
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Types } from 'mongoose';
 import { expect, test } from 'vitest';
-import { createEventId, deriveEventId, eventInputSchema, toEventJob } from '../../src/event/event.ts';
+import { eventInputSchema, toEventJob } from '../../src/event/event.ts';
+import { createEventId, deriveEventId } from '../../src/event/eventId.ts';
 
 const input = {
   site_id: 'site-abc-123',

@@ -1,4 +1,5 @@
 import { type DimensionValue, QUARTER_HOUR_DIMENSION, TOTAL_DIMENSION } from '@analytics/rollups/documents';
+import { isPropertyDimension } from '@analytics/shared/event/dimensions';
 import { createPendingLimit, createValueCounts, type ValueCounts } from './valueCounts.ts';
 
 /**
@@ -9,8 +10,6 @@ export const MAX_BUCKET_BYTES = 48 * 1024 * 1024;
 
 /** Never overflow: they have four values at most. */
 const ALWAYS_KEPT = new Set([TOTAL_DIMENSION, QUARTER_HOUR_DIMENSION]);
-
-const PROPERTY_PREFIX = 'property:';
 
 /** Events with the same value in every dimension. */
 export interface CodedGroup {
@@ -123,7 +122,7 @@ function findLargest(dimensions: ReadonlyMap<string, ValueCounts>): ValueCounts 
   let largest: ValueCounts | undefined;
   for (const [dimension, counts] of dimensions) {
     const most = largest?.bytes ?? 0;
-    const isLarger = dimension.startsWith(PROPERTY_PREFIX) ? counts.bytes >= most : counts.bytes > most;
+    const isLarger = isPropertyDimension(dimension) ? counts.bytes >= most : counts.bytes > most;
     if (isLarger && counts.bytes > 0 && !ALWAYS_KEPT.has(dimension)) {
       largest = counts;
     }

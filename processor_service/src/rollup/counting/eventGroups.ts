@@ -1,5 +1,10 @@
 import { findBucketStart, QUARTER_HOUR_MS, type TimeSpan } from '@analytics/rollups/calendar';
 import { type DimensionValue, QUARTER_HOUR_DIMENSION } from '@analytics/rollups/documents';
+import {
+  EVENT_DIMENSIONS,
+  type EventDimension,
+  toPropertyDimension,
+} from '@analytics/shared/event/dimensions';
 import type { EventProperties } from '@analytics/shared/event/eventProperties';
 import { refuseLargeGroups } from '@analytics/shared/mongo/groupSize';
 import type { mongo } from 'mongoose';
@@ -16,12 +21,7 @@ export interface EventGroup {
 }
 
 interface GroupDocument {
-  _id: {
-    path: string;
-    event_type: string;
-    referrer_host?: string | null;
-    properties?: EventProperties | null;
-  };
+  _id: { [Name in EventDimension]?: string | null } & { properties?: EventProperties | null };
   users: (string | null)[];
 }
 
@@ -62,9 +62,7 @@ function buildGroupPipeline(site_id: string, { startMs, endMs }: TimeSpan) {
     {
       $group: {
         _id: {
-          path: '$path',
-          event_type: '$event_type',
-          referrer_host: '$referrer_host',
+          ...Object.fromEntries(EVENT_DIMENSIONS.map((name) => [name, `$${name}`])),
           properties: '$properties',
         },
         // $push skips a missing field, but each event counts as a view.
@@ -76,19 +74,18 @@ function buildGroupPipeline(site_id: string, { startMs, endMs }: TimeSpan) {
 }
 
 function listValues(
-  { path, event_type, referrer_host, properties }: GroupDocument['_id'],
+  { properties, ...dimensions }: GroupDocument['_id'],
   quarter: number,
 ): Map<string, DimensionValue> {
-  const values = new Map<string, DimensionValue>([
-    [QUARTER_HOUR_DIMENSION, quarter],
-    ['path', path],
-    ['event_type', event_type],
-  ]);
-  if (referrer_host) {
-    values.set('referrer_host', referrer_host);
+  const values = new Map<string, DimensionValue>([[QUARTER_HOUR_DIMENSION, quarter]]);
+  for (const name of EVENT_DIMENSIONS) {
+    const value = dimensions[name];
+    if (value !== undefined && value !== null) {
+      values.set(name, value);
+    }
   }
   for (const [key, value] of Object.entries(properties ?? {})) {
-    values.set(`property:${key}`, value);
+    values.set(toPropertyDimension(key), value);
   }
   return values;
 }

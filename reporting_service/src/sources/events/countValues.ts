@@ -1,4 +1,5 @@
 import type { DimensionValue } from '@analytics/rollups/documents';
+import { toField } from '@analytics/shared/event/dimensions';
 import { createPace } from '../../database/pace.ts';
 import type { ReportContext } from '../../database/reportContext.ts';
 import type { MemoryAccount } from '../../database/reportMemory.ts';
@@ -28,11 +29,6 @@ export interface ValuePage {
   /** The number of distinct values that match the search. */
   total: number;
   rows: { value: DimensionValue; views: number; unique_users: number }[];
-}
-
-/** The field of the stored event that a dimension reads. */
-function toField(dimension: string): string {
-  return dimension.replace(/^property:/, 'properties.');
 }
 
 /** Counts one page of the values of a dimension in MongoDB. */

@@ -1,15 +1,15 @@
 import type { TimeSpan } from '@analytics/rollups/calendar';
+import { type Filters, listFilters } from '@analytics/shared/event/dimensions';
 import type { PipelineStage } from 'mongoose';
-import type { Filters } from '../../query/parameters.ts';
 
-/** Which events a report counts. */
+/** The events that a report counts. */
 export interface EventSelection extends Filters {
   site_id: string;
-  /** Absent: all time. Several must not overlap. */
+  /** Absent: all time. Several spans must not overlap. */
   span?: TimeSpan | readonly TimeSpan[] | undefined;
 }
 
-/** The first stage of every report: a site's events of a time that pass every filter. */
+/** The first stage of every report: a site's events of some spans that match every filter. */
 export function matchEvents({ site_id, span, ...filters }: EventSelection): PipelineStage.Match {
   return {
     $match: {
@@ -31,19 +31,14 @@ function matchTime(span: EventSelection['span']): Record<string, unknown> {
   return only && conditions.length === 1 ? only : { $or: conditions };
 }
 
-function matchFilters({ path, path_prefix, event_type, referrer_host }: Filters): Record<string, unknown> {
-  const pathConditions = [
-    ...(path === undefined ? [] : [{ path }]),
-    ...(path_prefix === undefined ? [] : [{ path: { $regex: `^${escapePattern(path_prefix)}` } }]),
-  ];
-  return {
-    ...(event_type !== undefined && { event_type }),
-    ...(referrer_host !== undefined && { referrer_host }),
-    ...(pathConditions.length > 0 && { $and: pathConditions }),
-  };
+function matchFilters(filters: Filters): Record<string, unknown> {
+  const conditions = listFilters(filters).map(({ dimension, value, isPrefix }) => ({
+    [dimension]: isPrefix ? { $regex: `^${escapePattern(value)}` } : value,
+  }));
+  return conditions.length > 0 ? { $and: conditions } : {};
 }
 
-/** Makes a text match itself and nothing else in a pattern of PCRE, which MongoDB speaks. */
+/** Escapes a text for MongoDB's regular expressions, which are PCRE. */
 export function escapePattern(literal: string): string {
   return literal.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { eventInputSchema, eventJobSchema } from '../../src/event/event.ts';
-import { isPlainEventInput, isPlainEventJob } from '../../src/event/plainEvent.ts';
 import { toStoredReferrer } from '../../src/event/referrer.ts';
 import { parseTimestamp } from '../../src/event/timestamp.ts';
+import { isWellFormedEventInput, isWellFormedEventJob } from '../../src/event/wellFormedEvent.ts';
 
 /** Texts that fit, and that don't: too long, empty, half a character, with a NUL; and what is no text. */
 const field = (max: number) =>
@@ -79,8 +79,8 @@ test('what is told to be a plain event comes out of the schema as it is; what th
     { requiredKeys: [] },
   );
   for (const [arbitrary, isPlain, schema, expected] of [
-    [input, isPlainEventInput, eventInputSchema, (value: object) => value],
-    [job, isPlainEventJob, eventJobSchema, dropUnstorableReferrer],
+    [input, isWellFormedEventInput, eventInputSchema, (value: object) => value],
+    [job, isWellFormedEventJob, eventJobSchema, dropUnstorableReferrer],
   ] as const) {
     fc.assert(
       fc.property(arbitrary, stray, (generated, more) => {
@@ -96,7 +96,7 @@ test('what is told to be a plain event comes out of the schema as it is; what th
 });
 
 test.each([
-  [{ site_id: 's', event_type: 'e', path: '/', timestamp: '2025-11-12T19:30:01Z' }, isPlainEventInput],
+  [{ site_id: 's', event_type: 'e', path: '/', timestamp: '2025-11-12T19:30:01Z' }, isWellFormedEventInput],
   [
     {
       site_id: 's',
@@ -108,7 +108,7 @@ test.each([
       referrer: 'https://news.example/today?page=2',
       properties: { plan: 'pro', seats: 3, is_trial: false },
     },
-    isPlainEventInput,
+    isWellFormedEventInput,
   ],
   [
     {
@@ -119,12 +119,12 @@ test.each([
       user_id: null,
       timestamp: '2025-11-12T19:30:01.5+01:00',
     },
-    isPlainEventJob,
+    isWellFormedEventJob,
   ],
 ])('a usual event is told to be one: %j', (value, isPlain) => {
   expect(isPlain(value)).toBe(true);
 });
 
 test.each([null, undefined, 7, 'text', [], [1], {}])('%j is no event', (value) => {
-  expect([isPlainEventInput(value), isPlainEventJob(value)]).toEqual([false, false]);
+  expect([isWellFormedEventInput(value), isWellFormedEventJob(value)]).toEqual([false, false]);
 });
