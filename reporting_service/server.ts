@@ -17,7 +17,4 @@ const mongo = openMongo(service);
 const time_zones = process.versions['tz'];
 const Event = createEventModel(mongo.connection);
 await service.listen(createReporting({ ...service, ...mongo, Event }), { time_zones });
-
-const connecting = new AbortController();
-service.register('the attempts to connect to MongoDB', () => connecting.abort());
-await connectDatabase(mongo.connection, service.config, connecting.signal);
+await connectDatabase(mongo.connection, service.config, service.signal);

@@ -1,8 +1,7 @@
+import { createTestService } from '@analytics/local-stack/testing/testService';
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
-import { closeRedis, createRequestRedis } from '@analytics/shared/redis/redis';
-import { probeRedis } from '@analytics/shared/redis/redisProbe';
-import { createDependencyWatch } from '@analytics/shared/service/dependencyWatch';
-import { createLogger } from '@analytics/shared/service/logger';
+import { openRedis } from '@analytics/shared/redis/openRedis';
+import { createRequestRedis } from '@analytics/shared/redis/redis';
 import { Queue } from 'bullmq';
 import { parseConfig } from '../src/config/config.ts';
 import { createIngestion, type IngestionLimits } from '../src/ingestion.ts';
@@ -13,24 +12,9 @@ export const NOW = Date.parse('2025-11-12T19:30:01Z');
 export async function startApp(stack: TestStack, limits: IngestionLimits = {}) {
   const { register, QUEUE_NAME, QUEUE_PREFIX, REDIS_HOST, REDIS_PORT } = stack;
   const config = parseConfig({ QUEUE_NAME, QUEUE_PREFIX, REDIS_HOST, REDIS_PORT: String(REDIS_PORT) });
-  const logger = createLogger({ name: 'ingestion_service', level: 'silent', isPretty: false });
-  const redis = createRequestRedis(config);
-  register(() => closeRedis(redis));
-  const redisWatch = createDependencyWatch({
-    dependency: 'Redis',
-    probe: () => probeRedis(redis, `${QUEUE_PREFIX}:probe`),
-    logger,
-  });
-  register(() => redisWatch.stop());
+  const service = createTestService(stack, config);
   const { app, producer } = createIngestion(
-    {
-      config,
-      logger,
-      register: (_name, close) => register(close),
-      redis,
-      redisWatch,
-      checks: { redis: () => redisWatch.health },
-    },
+    { ...service, ...openRedis(service, createRequestRedis) },
     { now: () => NOW, ...limits },
   );
   const queue = new Queue(QUEUE_NAME, {

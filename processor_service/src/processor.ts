@@ -1,14 +1,15 @@
 import { type EventQueueNames, openEventQueue } from '@analytics/shared/event/eventQueue';
-import type { DependencyHealth } from '@analytics/shared/http/health';
+import { createServiceApp } from '@analytics/shared/http/serviceApp';
 import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
 import type { Service } from '@analytics/shared/service/startService';
+import type { Express } from 'express';
 import type { Redis } from 'ioredis';
 import type { Connection } from 'mongoose';
 import type { Config } from './config/config.ts';
 import { connectDatabase, connectIndexBuilder } from './config/db.ts';
 import { createCollections, listCollections } from './database/createCollections.ts';
-import { startIndexBuild } from './database/indexBuild.ts';
-import { createDeadLetterStore } from './deadLetters/deadLetterStore.ts';
+import { type IndexBuild, startIndexBuild } from './database/indexBuild.ts';
+import { createDeadLetterStore, type DeadLetterStore } from './deadLetters/deadLetterStore.ts';
 import { batchInserts } from './events/batchInserts.ts';
 import { createEventConsumer } from './events/eventConsumer.ts';
 import { createEventStore } from './events/eventStore.ts';
@@ -21,31 +22,51 @@ import { createEventModel } from './models/Event.model.ts';
 import { startRefreshSchedule } from './rollup/refreshSchedule.ts';
 import { createRollups } from './rollup/rollups.ts';
 
-export interface ProcessorDeps extends Pick<Service<Config>, 'config' | 'logger'> {
+export interface ProcessorDeps extends Omit<Service<Config>, 'listen'> {
+  /** Not open yet. */
   connection: Connection;
   mongoWatch: DependencyWatch;
   redis: Redis;
   redisWatch: DependencyWatch;
 }
 
-/** The worker while it takes jobs. */
 export interface Processor {
-  /** Warns about dead letters. */
-  readonly deadLetterHealth: Partial<DependencyHealth>;
-  /** Warns about indexes that are being built. */
-  readonly indexHealth: Partial<DependencyHealth>;
-  /** Finishes the running jobs, and ends everything else. */
-  close(): Promise<void>;
+  /** Answers for the health of the service. */
+  app: Express;
+  /**
+   * Waits for MongoDB, creates the collections, and starts to take jobs, build the indexes, sweep failed jobs and
+   * refresh rollups. Registers the closing of all of them. Does nothing if the service stops before.
+   *
+   * @throws UnusableMongoError
+   */
+  start(): Promise<void>;
 }
 
-/**
- * Waits for MongoDB, creates the collections, and starts to take jobs, build the indexes, sweep failed jobs and refresh
- * rollups. Resolves with undefined if the signal aborts before.
- */
-export async function startProcessor(
-  { config, logger, connection, mongoWatch, redis, redisWatch }: ProcessorDeps,
-  signal: AbortSignal,
-): Promise<Processor | undefined> {
+/** Builds the service on an open Redis and a connection to MongoDB. */
+export function createProcessor(deps: ProcessorDeps): Processor {
+  const { register, checks, mongoWatch } = deps;
+  let work: Work | undefined;
+  checks['mongodb'] = () => ({ ...mongoWatch.health, ...work?.indexes.health });
+  checks['worker'] = () =>
+    work ? { status: 'up', ...work.deadLetters.health } : { status: 'down', reason: 'not taking jobs yet' };
+  return {
+    app: createServiceApp(deps),
+    start: async () => {
+      const starting = startWork(deps);
+      // Closed first: what the start opens meanwhile is registered after it, and closed next.
+      register('the start of the worker', () => starting);
+      work = await starting;
+    },
+  };
+}
+
+interface Work {
+  deadLetters: DeadLetterStore;
+  indexes: IndexBuild;
+}
+
+async function startWork(deps: ProcessorDeps): Promise<Work | undefined> {
+  const { config, logger, register, signal, connection, mongoWatch, redis, redisWatch } = deps;
   const Event = createEventModel(connection);
   const DeadLetter = createDeadLetterModel(connection);
   await connectDatabase(connection, config, signal);
@@ -60,18 +81,9 @@ export async function startProcessor(
   const store = createEventStore(Event, createWriteInvalidator(rollups.invalidations));
   const deadLetters = createDeadLetterStore(DeadLetter, logger);
   const queue = openEventQueue(redis, queueNames);
+  register('the queue', () => queue.close());
   const sweep = startFailedJobSweep({ redis, queue, findMissing: store.findMissing, deadLetters, logger });
-  const consumer = createEventConsumer({
-    redis,
-    redisWatch,
-    mongoWatch,
-    ...queueNames,
-    concurrency,
-    processJob: createProcessJob(batchInserts(store), deadLetters),
-    quarantine: createJobQuarantine({ queue, deadLetters, concurrency, logger }),
-    onJobFailed: sweep.request,
-    logger,
-  });
+  register('the sweep of failed jobs', () => sweep.close());
   const indexes = startIndexBuild({
     connect: (builder, builderSignal) => connectIndexBuilder(builder, config, builderSignal),
     collections,
@@ -84,20 +96,22 @@ export async function startProcessor(
       ? startRefreshSchedule({ redis, redisWatch, ...queueNames, refresh: rollups.refresh, logger })
       : undefined,
   );
+  register('the index build and the refresh of rollups', async () => {
+    await indexes.close();
+    await (await schedule)?.close();
+  });
+  const consumer = createEventConsumer({
+    redis,
+    redisWatch,
+    mongoWatch,
+    ...queueNames,
+    concurrency,
+    processJob: createProcessJob(batchInserts(store), deadLetters),
+    quarantine: createJobQuarantine({ queue, deadLetters, concurrency, logger }),
+    onJobFailed: sweep.request,
+    logger,
+  });
+  register('the worker', () => consumer.close());
   logger.info({ queue: config.QUEUE_NAME, concurrency }, 'taking jobs off the queue');
-  return {
-    get deadLetterHealth() {
-      return deadLetters.health;
-    },
-    get indexHealth() {
-      return indexes.health;
-    },
-    close: async () => {
-      await consumer.close();
-      await indexes.close();
-      await (await schedule)?.close();
-      await sweep.close();
-      await queue.close();
-    },
-  };
+  return { deadLetters, indexes };
 }

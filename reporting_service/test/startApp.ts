@@ -1,17 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { createTestService } from '@analytics/local-stack/testing/testService';
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import type { EventProperties } from '@analytics/shared/event/eventProperties';
-import { createMongoConnection, createMongoProbe } from '@analytics/shared/mongo/mongo';
-import { createDependencyWatch } from '@analytics/shared/service/dependencyWatch';
-import { createLogger } from '@analytics/shared/service/logger';
+import { openMongo } from '@analytics/shared/mongo/openMongo';
 import { Types } from 'mongoose';
 import { parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
 import { createReporting, type ReportingOptions } from '../src/reporting.ts';
-
-const logger = createLogger({ name: 'reporting_service', level: 'silent', isPretty: false });
 
 /** An event as a test writes it down. */
 export interface TestEvent {
@@ -33,19 +30,12 @@ export async function startApp(
 ) {
   const { MONGO_URI } = stack;
   const config = parseConfig({ MONGO_URI, STATS_CACHE_TTL_SECONDS: '0', ...settings });
-  const connection = createMongoConnection();
-  stack.register(() => connection.close());
+  const service = createTestService(stack, config);
+  const { connection, mongoWatch } = openMongo(service);
   const Event = createEventModel(connection);
-  await connectDatabase(connection, config, new AbortController().signal);
-  const mongoProbe = createMongoProbe(connection, MONGO_URI);
-  stack.register(() => mongoProbe.close());
-  const mongoWatch = createDependencyWatch({ dependency: 'MongoDB', probe: mongoProbe.ping, logger });
-  stack.register(() => mongoWatch.stop());
+  const app = createReporting({ ...service, Event, mongoWatch }, { now, ...options });
+  await connectDatabase(connection, config, service.signal);
   await waitUntil(() => mongoWatch.isUp);
-  const app = createReporting(
-    { config, logger, Event, mongoWatch, checks: { mongodb: () => mongoWatch.health } },
-    { now, ...options },
-  );
 
   async function storeEvents(events: TestEvent[]): Promise<void> {
     const now = new Date();

@@ -1,5 +1,4 @@
 import type { Connection } from 'mongoose';
-import type { DependencyHealth } from '../http/health.ts';
 import { createDependencyWatch, type DependencyWatch } from '../service/dependencyWatch.ts';
 import type { Service } from '../service/startService.ts';
 import {
@@ -11,21 +10,20 @@ import {
 } from './mongo.ts';
 
 /**
- * Creates the connection of a service to MongoDB with its probe, its watch and its line in `/readyz`, and registers their
- * closing. `connectMongo` opens the connection later, once its models are registered.
+ * Creates the connection of a service to MongoDB with its probe, its watch and its line in `/readyz`, and registers
+ * their closing. `connectMongo` opens the connection later, once its models are registered.
  *
- * @param describeUse More about the dependency for `/readyz`, such as a warning.
  * @throws SettingsError if MONGO_URI is not a connection string.
  */
-export function openMongo(
-  {
-    config: { MONGO_URI },
-    logger,
-    register,
-    checks,
-  }: Pick<Service<{ MONGO_URI: string }>, 'config' | 'logger' | 'register' | 'checks'>,
-  describeUse: () => Partial<DependencyHealth> | undefined = () => undefined,
-): { connection: Connection; mongoWatch: DependencyWatch } {
+export function openMongo({
+  config: { MONGO_URI },
+  logger,
+  register,
+  checks,
+}: Pick<Service<{ MONGO_URI: string }>, 'config' | 'logger' | 'register' | 'checks'>): {
+  connection: Connection;
+  mongoWatch: DependencyWatch;
+} {
   requireMongoUri(MONGO_URI);
   const connection = createMongoConnection();
   register('MongoDB', () => closeMongo(connection));
@@ -37,6 +35,6 @@ export function openMongo(
     logger,
   });
   register('the watch over MongoDB', () => mongoWatch.stop());
-  checks['mongodb'] = () => ({ ...mongoWatch.health, ...describeUse() });
+  checks['mongodb'] = () => mongoWatch.health;
   return { connection, mongoWatch };
 }

@@ -4,18 +4,21 @@ import type { Logger } from './logger.ts';
 
 export interface ShutdownOptions {
   logger: Pick<Logger, 'info' | 'warn' | 'error'>;
-  /** How long all closings together may take before the process ends anyway. */
+  /** How long all closings together may take before the process ends anyway (ms). */
   deadlineMs: number;
-  /** How long the process goes on after the signal, not ready but at work, before it closes anything. */
+  /** How long the process works on after the signal, not ready, before it closes anything (ms). */
   drainMs: number;
 }
 
 export interface Shutdown {
-  /** Registers how to close what was just opened. Last registered, first closed. */
-  register(name: string, close: () => unknown): void;
   /**
-   * Down from the signal on, so that a load balancer which asks for `/readyz` sends its requests elsewhere.
+   * Registers how to close a resource that was just opened. Last registered, first closed: a resource that is
+   * registered during a closing is closed next.
    */
+  register(name: string, close: () => unknown): void;
+  /** Aborts just before the first closing. Ends work that only waits, such as attempts to connect. */
+  signal: AbortSignal;
+  /** Down from the signal on, so that a load balancer that asks for `/readyz` sends its requests elsewhere. */
   check: HealthCheck;
   /**
    * On SIGTERM or SIGINT waits for `drainMs`, closes everything and ends the process: with 0 if all closed
@@ -25,24 +28,26 @@ export interface Shutdown {
 }
 
 /**
- * One Ctrl-C can arrive twice: from the terminal, and from npm or a watcher that passes it on. Only a later
- * signal means that somebody has no patience.
+ * One Ctrl-C can arrive twice (ms): from the terminal, and from npm or a watcher that forwards it. Only a later
+ * signal asks for an immediate end.
  */
 const SAME_SIGNAL_MS = 500;
 
 /** Closes a process's resources in the reverse order of their opening. Belongs to a composition root. */
 export function createShutdown({ logger, deadlineMs, drainMs }: ShutdownOptions): Shutdown {
   const closings: { name: string; close: () => unknown }[] = [];
+  const closing = new AbortController();
   let startedMs: number | undefined;
 
   async function closeAll(): Promise<boolean> {
     let isClean = true;
-    for (const { name, close } of closings.reverse()) {
+    closing.abort();
+    for (let last = closings.pop(); last; last = closings.pop()) {
       try {
-        await close();
+        await last.close();
       } catch (error) {
         isClean = false;
-        logger.error({ err: error }, `could not close ${name}`);
+        logger.error({ err: error }, `could not close ${last.name}`);
       }
     }
     return isClean;
@@ -76,6 +81,7 @@ export function createShutdown({ logger, deadlineMs, drainMs }: ShutdownOptions)
     register: (name, close) => {
       closings.push({ name, close });
     },
+    signal: closing.signal,
     check: () => (startedMs === undefined ? { status: 'up' } : { status: 'down', reason: 'stopping' }),
     handleSignals: () => {
       process.on('SIGTERM', handle);

@@ -28,12 +28,14 @@ export interface ServiceOptions<Config> {
   closeDeadlineMs: number;
 }
 
-/** A running service. What opens a resource of it also registers how to close it, and its line in `/readyz`. */
+/** A running service. The code that opens a resource also registers its closing and its line in `/readyz`. */
 export interface Service<Config> {
   config: Config;
   logger: Logger;
   /** Registers how to close a resource. Last registered, first closed. */
   register: Shutdown['register'];
+  /** Aborts when the closing begins. */
+  signal: AbortSignal;
   /** The lines of `/readyz`, by dependency. */
   checks: Record<string, HealthCheck>;
   /** Serves an app on the configured port. `details` appear in the line of the log. */
@@ -72,6 +74,7 @@ export function startService<Config extends ServiceConfig>({
     config,
     logger,
     register: shutdown.register,
+    signal: shutdown.signal,
     checks: { process: shutdown.check },
     listen: async (app, details) => {
       const server = createHttpServer(app);

@@ -78,6 +78,20 @@ test('a closing that fails is logged, the others still run, and the exit code is
   ]);
 });
 
+test('a resource that is opened during the closing is closed next, and the signal has aborted by then', async () => {
+  const { child, exited, readMessages } = await start('opening');
+
+  child.kill('SIGTERM');
+
+  expect(await exited).toEqual([0, null]);
+  expect(readMessages().slice(2)).toEqual([
+    'closing second, aborted',
+    'closing third',
+    'closing first',
+    'stopped',
+  ]);
+});
+
 test('a closing that hangs ends with the deadline and exit code 1', async () => {
   const { child, exited, readMessages } = await start('hanging');
 
