@@ -7,8 +7,9 @@ import { startService } from '@analytics/shared/service/startService';
 import { parseConfig } from './src/config/config.ts';
 import { createProcessor } from './src/processor.ts';
 
-// A worker often starts with a full queue, and V8 interprets a function many times before it compiles it. Compiled at
-// the first call, the first 200,000 events take a tenth less time; afterwards it makes no difference.
+// A worker often starts with a full queue, and V8 interprets a function many times before it compiles it.
+// Compiled at the first call, the first 200,000 events take a tenth less time; afterwards it makes no
+// difference.
 setFlagsFromString('--always-sparkplug');
 collectGarbageEarly();
 

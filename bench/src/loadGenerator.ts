@@ -7,7 +7,7 @@ import type { Scope } from './scopes.ts';
 
 export const CONNECTIONS = 64;
 
-export interface LoadOptions {
+interface LoadOptions {
   url: string;
   /** A file with one body a line to post; without it the URL is got. */
   bodiesFile?: string;

@@ -20,7 +20,7 @@ export interface PartSettings {
 }
 
 /** What reports are made from. */
-export interface ReportSizes {
+interface ReportSizes {
   /** Of one day, and of today so far. */
   dayEvents: number;
   dayUsers: number;

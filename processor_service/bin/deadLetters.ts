@@ -131,7 +131,8 @@ async function withCommands(
     };
     const openQueue = async () => {
       await requireRedis(redis, config);
-      // Not before: BullMQ writes at once, and a Redis that rejects the write loses the connection of the probe.
+      // Not before: BullMQ writes at once, and a Redis that rejects the write loses the connection of the
+      // probe.
       return openEventQueue(redis, { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX });
     };
     // The command prints its result; log lines would repeat it.

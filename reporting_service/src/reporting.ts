@@ -18,7 +18,10 @@ export interface ReportingDeps extends Pick<Service<Config>, 'config' | 'logger'
 /** Options that no setting has. Absent: those of production. */
 export type ReportingOptions = Partial<ReportDatabaseOptions>;
 
-/** Builds the service on the events, whose connection may be opened later: the report database, the cache, the app. */
+/**
+ * Builds the service on the events, whose connection may be opened later: the report database, the cache, the
+ * app.
+ */
 export function createReporting(
   { config, logger, Event, mongoWatch, checks }: ReportingDeps,
   options: ReportingOptions = {},

@@ -5,7 +5,7 @@ import { deriveEventId } from '@analytics/shared/event/eventId';
 export type KeyedEvent = EventInput & { event_id: string };
 
 /** A status, or `none` where the connection broke before there was one. */
-export type Answer = number | 'none';
+type Answer = number | 'none';
 
 export interface LedgerEntry {
   readonly _id: string;

@@ -14,8 +14,8 @@ export interface BackpressureOptions {
   /** Reject new events while about this many wait in the queue. */
   maxWaitingEvents: number;
   /**
-   * Reject new events while about this many bytes wait in the queue. Absent: DEFAULT_QUEUE_BYTES where Redis does not
-   * report its memory, else no limit.
+   * Reject new events while about this many bytes wait in the queue. Absent: DEFAULT_QUEUE_BYTES where Redis
+   * does not report its memory, else no limit.
    */
   maxQueueBytes?: number | undefined;
   /** Reject new events while Redis uses this share of its memory, in percent. */
@@ -33,10 +33,15 @@ export interface Backpressure {
   stop(): void;
 }
 
-/** The memory of a job in Redis without its data (measured with BullMQ 6.7 and Redis 7.0: 770 to 990 bytes). */
+/**
+ * The memory of a job in Redis without its data (measured with BullMQ 6.7 and Redis 7.0: 770 to 990 bytes).
+ */
 const JOB_OVERHEAD_BYTES = 800;
 
-/** The weight of the newest job in the running means. The first jobs weigh more, so that the means start right. */
+/**
+ * The weight of the newest job in the running means. The first jobs weigh more, so that the means start
+ * right.
+ */
 const MEAN_WEIGHT = 0.01;
 
 /** Rejected events are accepted again below this share of a limit. It keeps the log short at the limit. */
@@ -49,12 +54,12 @@ const TOO_MANY = 'Too many events are waiting to be stored. Try again.';
 const NEARLY_FULL = 'The event queue is nearly full. Try again.';
 
 /**
- * Rejects new events well before Redis is full, because a full Redis refuses the worker's writes as well, and nothing
- * would drain it.
+ * Rejects new events well before Redis is full, because a full Redis refuses the worker's writes as well, and
+ * nothing would drain it.
  *
- * There are limits for the waiting events, for their bytes and for the memory of Redis. They are sampled. Between two
- * samples, the jobs of this process are added, so that no burst exceeds a limit. BullMQ counts jobs, so the waiting
- * events and bytes are the waiting jobs times the recent mean of a job of this process.
+ * There are limits for the waiting events, for their bytes and for the memory of Redis. They are sampled.
+ * Between two samples, the jobs of this process are added, so that no burst exceeds a limit. BullMQ counts
+ * jobs, so the waiting events and bytes are the waiting jobs times the recent mean of a job of this process.
  */
 export function createBackpressure(options: BackpressureOptions): Backpressure {
   const { maxWaitingEvents, maxMemoryPercent, logger, sampleIntervalMs = 500 } = options;

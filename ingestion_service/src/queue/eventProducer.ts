@@ -16,7 +16,10 @@ import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Backpressure } from './backpressure.ts';
 
-/** The most events, and bytes of their JSON, that are pending in this process, so that its memory stays bounded. */
+/**
+ * The most events, and bytes of their JSON, that are pending in this process, so that its memory stays
+ * bounded.
+ */
 const MAX_PENDING_EVENTS = 10_000;
 const MAX_PENDING_BYTES = 32 * 1024 * 1024;
 
@@ -41,7 +44,8 @@ export interface EventProducer {
   /**
    * Resolves once Redis has acknowledged the job that carries the events: all of them in one job, or none.
    *
-   * @throws ProblemError 503 if Redis has not. The events may be queued nevertheless, so a retry should carry the same
+   * @throws ProblemError 503 if Redis has not. The events may be queued nevertheless, so a retry should carry
+   *   the same
    *   `event_id`s. ProblemError 413 if the events are more than a job can carry.
    */
   enqueueEvents(events: readonly EventJob[]): Promise<void>;
@@ -50,8 +54,8 @@ export interface EventProducer {
 }
 
 /**
- * Opens the producer of the queue. It commits in groups: an idle service writes one event immediately, a busy one
- * fills its jobs without a timer.
+ * Opens the producer of the queue. It commits in groups: an idle service writes one event immediately, a busy
+ * one fills its jobs without a timer.
  */
 export function createEventProducer(options: EventProducerOptions): EventProducer {
   const { redis, redisWatch, backpressure, logger, ...names } = options;
@@ -75,8 +79,8 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
     },
     maxInFlight: MAX_WRITES_IN_FLIGHT,
     maxEagerInFlight: 1,
-    // While Redis works on one half of the requests, the other half is read and answered, so that neither side
-    // waits for the other.
+    // While Redis works on one half of the requests, the other half is read and answered, so that neither
+    // side waits for the other.
     isFull: (pending, requestsInFlight) => {
       peakRequests = Math.max(peakRequests, pending.length + requestsInFlight);
       return pending.length >= MIN_SECOND_WRITE_REQUESTS && pending.length * 2 >= peakRequests;

@@ -45,8 +45,8 @@ const SORTED_SETS = ['prioritized', 'delayed'];
 const LOGGED_FAILURES = 3;
 
 /**
- * Samples the queue with the permissions of the Redis user: the memory of Redis by INFO, the jobs by LLEN and ZCARD.
- * Where jobs cannot be counted, it follows the jobs of this process one by one. Logs failures.
+ * Samples the queue with the permissions of the Redis user: the memory of Redis by INFO, the jobs by LLEN and
+ * ZCARD. Where jobs cannot be counted, it follows the jobs of this process one by one. Logs failures.
  */
 export function createQueueSampler(options: QueueSamplerOptions): QueueSampler {
   const { redis, redisWatch, queueName, queuePrefix, maxMemoryPercent, logger } = options;

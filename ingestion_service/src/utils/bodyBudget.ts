@@ -2,7 +2,7 @@
 const SLOW_BODY_MS = 5000;
 
 /** The bytes that one body holds. */
-export interface BodyHold {
+interface BodyHold {
   /** Counts more bytes. `false` if there is no room for them. */
   grow(bytes: number): boolean;
   /** The body is complete: it waits for this process only, and no longer makes room for others. */

@@ -4,9 +4,9 @@ import { countsRange, type DimensionOfSite } from './keys.ts';
 import { RollupChangedError, RollupUnreadableError } from './rollupErrors.ts';
 
 /**
- * Reads the counts of a dimension in some buckets, those of one bucket in no order. Yields complete versions only:
- * all parts of a bucket have the same version, and none is missing. Yields nothing for a bucket without events,
- * or whose events have no value of the dimension.
+ * Reads the counts of a dimension in some buckets, those of one bucket in no order. Yields complete versions
+ * only: all parts of a bucket have the same version, and none is missing. Yields nothing for a bucket without
+ * events, or whose events have no value of the dimension.
  *
  * With `values`, yields only the parts that contain any of them, and does not check that parts are missing.
  *

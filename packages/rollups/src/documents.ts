@@ -111,7 +111,7 @@ export interface BackfillDocument {
 }
 
 /** A document of `rollup_meta`: the last version that any processor began. */
-export interface VersionCounterDocument {
+interface VersionCounterDocument {
   _id: 'versions';
   last: number;
 }

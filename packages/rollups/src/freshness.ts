@@ -29,9 +29,9 @@ export interface Freshness {
 const DOCUMENTS_PER_REPLY = 5000;
 
 /**
- * Reads which buckets of a span are valid. Invalidations precede writes, so a bucket that is valid now contains every
- * event stored before now. Resolves with undefined until the backfill is complete. Calls `onInvalidation` for each
- * invalidation, so that the caller can limit their number by throwing.
+ * Reads which buckets of a span are valid. Invalidations precede writes, so a bucket that is valid now
+ * contains every event stored before now. Resolves with undefined until the backfill is complete. Calls
+ * `onInvalidation` for each invalidation, so that the caller can limit their number by throwing.
  */
 export async function readFreshness(
   collections: RollupCollections,
@@ -59,8 +59,9 @@ export async function readFreshness(
 }
 
 /**
- * Reads three collections in one query, one after another. The invalidations follow the backfill, which may say that
- * they are complete. The site follows the invalidations: a process adds a dimension to it before it resolves one.
+ * Reads three collections in one query, one after another. The invalidations follow the backfill, which may
+ * say that they are complete. The site follows the invalidations: a process adds a dimension to it before it
+ * resolves one.
  */
 function buildPipeline(site_id: string, span: TimeSpan | undefined) {
   const invalidations = [{ $match: { $or: listRanges(site_id, span) } }, { $project: { _id: 1 } }];

@@ -8,9 +8,10 @@ import type {
   UserPageDocument,
 } from './documents.ts';
 
-// MongoDB compares embedded documents field by field, in the order of their fields, and a range over `_id` uses the
-// index only if its bounds begin with the same fields. So every `_id`, and every bound of a range, is built here: the
-// order of the fields is written once, and so are the casts that a bound needs because it lacks the last fields.
+// MongoDB compares embedded documents field by field, in the order of their fields, and a range over `_id`
+// uses the index only if its bounds begin with the same fields. So every `_id`, and every bound of a range,
+// is built here: the order of the fields is written once, and so are the casts that a bound needs because it
+// lacks the last fields.
 
 export interface SiteBucket extends Bucket {
   site_id: string;
@@ -56,11 +57,6 @@ export function toBitmapsKey(
   chunk: number,
 ): UserBitmapsDocument['_id'] {
   return { site, dimension, granularity, start, part, chunk };
-}
-
-/** The documents of bitmaps of some counts, `count` of them. */
-export function bitmapsRange(key: CountsKey, count: number): mongo.Filter<UserBitmapsDocument> {
-  return toRange(toBitmapsKey(key, 0), toBitmapsKey(key, count));
 }
 
 /** The `_id` of a bucket's invalidation. */

@@ -17,7 +17,7 @@ export interface UserBitmapRef {
 }
 
 /** The part of a counts document that its references need. */
-export type ReferringCounts = Pick<CountsDocument, '_id' | 'version' | 'chunk_starts'>;
+type ReferringCounts = Pick<CountsDocument, '_id' | 'version' | 'chunk_starts'>;
 
 /**
  * Makes references to the bitmaps of a document. They do not hold the document itself, which may be large.

@@ -9,7 +9,7 @@ import type { DeadLetterModel, DeadLetterRecord } from '../models/DeadLetter.mod
 /** Something that can't be stored, and why: `reason` for the letter, `cause` for the log. */
 export type DeadLetter = { event: EventJob; reason: string; cause: string } | InvalidItem;
 
-export interface FailedJob {
+interface FailedJob {
   id: string;
   /** How often a worker had taken it up. */
   attempts: number;
@@ -17,9 +17,11 @@ export interface FailedJob {
 
 export interface DeadLetterStore {
   /**
-   * Saves dead letters and logs a warning about the new ones. An existing dead letter gets the new reason and time.
+   * Saves dead letters and logs a warning about the new ones. An existing dead letter gets the new reason and
+   * time.
    *
-   * @throws The driver's error if MongoDB did not store them; calling again is safe. RejectedDeadLetterError if it
+   * @throws The driver's error if MongoDB did not store them; calling again is safe. RejectedDeadLetterError
+   *   if it
    *   never will.
    */
   save(deadLetters: readonly DeadLetter[], job: FailedJob): Promise<void>;
@@ -28,7 +30,7 @@ export interface DeadLetterStore {
 }
 
 /** MongoDB cannot store a dead letter. */
-export class RejectedDeadLetterError extends Error {
+class RejectedDeadLetterError extends Error {
   override name = 'RejectedDeadLetterError';
 }
 

@@ -4,13 +4,18 @@ import { MAX_JOB_EVENTS } from '@analytics/shared/event/eventQueue';
 import type { StoreOutcome } from '../database/writeErrors.ts';
 import type { EventStore } from './eventStore.ts';
 
-/** Two inserts in flight keep MongoDB busy while the next one is prepared. More only make each one smaller. */
+/**
+ * Two inserts in flight keep MongoDB busy while the next one is prepared. More only make each one smaller.
+ */
 const MAX_INSERTS_IN_FLIGHT = 2;
 
 /** MongoDB inserts about this many events efficiently. A single job with more is inserted as a whole. */
 const MAX_INSERT_EVENTS = 2 * MAX_JOB_EVENTS;
 
-/** Joins the events of jobs that run at the same time into one insert. An idle worker inserts one job immediately. */
+/**
+ * Joins the events of jobs that run at the same time into one insert. An idle worker inserts one job
+ * immediately.
+ */
 export function batchInserts({
   storeEvents,
 }: Pick<EventStore, 'storeEvents'>): Pick<EventStore, 'storeEvents'> {

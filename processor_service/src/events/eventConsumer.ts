@@ -93,7 +93,7 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
 
   const consume = (job: Job, token?: string) => quarantine.run(job, token, () => consumeJob(job, token));
 
-  const worker = new EventWorker(queueName, consume, {
+  const worker = new EventWorker<JobResult>(queueName, consume, {
     connection: redis,
     prefix: queuePrefix,
     concurrency,
@@ -134,7 +134,7 @@ function isConnectionError(error: NodeJS.ErrnoException): boolean {
   return error.syscall !== undefined || error.message.includes('Connection is closed');
 }
 
-function logJobs(worker: EventWorker, logger: Logger): void {
+function logJobs(worker: EventWorker<JobResult>, logger: Logger): void {
   const queueOutage = createOutageLog(
     { began: 'cannot take jobs from the queue', ended: 'jobs can be taken from the queue again' },
     logger,

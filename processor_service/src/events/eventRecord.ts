@@ -6,14 +6,14 @@ import { findReferrerHost } from '@analytics/shared/event/referrer';
 import { Types } from 'mongoose';
 
 /**
- * The document of an event for the driver. Its properties are a Map, because BSON gives some field names of an object a
- * meaning (`_bsontype`, `toBSON`), and clients choose the names of properties.
+ * The document of an event for the driver. Its properties are a Map, because BSON gives some field names of
+ * an object a meaning (`_bsontype`, `toBSON`), and clients choose the names of properties.
  */
 export type InsertRecord = Omit<EventRecord, 'properties'> & { properties?: Map<string, PropertyValue> };
 
 /**
- * Creates the complete document of an event whose shape was checked when its job was read. A plain command inserts it,
- * so Mongoose adds no timestamps.
+ * Creates the complete document of an event whose shape was checked when its job was read. A plain command
+ * inserts it, so Mongoose adds no timestamps.
  *
  * @throws Error if the event has no valid document.
  */

@@ -21,7 +21,8 @@ export interface EventStore {
    * once. Resolves with what became of each, in the same order: an event that cannot be stored changes
    * nothing for the others.
    *
-   * @throws An error that `isTransientError` knows, if MongoDB could not say what became of them. Calling again
+   * @throws An error that `isTransientError` knows, if MongoDB could not say what became of them. Calling
+   *   again
    *   is safe.
    */
   storeEvents(events: readonly EventJob[]): Promise<StoreOutcome[]>;

@@ -48,8 +48,8 @@ export function requireDocumentSize(record: InsertRecord): void {
 }
 
 /**
- * Divides documents into parts that each fit into one command, in their order. Measures documents only if their bounds
- * exceed a command, which those of our own producer never do.
+ * Divides documents into parts that each fit into one command, in their order. Measures documents only if
+ * their bounds exceed a command, which those of our own producer never do.
  *
  * @param records Each fits into a command.
  */

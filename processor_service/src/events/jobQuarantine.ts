@@ -22,8 +22,8 @@ export interface JobQuarantineOptions {
 
 export interface JobQuarantine {
   /**
-   * Runs `work` for a job: immediately, unless the job is a suspect. A suspect is delayed while too many others run. A
-   * batch that is a suspect repeatedly is split instead.
+   * Runs `work` for a job: immediately, unless the job is a suspect. A suspect is delayed while too many
+   * others run. A batch that is a suspect repeatedly is split instead.
    *
    * @throws DelayedError if the job was delayed. BullMQ does not count it as a failure.
    */
@@ -31,12 +31,13 @@ export interface JobQuarantine {
 }
 
 /**
- * Separates jobs that may have killed a worker. Of the jobs that a dying worker ran, one may be the cause. If they ran
- * together again, all of them would lose another worker, until BullMQ fails them all.
+ * Separates jobs that may have killed a worker. Of the jobs that a dying worker ran, one may be the cause. If
+ * they ran together again, all of them would lose another worker, until BullMQ fails them all.
  *
- * So suspects are tested in groups. After the first death, a job runs next to a few other suspects; after the second,
- * next to none. The cause kills one group and then only itself, so another job loses two workers at most. There
- * are as many groups as jobs in a group, so all suspects have run after about `2 * sqrt(concurrency)` rounds.
+ * So suspects are tested in groups. After the first death, a job runs next to a few other suspects; after the
+ * second, next to none. The cause kills one group and then only itself, so another job loses two workers at
+ * most. There are as many groups as jobs in a group, so all suspects have run after about `2 *
+ * sqrt(concurrency)` rounds.
  */
 export function createJobQuarantine(options: JobQuarantineOptions): JobQuarantine {
   const { queue, deadLetters, concurrency, logger } = options;

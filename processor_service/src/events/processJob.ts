@@ -24,7 +24,7 @@ export interface ClaimedJob extends QueuedJob {
 }
 
 /** MongoDB rejected events of a job for a reason that may be temporary. The job's other events are stored. */
-export class UnsettledEventsError extends Error {
+class UnsettledEventsError extends Error {
   override name = 'UnsettledEventsError';
 }
 
@@ -38,11 +38,11 @@ export function toClaimedJob(job: Job): ClaimedJob {
 export type ProcessJob = (job: ClaimedJob) => Promise<JobResult>;
 
 /**
- * Creates the step that stores a job's events. An event that cannot be stored becomes a dead letter: immediately if
- * its rejection is final, otherwise at the job's last attempt.
+ * Creates the step that stores a job's events. An event that cannot be stored becomes a dead letter:
+ * immediately if its rejection is final, otherwise at the job's last attempt.
  *
- * The step may run any number of times for the same job, and be interrupted anywhere, because each event has its
- * identity already.
+ * The step may run any number of times for the same job, and be interrupted anywhere, because each event has
+ * its identity already.
  *
  * @throws UnsettledEventsError if events must be tried again.
  */

@@ -5,14 +5,15 @@ import { isWellFormedEventJob } from '@analytics/shared/event/wellFormedEvent';
 import { describeFieldErrors, toFieldErrors } from '@analytics/shared/http/problem';
 
 /**
- * More events than fit into MAX_JOB_BYTES: the shortest takes 72 bytes. An invalid item takes half a kilobyte of
- * memory and about ten microseconds, so a job with millions of them would kill one process after another.
+ * More events than fit into MAX_JOB_BYTES: the shortest takes 72 bytes. An invalid item takes half a kilobyte
+ * of memory and about ten microseconds, so a job with millions of them would kill one process after another.
  */
 const MAX_ITEMS = 250_000;
 
 /**
- * Items that are read together. The usual job has fewer. MAX_ITEMS together would block the event loop for seconds,
- * take hundreds of megabytes as documents, and exceed the 100,000 documents that MongoDB accepts in one insert.
+ * Items that are read together. The usual job has fewer. MAX_ITEMS together would block the event loop for
+ * seconds, take hundreds of megabytes as documents, and exceed the 100,000 documents that MongoDB accepts in
+ * one insert.
  */
 const ITEMS_PER_PART = 5000;
 
@@ -58,8 +59,8 @@ export function* readJob(job: QueuedJob): Generator<JobContent, void, undefined>
 }
 
 /**
- * Reads items of a job from `firstIndex` on. An item has the same identity whether the job is read as a whole or in
- * parts.
+ * Reads items of a job from `firstIndex` on. An item has the same identity whether the job is read as a whole
+ * or in parts.
  */
 export function readItems(
   job: Pick<QueuedJob, 'id' | 'timestamp' | 'queueQualifiedName'>,
@@ -106,7 +107,9 @@ function listItems({ name, data }: QueuedJob): unknown[] | Pick<InvalidItem, 're
   return events;
 }
 
-/** Reads one item. An event of a foreign producer has no `_id`: it follows from `event_id`, or from the index. */
+/**
+ * Reads one item. An event of a foreign producer has no `_id`: it follows from `event_id`, or from the index.
+ */
 function readEvent(item: unknown, deriveId: () => string) {
   if (typeof item !== 'object' || item === null || '_id' in item) {
     const result = eventJobSchema.safeParse(item);
@@ -125,7 +128,10 @@ function succeed(data: EventJob) {
   return { success: true as const, data };
 }
 
-/** The identity of an item without one. Job ids repeat after the queue was emptied, so it contains the job's time. */
+/**
+ * The identity of an item without one. Job ids repeat after the queue was emptied, so it contains the job's
+ * time.
+ */
 function deriveItemId(
   { id, timestamp, queueQualifiedName }: Pick<QueuedJob, 'id' | 'timestamp' | 'queueQualifiedName'>,
   index: number,

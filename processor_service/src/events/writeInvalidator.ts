@@ -9,7 +9,7 @@ const MIN_LEASE_LEFT_MS = 25_000;
 /** Forget expired leases once there are more than this many. */
 const MAX_LEASES = 10_000;
 
-export interface EventTime {
+interface EventTime {
   site_id: string;
   timestamp: Date;
 }
@@ -26,7 +26,7 @@ export interface WriteInvalidator {
   invalidateAgain(events: readonly EventTime[]): Promise<void>;
 }
 
-export type CheckAfterWrite = (writtenAt?: mongo.Timestamp) => Promise<void>;
+type CheckAfterWrite = (writtenAt?: mongo.Timestamp) => Promise<void>;
 
 /**
  * Keeps hours invalid while events are stored in them. The check finds an invalidation without a claim, or

@@ -1,18 +1,17 @@
 import { eventJobOptions } from '@analytics/shared/event/eventQueue';
 import { type BackoffOptions, Backoffs, type Job, type JobsOptions } from 'bullmq';
-import type { JobResult } from '../events/processJob.ts';
 import { BoundedWorker } from './boundedWorker.ts';
 
 /**
- * The worker of the event queue. Whatever a job's producer asked for, the job has as many attempts as our own
- * producer's jobs, and is kept when it fails until the sweep has moved it. BullMQ's default is one attempt, a
- * very large number of them would hide an event that cannot be stored, and a failed job that is removed takes
- * its events with it.
+ * The worker of the event queue. Every job has the attempts of our own producer's jobs, and stays when it
+ * fails until the sweep has moved it, whatever its producer set. BullMQ's default is one attempt, a very
+ * large number would hide an event that cannot be stored, and a failed job that is removed takes its events
+ * with it.
  */
-export class EventWorker extends BoundedWorker<JobResult> {
+export class EventWorker<Result> extends BoundedWorker<Result> {
   protected override createJob(
-    ...args: Parameters<BoundedWorker<JobResult>['createJob']>
-  ): Job<unknown, JobResult> {
+    ...args: Parameters<BoundedWorker<Result>['createJob']>
+  ): Job<unknown, Result> {
     const job = super.createJob(...args);
     Object.assign(job.opts, describeRetries(job.opts.backoff));
     return job;

@@ -3,7 +3,7 @@ import type { SiteBucket } from '@analytics/rollups/keys';
 import type { mongo } from 'mongoose';
 
 /** Hours that are invalidated in one command. */
-export const HOURS_PER_BATCH = 500;
+const HOURS_PER_BATCH = 500;
 
 /** A position in the events, by site and time. */
 export interface EventPosition {
@@ -33,7 +33,9 @@ export async function* listHoursWithEvents(
   }
 }
 
-/** The next hours that have events, in the order of site and time. Jumps from one to the next with the index. */
+/**
+ * The next hours that have events, in the order of site and time. Jumps from one to the next with the index.
+ */
 export async function findHoursWithEvents(
   events: mongo.Collection,
   { site_id, timestamp }: EventPosition,

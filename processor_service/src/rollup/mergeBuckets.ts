@@ -9,8 +9,8 @@ const VALUES_PER_PIECE = 256;
 /** Merges the counts of some buckets of a site. */
 export interface BucketMerger {
   /**
-   * Adds the counts of one dimension of all the buckets to `sum`, and ends early if it overflows. Calls `onPiece`
-   * after every few hundred values.
+   * Adds the counts of one dimension of all the buckets to `sum`, and ends early if it overflows. Calls
+   * `onPiece` after every few hundred values.
    *
    * @throws RollupChangedError, RollupUnreadableError
    */

@@ -9,7 +9,7 @@ import { EVENT_DIMENSIONS } from '@analytics/shared/event/dimensions';
 import { isDuplicateKey } from '@analytics/shared/mongo/duplicateKeys';
 
 /** The most properties of one site that have rollups. Reports on the others read events. */
-export const MAX_PROPERTY_DIMENSIONS = 100;
+const MAX_PROPERTY_DIMENSIONS = 100;
 
 const DIMENSIONS_OF_EVERY_SITE = [TOTAL_DIMENSION, QUARTER_HOUR_DIMENSION, ...EVENT_DIMENSIONS];
 

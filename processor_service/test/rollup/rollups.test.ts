@@ -1,5 +1,4 @@
-// Longer than most files: all of it stands on one store, one clock that the tests let pass, and one way to
-// read a rollup back.
+// Long because all of its tests share one store, one clock and one way to read a rollup.
 import { randomUUID } from 'node:crypto';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import type { Invalidations } from '@analytics/rollups/invalidations';

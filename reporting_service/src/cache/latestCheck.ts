@@ -8,16 +8,16 @@ interface Line<Answer> {
 }
 
 /**
- * Answers a request with a check that began after the request arrived. Runs one check of each key at a time. All requests
- * that arrive until the next one begins share it.
+ * Answers a request with a check that began after the request arrived. Runs one check of each key at a time.
+ * All requests that arrive until the next one begins share it.
  */
 export function createLatestCheck<Answer>(): (key: string, check: () => Promise<Answer>) => Promise<Answer> {
   const lines = new Map<string, Line<Answer>>();
 
   async function runNext(key: string, line: Line<Answer>, check: () => Promise<Answer>): Promise<Answer> {
     await line.underWay;
-    // Clients that got the previous answer may ask again immediately. The event loop needs a full turn to read
-    // their requests.
+    // Clients that got the previous answer may ask again immediately. The event loop needs a full turn to
+    // read their requests.
     await nextTurn();
     await nextTurn();
     line.next = undefined;

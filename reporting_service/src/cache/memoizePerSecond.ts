@@ -5,8 +5,8 @@ const MAX_ENTRIES = 1000;
 const MAX_TEXT_LENGTH = 2000;
 
 /**
- * Memoizes a function of a text and the second of the clock. Local days begin with a whole second, so `today` is the
- * same within one. Errors are not memoized.
+ * Memoizes a function of a text and the second of the clock. Local days begin with a whole second, so `today`
+ * is the same within one. Errors are not memoized.
  */
 export function createPerSecondMemo<Value>(
   now: () => number,

@@ -29,11 +29,11 @@ export function createReportRequest(
   return { key, site_id, lateEventSpan };
 }
 
-export type ReadReport = (context: ReportContext) => Promise<object>;
+type ReadReport = (context: ReportContext) => Promise<object>;
 
 /**
- * Answers a request. `watchClient` creates a signal that aborts when the client has closed the connection. It is
- * called only if the cache has no answer, because a signal costs as much as a cached answer.
+ * Answers a request. `watchClient` creates a signal that aborts when the client has closed the connection. It
+ * is called only if the cache has no answer, because a signal costs as much as a cached answer.
  *
  * @throws ProblemError 503 if MongoDB does not answer in time.
  * @throws the signal's reason once it aborts. The report stops unless other requests wait for it.
@@ -58,9 +58,9 @@ export interface ReportCacheOptions {
 }
 
 /**
- * Answers from recent answers, and reads each report once for simultaneous requests. A request may get an answer that
- * began before it only if the answer is younger than `ttlMs` and no event has arrived late in a closed hour of
- * its range.
+ * Answers from recent answers, and reads each report once for simultaneous requests. A request may get an
+ * answer that began before it only if the answer is younger than `ttlMs` and no event has arrived late in a
+ * closed hour of its range.
  */
 export function createReportCache({ database, ttlMs, maxBytes, now }: ReportCacheOptions): AnswerReport {
   const cached = createCachedAnswers(maxBytes);

@@ -17,7 +17,10 @@ export interface Making {
   begin: (asOfMs: number) => void;
 }
 
-/** Starts a report that several requests may wait for. Calls `onEnd` when it has finished, failed or is abandoned. */
+/**
+ * Starts a report that several requests may wait for. Calls `onEnd` when it has finished, failed or is
+ * abandoned.
+ */
 export function shareReport<Result>(
   make: (making: Making) => Promise<Result>,
   onEnd: () => void,

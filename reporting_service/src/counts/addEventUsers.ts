@@ -6,8 +6,9 @@ import type { EventUsers } from '../sources/events/eventUsers.ts';
 import type { DistinctUsersContext } from './distinctUsers.ts';
 
 /**
- * A large report looks up codes once this many user ids, or this many bytes of them, are buffered. Each lookup reads
- * most of a site's dictionary, so that few large lookups are faster. A small report has fewer, and looks them up once.
+ * A large report looks up codes once this many user ids, or this many bytes of them, are buffered. Each
+ * lookup reads most of a site's dictionary, so that few large lookups are faster. A small report has fewer,
+ * and looks them up once.
  */
 const USERS_PER_LOOKUP = 250_000;
 const BYTES_PER_LOOKUP = 48 * 1024 * 1024;
@@ -28,8 +29,8 @@ interface Buffer {
 const createBuffer = (): Buffer => ({ ids: new Map(), count: 0, bytes: 0 });
 
 /**
- * Adds the users of events to the unions of their groups. Looks up their codes in batches, so that memory stays
- * bounded. Resolves with the number of users of each group that have no code, and so are in no bitmap.
+ * Adds the users of events to the unions of their groups. Looks up their codes in batches, so that memory
+ * stays bounded. Resolves with the number of users of each group that have no code, and so are in no bitmap.
  *
  * @throws MemoryShortError, TooLargeError, RollupUnreadableError
  */

@@ -31,8 +31,8 @@ export interface DistinctUsersContext {
 }
 
 /**
- * Counts the distinct users of each group. Calls `readEvents` once, if any group has events. It yields each user of a
- * group once.
+ * Counts the distinct users of each group. Calls `readEvents` once, if any group has events. It yields each
+ * user of a group once.
  *
  * @throws RollupChangedError, RollupUnreadableError, MemoryShortError, TooLargeError
  */

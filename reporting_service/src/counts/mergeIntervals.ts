@@ -9,8 +9,8 @@ import type { GroupCounts } from './counts.ts';
 import { countDistinctUsers } from './distinctUsers.ts';
 
 /**
- * Counts intervals from rollups and events. MongoDB counts the intervals that rollups do not cover at all. Of partly
- * covered intervals, the user ids are read, because a user may be in both sources.
+ * Counts intervals from rollups and events. MongoDB counts the intervals that rollups do not cover at all. Of
+ * partly covered intervals, the user ids are read, because a user may be in both sources.
  *
  * @throws RollupChangedError, RollupUnreadableError, MemoryShortError, TooLargeError
  */

@@ -10,8 +10,8 @@ import { countDistinctUsers } from './distinctUsers.ts';
 import { selectPage } from './valuePage.ts';
 
 /**
- * Counts one page of the values of a dimension from rollups and events. Looks at users only of the values of the
- * page.
+ * Counts one page of the values of a dimension from rollups and events. Looks at users only of the values of
+ * the page.
  *
  * @throws RollupChangedError, RollupUnreadableError, MemoryShortError, TooLargeError
  */

@@ -13,7 +13,9 @@ export interface ReportContext {
   signal: AbortSignal;
   /** Aggregates events. The result must be small. */
   aggregate<Result>(pipeline: PipelineStage[]): Promise<Result[]>;
-  /** Aggregates events with user sets in MongoDB's memory. Resolves with undefined if one is too large for it. */
+  /**
+   * Aggregates events with user sets in MongoDB's memory. Resolves with undefined if one is too large for it.
+   */
   aggregateInMemory<Result>(pipeline: PipelineStage[]): Promise<Result[] | undefined>;
   /** Aggregates events into any number of documents. Yields up to `batchSize` at a time. */
   stream<Result extends object>(pipeline: PipelineStage[], batchSize: number): AsyncIterable<Result[]>;

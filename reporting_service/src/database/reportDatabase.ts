@@ -5,19 +5,23 @@ import type { EventModel } from '@analytics/shared/event/eventModel';
 import { createUnavailableError, ProblemError } from '@analytics/shared/http/problem';
 import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
 import type { Logger } from '@analytics/shared/service/logger';
-import { createOutageLog } from '@analytics/shared/service/outageLog';
+import { createOutageLog, type OutageLog } from '@analytics/shared/service/outageLog';
 import { createLimiter, type Limiter, TooManyWaitingError } from './limiter.ts';
 import { limitTime, untilAborted } from './limitTime.ts';
 import { openReportContext, type ReportContext, requireDatabase } from './reportContext.ts';
 import { createReportMemory, type ReportMemory } from './reportMemory.ts';
 
-/** As many as the HTTP server has connections: only a client that does not wait for its answers reaches it. */
+/**
+ * As many as the HTTP server has connections: only a client that does not wait for its answers reaches it.
+ */
 const MAX_WAITING = 10_000;
 
 /** The share of all turns that one site may have. */
 const MAX_SHARE_OF_SITE = 3 / 4;
 
-/** Reads of invalidations are short. They have their own turns, so that no cached answer waits for reports. */
+/**
+ * Reads of invalidations are short. They have their own turns, so that no cached answer waits for reports.
+ */
 const MAX_CHECKS = 4;
 
 const MAX_UNREADABLE_LOGGED = 100;
@@ -35,7 +39,7 @@ export interface ReportDatabaseOptions {
   memory?: ReportMemory;
 }
 
-export interface Reading {
+interface Reading {
   /** The owner of the turn. */
   site_id: string;
   /** Aborts when no request waits for the report. */
@@ -43,7 +47,7 @@ export interface Reading {
 }
 
 /** A request that waits for a report. */
-export interface Waiting {
+interface Waiting {
   /** Aborts when the client has closed the connection. */
   signal: AbortSignal;
   /** When the request arrived, by `performance.now()`. */
@@ -59,15 +63,15 @@ export interface ReportDatabase {
    */
   inTime<Answer>(waiting: Waiting, work: (signal: AbortSignal) => Promise<Answer>): Promise<Answer>;
   /**
-   * Runs one report in its turn. Waits for the turn until the signal aborts, and releases it when the work has
-   * stopped.
+   * Runs one report in its turn. Waits for the turn until the signal aborts, and releases it when the work
+   * has stopped.
    *
    * @throws ProblemError 503 if the report takes too long, or MongoDB is away.
    */
   run<Report>(reading: Reading, makeReport: (source: ReportContext) => Promise<Report>): Promise<Report>;
   /**
-   * Runs a short query, which waits for no report. It has half of a request's time, because a request may wait for
-   * two checks.
+   * Runs a short query, which waits for no report. It has half of a request's time, because a request may
+   * wait for two checks.
    *
    * @throws ProblemError 503 if MongoDB does not answer in that time, or is away.
    */
@@ -80,9 +84,9 @@ export function createReportDatabase(Event: EventModel, options: ReportDatabaseO
   const outageLog = createOutageLog({ began: 'a report failed', ended: 'reports work again' }, logger);
   const onUnreadable = createUnreadableLog(logger);
   const reportTurns = createSiteTurns(maxConcurrent);
-  const checkTurns = createSiteTurns(MAX_CHECKS);
   const checkTimeoutMs = Math.ceil(timeoutMs / 2);
-  let checkedRollups: RollupCollections | undefined;
+  const askInTurn = createCheckQueries(Event, checkTimeoutMs, mongoWatch);
+  const toProblem = createProblemTranslator(mongoWatch, outageLog);
 
   /** Aborts the work when no request waits, when its time is over, and when one of its queries has failed. */
   async function runInTurn<Report>(
@@ -132,44 +136,6 @@ export function createReportDatabase(Event: EventModel, options: ReportDatabaseO
     }
   }
 
-  /** Has no signal: a check ends with MongoDB's time limit, or when the watch finds MongoDB away. */
-  async function askInTurn<Answer>(
-    site_id: string,
-    ask: (rollups: RollupCollections) => Promise<Answer>,
-  ): Promise<Answer> {
-    const deadlineMs = performance.now() + checkTimeoutMs;
-    const release = await checkTurns.acquire(site_id);
-    try {
-      if (performance.now() > deadlineMs) {
-        throw new TimeoutError(`no turn within ${checkTimeoutMs} ms`);
-      }
-      return await mongoWatch.whileUp(() => ask(openCheckedRollups()));
-    } finally {
-      release();
-    }
-  }
-
-  function toProblem(error: unknown, signal?: AbortSignal): unknown {
-    // An abandoned report has not failed.
-    if (error instanceof ProblemError || signal?.aborted) {
-      return error;
-    }
-    if (error instanceof TooManyWaitingError) {
-      return createUnavailableError('Too many reports are asked for at once. Try again.');
-    }
-    // The watch logs that MongoDB is away.
-    if (mongoWatch.isUp) {
-      outageLog.failed(error as Error);
-    }
-    return createUnavailableError('The events could not be read in time. Try again.', error);
-  }
-
-  /** Opened once, because opening them costs more than a check. */
-  function openCheckedRollups(): RollupCollections {
-    checkedRollups ??= openRollupCollections(requireDatabase(Event), { maxTimeMS: checkTimeoutMs });
-    return checkedRollups;
-  }
-
   return {
     inTime,
     run: async (reading, makeReport) => {
@@ -189,6 +155,57 @@ export function createReportDatabase(Event: EventModel, options: ReportDatabaseO
         throw toProblem(error);
       }
     },
+  };
+}
+
+/** Runs short queries in turns of their own, each within `timeoutMs`. */
+function createCheckQueries(
+  Event: EventModel,
+  timeoutMs: number,
+  mongoWatch: ReportDatabaseOptions['mongoWatch'],
+) {
+  const turns = createSiteTurns(MAX_CHECKS);
+  let rollups: RollupCollections | undefined;
+
+  /** Opened once, because opening them costs more than a check. */
+  function openRollups(): RollupCollections {
+    rollups ??= openRollupCollections(requireDatabase(Event), { maxTimeMS: timeoutMs });
+    return rollups;
+  }
+
+  /** Has no signal: a check ends with MongoDB's time limit, or when the watch finds MongoDB away. */
+  return async function askInTurn<Answer>(
+    site_id: string,
+    ask: (rollups: RollupCollections) => Promise<Answer>,
+  ): Promise<Answer> {
+    const deadlineMs = performance.now() + timeoutMs;
+    const release = await turns.acquire(site_id);
+    try {
+      if (performance.now() > deadlineMs) {
+        throw new TimeoutError(`no turn within ${timeoutMs} ms`);
+      }
+      return await mongoWatch.whileUp(() => ask(openRollups()));
+    } finally {
+      release();
+    }
+  };
+}
+
+/** Turns the errors of reports into problems for clients, and logs them. */
+function createProblemTranslator(mongoWatch: ReportDatabaseOptions['mongoWatch'], outageLog: OutageLog) {
+  return (error: unknown, signal?: AbortSignal): unknown => {
+    // An abandoned report has not failed.
+    if (error instanceof ProblemError || signal?.aborted) {
+      return error;
+    }
+    if (error instanceof TooManyWaitingError) {
+      return createUnavailableError('Too many reports are asked for at once. Try again.');
+    }
+    // The watch logs that MongoDB is away.
+    if (mongoWatch.isUp) {
+      outageLog.failed(error as Error);
+    }
+    return createUnavailableError('The events could not be read in time. Try again.', error);
   };
 }
 

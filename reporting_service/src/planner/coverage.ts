@@ -17,7 +17,7 @@ export interface Coverage {
 }
 
 /** Whole quarters of an hour. */
-export interface PartialHour extends TimeSpan {
+interface PartialHour extends TimeSpan {
   hour: Bucket;
   /** From 0 to 3. */
   firstQuarter: number;
@@ -74,7 +74,9 @@ export function withoutPartialHours({ buckets, partialHours, liveSpans }: Covera
     : { buckets, partialHours: [], liveSpans: joinSpans([...partialHours, ...liveSpans]) };
 }
 
-/** The same division, with the buckets for which `isExcluded` holds replaced by smaller ones, or by events. */
+/**
+ * The same division, with the buckets for which `isExcluded` holds replaced by smaller ones, or by events.
+ */
 export function excludeBuckets(
   coverage: Coverage,
   isFresh: (bucket: Bucket) => boolean,

@@ -8,8 +8,8 @@ export interface RowFilter {
 }
 
 /**
- * The filter on the rows of a rollup that selects the same events as the filters of a query. A rollup has the values
- * of single dimensions, not of pairs, so filters on two dimensions have none.
+ * The filter on the rows of a rollup that selects the same events as the filters of a query. A rollup has the
+ * values of single dimensions, not of pairs, so filters on two dimensions have none.
  */
 export function findRowFilter(filters: Filters): RowFilter | undefined {
   const conditions = listFilters(filters);

@@ -4,7 +4,7 @@ import { createQueryError } from './reportQuery.ts';
 import type { DayRange } from './timeRange.ts';
 
 /** The most intervals of one series: 83 days of hours, five years of days. */
-export const MAX_INTERVALS = 2000;
+const MAX_INTERVALS = 2000;
 
 /** A range that certainly has an interval that fits, as `from` and `to` allow. */
 const SHORTER_RANGE = 'ask for a range of at most ten years with from and to';

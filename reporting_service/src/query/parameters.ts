@@ -7,7 +7,7 @@ import { isTimeZone } from './timeZone.ts';
 /** The most days of a range: ten years with three leap days. */
 const MAX_RANGE_DAYS = 3653;
 
-export const PERIODS = ['today', 'yesterday', '7d', '30d', '90d', '12mo', 'year', 'all'] as const;
+const PERIODS = ['today', 'yesterday', '7d', '30d', '90d', '12mo', 'year', 'all'] as const;
 export const INTERVALS = ['hour', 'day', 'week', 'month'] as const;
 
 export type Period = (typeof PERIODS)[number];

@@ -7,8 +7,8 @@ import type { Comparison } from './answers.ts';
 import { createMeta } from './createMeta.ts';
 
 /**
- * Reads the report of `GET /stats/compare`. A range that has not ended is compared with the part of the previous one
- * that corresponds to the elapsed time: half a day next to a whole one would look like a loss.
+ * Reads the report of `GET /stats/compare`. A range that has not ended is compared with the part of the
+ * previous one that corresponds to the elapsed time: half a day next to a whole one would look like a loss.
  */
 export async function readComparison(query: ComparisonQuery, context: ReportContext): Promise<Comparison> {
   const { site_id, filters, range, span, parameters } = query;

@@ -10,8 +10,8 @@ const MINUTES = 30;
 const ACTIVE_MINUTES = 5;
 
 /**
- * Reads the report of `GET /stats/realtime`, always from events. The last minute is the current one, and events in
- * the future are left out.
+ * Reads the report of `GET /stats/realtime`, always from events. The last minute is the current one, and
+ * events in the future are left out.
  */
 export async function readRealtime(
   { site_id, filters }: ReportQuery<RealtimeParameters>,

@@ -35,7 +35,9 @@ export async function readTimeseries(
   };
 }
 
-/** The intervals to choose from, the preferred first. A range is shown by day; all time may have any length. */
+/**
+ * The intervals to choose from, the preferred first. A range is shown by day; all time may have any length.
+ */
 function listCandidates(asked: Interval | undefined, { days }: TimeRange): [Interval, ...Interval[]] {
   if (asked !== undefined) {
     return [asked];

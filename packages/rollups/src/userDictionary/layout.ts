@@ -1,6 +1,6 @@
 /**
- * A tier of a site's pages. A user id belongs to one page of each tier, and is stored in the first tier whose page
- * had room.
+ * A tier of a site's pages. A user id belongs to one page of each tier, and is stored in the first tier whose
+ * page had room.
  */
 export interface Tier {
   index: number;
@@ -33,8 +33,9 @@ function listTiers(): Tier[] {
 }
 
 /**
- * The page of a user id in a tier: FNV-1a over its UTF-16 code units (http://www.isthe.com/chongo/tech/comp/fnv/).
- * The hash begins with the site code, which is secret, so that nobody can choose ids that fill the same pages.
+ * The page of a user id in a tier: FNV-1a over its UTF-16 code units
+ * (http://www.isthe.com/chongo/tech/comp/fnv/). The hash begins with the site code, which is secret, so that
+ * nobody can choose ids that fill the same pages.
  */
 export function findUserPage(site: number, user: string, { pageCount }: Tier): number {
   let hash = 0x81_1c_9d_c5 ^ site;
@@ -45,7 +46,9 @@ export function findUserPage(site: number, user: string, { pageCount }: Tier): n
   return (hash ^ (hash >>> 15)) & (pageCount - 1);
 }
 
-/** The code of the user at an offset in a page. The pages of a tier fill evenly, so that codes have few gaps. */
+/**
+ * The code of the user at an offset in a page. The pages of a tier fill evenly, so that codes have few gaps.
+ */
 export function toUserCode({ pageCount, firstCode }: Tier, page: number, offset: number): number {
   return firstCode + offset * pageCount + page;
 }

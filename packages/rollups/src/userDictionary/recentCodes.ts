@@ -11,7 +11,9 @@ export interface RecentCodes {
   add(site: number, users: readonly string[], codes: ReadonlyMap<string, number>): void;
 }
 
-/** An LRU cache of two generations: when the young one is full it replaces the old one, and unused codes go. */
+/**
+ * An LRU cache of two generations: when the young one is full it replaces the old one, and unused codes go.
+ */
 export function createRecentCodes(): RecentCodes {
   let young = new Map<number, Map<string, number>>();
   let old = young;

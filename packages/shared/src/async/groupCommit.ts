@@ -1,7 +1,7 @@
 export interface GroupCommitOptions<Item, Result> {
   /**
-   * Writes a group of items. Resolves with one result for each, in their order. An Error among the results rejects
-   * its item; a rejection rejects all.
+   * Writes a group of items. Resolves with one result for each, in their order. An Error among the results
+   * rejects its item; a rejection rejects all.
    */
   write: (items: Item[]) => Promise<(Result | Error)[]>;
   /** The most concurrent writes. */
@@ -22,13 +22,16 @@ export interface GroupCommit<Item, Result> {
 }
 
 /**
- * Group commit: items that are submitted while writes are in flight go out together in the next one. There is no
- * timer. It is always in one of three modes:
+ * Group commit: items that are submitted while writes are in flight go out together in the next one. There is
+ * no timer. It is always in one of three modes:
  *
- * - Idle: fewer than `maxEagerInFlight` writes are in flight. A submitted item waits until the end of the event
+ * - Idle: fewer than `maxEagerInFlight` writes are in flight. A submitted item waits until the end of the
+ *   event
  *   loop's turn, so that all items of the turn share a write.
- * - Busy: items are pending until a write is acknowledged, or until they are a full group. The next write starts
- *   before the results of the acknowledged one are delivered, so that the server does not wait for this process.
+ * - Busy: items are pending until a write is acknowledged, or until they are a full group. The next write
+ *   starts
+ * before the results of the acknowledged one are delivered, so that the server does not wait for this
+ * process.
  * - Saturated: `maxInFlight` writes are in flight. Items are pending until one is acknowledged.
  */
 export function createGroupCommit<Item, Result>({

@@ -24,9 +24,9 @@ const hostText = text(MAX_HOST_TEXT_LENGTH).transform((value, context) => {
 });
 
 /**
- * The dimensions of every event. A dimension has the name of the stored field. The filters of reports, their match stages,
- * the groups of rollups and the parameter `dimension` are derived from this table. Besides, each property of an event
- * is a dimension: `property:KEY`.
+ * The dimensions of every event. A dimension has the name of the stored field. The filters of reports, their
+ * match stages, the groups of rollups and the parameter `dimension` are derived from this table. Besides,
+ * each property of an event is a dimension: `property:KEY`.
  */
 export const DIMENSIONS = {
   path: { value: text(TEXT_LIMITS.path), hasPrefixFilter: true },

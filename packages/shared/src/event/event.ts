@@ -16,8 +16,8 @@ const jobShape = Object.fromEntries(
 ) as JobShape;
 
 /**
- * The event of a client: the body of `POST /event`. Whether the timestamp is too far in the future depends on the
- * clock, so the ingestion service checks it.
+ * The event of a client: the body of `POST /event`. Whether the timestamp is too far in the future depends on
+ * the clock, so the ingestion service checks it.
  */
 export const eventInputSchema = z.strictObject(inputShape, { error: describeNonObject });
 
@@ -25,7 +25,7 @@ export const eventInputSchema = z.strictObject(inputShape, { error: describeNonO
 export type EventInput = z.infer<typeof eventInputSchema>;
 
 /** The most events of one request. */
-export const MAX_BATCH_EVENTS = 500;
+const MAX_BATCH_EVENTS = 500;
 
 /** The body of `POST /events`, before its events are validated one by one. */
 export const eventBatchInputSchema = z.strictObject(
@@ -51,8 +51,8 @@ const NULLABLE_NAMES = new Set(
 );
 
 /**
- * Fixes the identity of an accepted event. With an `event_id`, it follows from the site and the `event_id`, so every
- * delivery of the event has the same one. Otherwise it is new.
+ * Fixes the identity of an accepted event. With an `event_id`, it follows from the site and the `event_id`,
+ * so every delivery of the event has the same one. Otherwise it is new.
  */
 export function toEventJob(input: EventInput, _id = fixEventId(input)): EventJob {
   const event: Partial<Record<JobFieldName | '_id', unknown>> = { _id };

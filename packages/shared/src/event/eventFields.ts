@@ -50,14 +50,16 @@ const timestamp = z.string({ error: whenPresent(TIMESTAMP_RULE) }).transform((va
   return normalized;
 });
 
-/** Any text. A client does not choose its referrer, so one that is not a URL is dropped instead of rejected. */
+/**
+ * Any text. A client does not choose its referrer, so one that is not a URL is dropped instead of rejected.
+ */
 const referrer = z.string({ error: 'must be a string' }).transform(toStoredReferrer).nullish();
 
 const properties = eventPropertiesSchema.nullish();
 
 /**
- * The fields of an event. The schemas, the fast checks, the queued and the stored form are derived from this table
- * (event.ts, wellFormedEvent.ts, eventModel.ts), and so is the documentation.
+ * The fields of an event. The schemas, the fast checks, the queued and the stored form are derived from this
+ * table (event.ts, wellFormedEvent.ts, eventModel.ts), and so is the documentation.
  */
 export const EVENT_FIELDS = {
   site_id: requiredText(TEXT_LIMITS.site_id),

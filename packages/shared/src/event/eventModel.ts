@@ -34,8 +34,8 @@ for (const name of EVENT_FIELD_NAMES) {
 }
 
 /**
- * Registers the event model on a connection. Each service decides in its `models/Event.model.ts` whether it builds the
- * indexes.
+ * Registers the event model on a connection. Each service decides in its `models/Event.model.ts` whether it
+ * builds the indexes.
  */
 export function defineEventModel(connection: Connection): EventModel {
   const schema = new Schema<EventRecord>(definition, {

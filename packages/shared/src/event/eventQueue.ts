@@ -1,17 +1,11 @@
 import { Job, type JobJson, type JobProgress, type JobsOptions, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import type { EventJob } from './event.ts';
 
 /** The job whose data is one `EventJob`. A foreign producer may use it with an `EventInput`. */
 export const INGEST_EVENT_JOB = 'ingest-event';
 
-/** The job whose data is an `EventBatch`: stored, or taken up again, as a whole. */
+/** The job whose data is `{ events: EventJob[] }`. It is stored, or tried again, as a whole. */
 export const INGEST_BATCH_JOB = 'ingest-batch';
-
-/** What a batch job carries. */
-export interface EventBatch {
-  events: EventJob[];
-}
 
 /**
  * The most events that one job carries. As many as MongoDB takes well in one insert; few enough that a worker

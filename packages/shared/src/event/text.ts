@@ -1,6 +1,8 @@
 import { z } from 'zod';
 
-/** A text of 1 to `max` UTF-16 code units that MongoDB stores unchanged and that a derived `_id` can contain. */
+/**
+ * A text of 1 to `max` UTF-16 code units that MongoDB stores unchanged and that a derived `_id` can contain.
+ */
 export function text(max: number) {
   return z
     .string({ error: whenPresent('must be a string') })

@@ -2,9 +2,9 @@ import type { EventInput, EventJob } from './event.ts';
 import { EVENT_FIELD_NAMES, EVENT_FIELDS, JOB_FIELD_NAMES } from './eventFields.ts';
 import { isObjectId } from './eventId.ts';
 
-// The schemas need most of a microsecond for an event, which counts where a request carries hundreds. These checks
-// need a fifth of that. A value that they do not accept may still be an event: the schema decides, and says what is
-// wrong.
+// The schemas need most of a microsecond for an event, which counts where a request carries hundreds. These
+// checks need a fifth of that. A value that they do not accept may still be an event: the schema decides, and
+// says what is wrong.
 
 /** Whether a value from `JSON.parse` is an event of a client that the schema would return unchanged. */
 export const isWellFormedEventInput: (value: unknown) => value is EventInput = createShapeCheck<EventInput>(

@@ -14,8 +14,8 @@ interface RedisConfig extends RedisSettings {
 }
 
 /**
- * Opens the Redis of a service's queue with its watch, the check of its durability and its line in `/readyz`. Registers
- * their closing. Does not wait until Redis answers.
+ * Opens the Redis of a service's queue with its watch, the check of its durability and its line in `/readyz`.
+ * Registers their closing. Does not wait until Redis answers.
  *
  * @param create Creates the connection: `createRequestRedis` or `createWorkerRedis`.
  */

@@ -1,5 +1,5 @@
 /** An error as a line of the log holds it. */
-export interface SerializedError {
+interface SerializedError {
   type: string;
   /** Its own message and those of its causes. */
   message: string;

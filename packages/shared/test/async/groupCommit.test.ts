@@ -3,7 +3,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createGroupCommit, type GroupCommitOptions } from '../../src/async/groupCommit.ts';
 
-/** Starts a group commit whose writes a test acknowledges. `written` lists the groups in the order of their writes. */
+/**
+ * Starts a group commit whose writes a test acknowledges. `written` lists the groups in the order of their
+ * writes.
+ */
 function start(options: Partial<GroupCommitOptions<number, string>> = {}) {
   const written: number[][] = [];
   const acknowledge: ((error?: Error) => void)[] = [];

@@ -6,13 +6,13 @@ import { createPendingLimit, createValueCounts, type ValueCounts } from './value
  * The memory budget of the counts of one bucket, over all dimensions: some 150,000 values of ordinary length.
  * Reports would have to add up more values than that, too, and count them faster from events.
  */
-export const MAX_BUCKET_BYTES = 48 * 1024 * 1024;
+const MAX_BUCKET_BYTES = 48 * 1024 * 1024;
 
 /** Never overflow: they have four values at most. */
 const ALWAYS_KEPT = new Set([TOTAL_DIMENSION, QUARTER_HOUR_DIMENSION]);
 
 /** Events with the same value in every dimension. */
-export interface CodedGroup {
+interface CodedGroup {
   /** By dimension. A missing dimension has the value null. */
   values: ReadonlyMap<string, DimensionValue>;
   views: number;

@@ -24,7 +24,7 @@ const USERS_PER_TURN = 5000;
 export type AssignCodes = (users: ReadonlySet<string>) => Promise<ReadonlyMap<string, number>>;
 
 /** The counts that a group belongs to. */
-export interface CountTarget {
+interface CountTarget {
   counts: BucketCounts;
 }
 

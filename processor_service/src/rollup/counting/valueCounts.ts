@@ -14,7 +14,7 @@ import {
  * The most values of one dimension in one bucket. Reports on a bucket with more read its smaller buckets, or
  * events.
  */
-export const MAX_VALUES = 100_000;
+const MAX_VALUES = 100_000;
 
 /**
  * The memory of a value without its text and its users, including its entries in the map and in the sorted

@@ -11,7 +11,10 @@ export interface IntervalCountsDocument {
   unique_users: number;
 }
 
-/** Counts the views and users of intervals that follow each other without a gap. Holds each user set in memory. */
+/**
+ * Counts the views and users of intervals that follow each other without a gap. Holds each user set in
+ * memory.
+ */
 export function buildIntervalPipeline(
   selection: EventSelection,
   intervals: readonly TimeSpan[],
@@ -86,8 +89,8 @@ function groupByIntervalAndUser(intervals: readonly TimeSpan[]): PipelineStage.G
 }
 
 /**
- * The expression that finds an event's interval by binary search. The bounds come from here, because MongoDB's
- * time zone tables may be of another version.
+ * The expression that finds an event's interval by binary search. The bounds come from here, because
+ * MongoDB's time zone tables may be of another version.
  */
 function findInterval(intervals: readonly TimeSpan[], first: number, last: number): unknown {
   if (first === last) {

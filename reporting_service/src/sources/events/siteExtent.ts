@@ -19,7 +19,9 @@ export async function readSiteExtent(
     : undefined;
 }
 
-/** The whole months of a site's extent: the months at both ends have rollups, too. Empty if it has no events. */
+/**
+ * The whole months of a site's extent: the months at both ends have rollups, too. Empty if it has no events.
+ */
 export async function readSiteMonths(context: ReportContext, site_id: string): Promise<TimeSpan> {
   const extent = await readSiteExtent(context, site_id);
   if (extent === undefined) {

@@ -1,6 +1,8 @@
 import { TooLargeError } from '../../database/reportMemory.ts';
 
-/** The most bitmaps that are united for one report. A small one takes 1 to 26 microseconds, a large one more. */
+/**
+ * The most bitmaps that are united for one report. A small one takes 1 to 26 microseconds, a large one more.
+ */
 const MAX_BITMAPS = 200_000;
 
 /** @throws TooLargeError */

@@ -19,9 +19,9 @@ const BITMAP_BYTES = 300;
 /** The counts of a site, held in memory for one attempt at a report. */
 export interface HeldCounts {
   /**
-   * Reads the counts of a dimension in some buckets, by bucket key. A bucket without events has none. A bucket whose
-   * events have no value of the dimension has the totals: all of them have the value null. Reads the same counts
-   * once, whichever parts of the report ask for them.
+   * Reads the counts of a dimension in some buckets, by bucket key. A bucket without events has none. A
+   * bucket whose events have no value of the dimension has the totals: all of them have the value null. Reads
+   * the same counts once, whichever parts of the report ask for them.
    *
    * @throws RollupChangedError, RollupUnreadableError
    * @throws MemoryShortError, TooLargeError if there are too many to hold.
@@ -133,8 +133,8 @@ function hasEveryEvent(dimension: string): boolean {
 }
 
 /**
- * The driver's binaries are views into the whole reply and would keep it in memory. The inline bitmaps of a held
- * document move to one array of their own: an array for each takes seven times as long.
+ * The driver's binaries are views into the whole reply and would keep it in memory. The inline bitmaps of a
+ * held document move to one array of their own: an array for each takes seven times as long.
  */
 function detach(document: CountsDocument): CountsDocument {
   const bitmaps = (document.user_bitmaps ?? []).filter((bitmap: unknown) => bitmap instanceof mongo.Binary);
