@@ -34,8 +34,8 @@ export interface Processor {
   /** Answers for the health of the service. */
   app: Express;
   /**
-   * Waits for MongoDB, creates the collections, and starts to take jobs, build the indexes, sweep failed jobs and
-   * refresh rollups. Registers the closing of all of them. Does nothing if the service stops before.
+   * Waits for MongoDB, creates the collections, and starts to take jobs, build the indexes, sweep failed jobs
+   * and refresh rollups. Registers the closing of all of them. Does nothing if the service stops before.
    *
    * @throws UnusableMongoError
    */

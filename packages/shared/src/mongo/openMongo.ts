@@ -10,8 +10,8 @@ import {
 } from './mongo.ts';
 
 /**
- * Creates the connection of a service to MongoDB with its probe, its watch and its line in `/readyz`, and registers
- * their closing. `connectMongo` opens the connection later, once its models are registered.
+ * Creates the connection of a service to MongoDB with its probe, its watch and its line in `/readyz`, and
+ * registers their closing. `connectMongo` opens the connection later, once its models are registered.
  *
  * @throws SettingsError if MONGO_URI is not a connection string.
  */

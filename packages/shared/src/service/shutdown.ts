@@ -18,7 +18,9 @@ export interface Shutdown {
   register(name: string, close: () => unknown): void;
   /** Aborts just before the first closing. Ends work that only waits, such as attempts to connect. */
   signal: AbortSignal;
-  /** Down from the signal on, so that a load balancer that asks for `/readyz` sends its requests elsewhere. */
+  /**
+   * Down from the signal on, so that a load balancer that asks for `/readyz` sends its requests elsewhere.
+   */
   check: HealthCheck;
   /**
    * On SIGTERM or SIGINT waits for `drainMs`, closes everything and ends the process: with 0 if all closed
@@ -28,8 +30,8 @@ export interface Shutdown {
 }
 
 /**
- * One Ctrl-C can arrive twice (ms): from the terminal, and from npm or a watcher that forwards it. Only a later
- * signal asks for an immediate end.
+ * One Ctrl-C can arrive twice (ms): from the terminal, and from npm or a watcher that forwards it. Only a
+ * later signal asks for an immediate end.
  */
 const SAME_SIGNAL_MS = 500;
 
