@@ -138,7 +138,7 @@ async function withCommands(
     // The command prints its result; log lines would repeat it.
     const deadLetters = createDeadLetterStore(DeadLetter, { warn: () => {} });
     return await work({
-      ...createDeadLetterCommands({ letters: DeadLetter.collection as never, openQueue, ...terminal }),
+      ...createDeadLetterCommands({ collection: DeadLetter.collection as never, openQueue, ...terminal }),
       ...createOversizeJobCommands({ redis: patientRedis, openQueue, deadLetters, ...terminal }),
     });
   } finally {

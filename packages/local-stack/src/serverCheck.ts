@@ -85,7 +85,7 @@ async function tryInTime(
 ): Promise<void> {
   const timeout = AbortSignal.timeout(timeoutMs);
   await retryUntilDone(() => withTimeout(operation(), timeoutMs), {
-    isPassing: (error) => !isRefusal(error),
+    isTransient: (error) => !isRefusal(error),
     onFailure: () => {},
     signal: ending ? AbortSignal.any([ending, timeout]) : timeout,
     maxDelayMs: 200,

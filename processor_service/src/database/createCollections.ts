@@ -1,16 +1,17 @@
 import { ROLLUP_COLLECTIONS } from '@analytics/rollups/documents';
 import { retryUntilDone } from '@analytics/shared/async/retryUntilDone';
+import { hasErrorCode } from '@analytics/shared/mongo/mongoErrors';
 import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog } from '@analytics/shared/service/outageLog';
 import { type Connection, mongo } from 'mongoose';
 
-/** An index in the driver's form, such as `{key: {site_id: 1}}`. */
+/** An index as the driver describes it, such as `{key: {site_id: 1}}`. */
 export interface Index {
   key: Record<string, 1 | -1>;
   unique?: boolean;
 }
 
-/** A collection of the processor and the indexes that it needs besides the one on `_id`. */
+/** A collection and its indexes, without the one on `_id`. */
 export interface Collection {
   name: string;
   indexes: Index[];
@@ -22,28 +23,23 @@ interface IndexedModel {
 }
 
 /**
- * Data and indexes take half of the disk with this compressor of what they take with the default one, which
- * leaves indexes as they are (docs/decisions/0009). In memory, from where reports are answered, they are
- * uncompressed either way.
+ * With zstd, data and indexes take half of the disk space that they take with the default compressor, which
+ * does not compress indexes (docs/decisions/0009). In memory they are uncompressed either way.
  */
-const COMPRESSED = { storageEngine: { wiredTiger: { configString: 'block_compressor=zstd' } } };
+const ZSTD = { storageEngine: { wiredTiger: { configString: 'block_compressor=zstd' } } };
 
-/** How a collection or an index is stored: compressed, or as the server likes. */
-export type Storage = typeof COMPRESSED | Record<string, never>;
+/** Options of a new collection or index. */
+export type StorageOptions = typeof ZSTD | Record<string, never>;
 
-/**
- * Answers of a server that does not let its clients choose how it stores: some of the managed ones do not.
- */
-const REFUSED_OPTION_CODES = new Set<unknown>([
-  2, // BadValue
-  9, // FailedToParse
-  13, // Unauthorized
-  72, // InvalidOptions
-  115, // CommandNotSupported
-  8000, // AtlasError
-]);
-
-const NAMESPACE_EXISTS_CODES = new Set<unknown>([48]);
+/** The answers of servers that do not accept storage options, such as some managed ones. */
+const REJECTED_OPTION_CODES = [
+  'BadValue',
+  'FailedToParse',
+  'Unauthorized',
+  'InvalidOptions',
+  'CommandNotSupported',
+  'AtlasError',
+] as const;
 
 const ROLLUPS: Collection[] = [
   { name: ROLLUP_COLLECTIONS.counts, indexes: [] },
@@ -64,9 +60,8 @@ export function listCollections(models: readonly IndexedModel[]): Collection[] {
 }
 
 /**
- * Creates the collections that are missing, without their indexes. The writer does so, because events are
- * stored before anything is read. Retries until MongoDB lets it; resolves without them when `signal` aborts
- * the retries.
+ * Creates the missing collections, without their indexes. Retries until it succeeds. Resolves without them if
+ * `signal` aborts first.
  */
 export async function createCollections(
   connection: Connection,
@@ -86,7 +81,7 @@ export async function createCollections(
     await Promise.all(collections.map(({ name }) => createCollection(db, name)));
   };
   try {
-    await retryUntilDone(create, { isPassing: () => true, onFailure: outageLog.failed, signal });
+    await retryUntilDone(create, { isTransient: () => true, onFailure: outageLog.failed, signal });
     outageLog.recovered();
   } catch (error) {
     if (!signal.aborted) {
@@ -101,28 +96,27 @@ async function createCollection(db: mongo.Db, name: string): Promise<void> {
     return;
   }
   try {
-    await makeCompressed((storage) => db.createCollection(name, storage));
+    await createWithZstd((options) => db.createCollection(name, options));
   } catch (error) {
-    // Another worker created it at the same moment.
-    if (!hasCode(error, NAMESPACE_EXISTS_CODES)) {
+    // Another worker created it at the same time.
+    if (!hasErrorCode(error, 'NamespaceExists')) {
       throw error;
     }
   }
 }
 
-/** Makes a collection or indexes compressed, or as the server likes if it lets nobody choose. */
-export async function makeCompressed<Result>(make: (storage: Storage) => Promise<Result>): Promise<Result> {
+/**
+ * Creates a collection or indexes with zstd, or with the server's default if the server rejects the option.
+ */
+export async function createWithZstd<Result>(
+  create: (options: StorageOptions) => Promise<Result>,
+): Promise<Result> {
   try {
-    return await make(COMPRESSED);
+    return await create(ZSTD);
   } catch (error) {
-    if (hasCode(error, REFUSED_OPTION_CODES)) {
-      return make({});
+    if (hasErrorCode(error, ...REJECTED_OPTION_CODES)) {
+      return create({});
     }
     throw error;
   }
-}
-
-/** Whether an error is MongoDB's answer with one of these codes. */
-export function hasCode(error: unknown, codes: ReadonlySet<unknown>): error is mongo.MongoServerError {
-  return error instanceof mongo.MongoServerError && codes.has(error.code);
 }

@@ -2,27 +2,20 @@ import { once } from 'node:events';
 import { retryUntilDone } from '@analytics/shared/async/retryUntilDone';
 import type { DependencyHealth } from '@analytics/shared/http/health';
 import { closeMongo, createMongoConnection } from '@analytics/shared/mongo/mongo';
+import { hasErrorCode } from '@analytics/shared/mongo/mongoErrors';
 import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
 import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog } from '@analytics/shared/service/outageLog';
 import type { Connection, mongo } from 'mongoose';
-import { type Collection, hasCode, type Index, makeCompressed } from './createCollections.ts';
+import { type Collection, createWithZstd, type Index } from './createCollections.ts';
 import { createIndexProgress } from './indexProgress.ts';
 
-/** Each try may scan a whole collection, so a failing one is repeated with long pauses. */
+/** The pauses between attempts (ms). They are long, because each attempt may scan a whole collection. */
 const MIN_RETRY_MS = 1000;
 const MAX_RETRY_MS = 60_000;
 
-/**
- * There is an index of the same fields or of the same name with other options: somebody made it on purpose.
- */
-const CONFLICT_CODES = new Set<unknown>([
-  85, // IndexOptionsConflict
-  86, // IndexKeySpecsConflict
-]);
-
 export interface IndexBuildOptions {
-  /** Opens a connection without a socket timeout; resolves without one when the signal aborts it. */
+  /** Opens a connection without a socket timeout. Resolves without one if the signal aborts first. */
   connect: (connection: Connection, signal: AbortSignal) => Promise<void>;
   collections: readonly Collection[];
   /** Logs that MongoDB is away. */
@@ -33,20 +26,20 @@ export interface IndexBuildOptions {
 export interface IndexBuild {
   /** Whether every index exists. */
   readonly isDone: boolean;
-  /** What `/readyz` says beside whether MongoDB is up. */
+  /** Warns about missing indexes in `/readyz`. */
   readonly health: Pick<DependencyHealth, 'warnings'>;
-  /** Resolves when every index exists, or when `close` ends the waiting. */
+  /** Resolves when every index exists, or when `close` is called. */
   readonly finished: Promise<void>;
   /**
-   * Ends the waiting. MongoDB completes a build that it has begun, and the next worker waits for that one.
+   * Stops waiting. MongoDB completes a build that it has begun, and the next worker waits for the same build.
    */
   close(): Promise<void>;
 }
 
 /**
- * Creates the missing indexes beside the work of the service: of all collections at once, and those of one
- * collection in one scan. Any number of workers may do so at the same time: MongoDB builds an index once and
- * answers all of them when it is there.
+ * Builds the missing indexes in the background: of all collections at the same time, and of one collection in
+ * one scan. Any number of workers may do so together, because MongoDB builds an index once and then answers
+ * all of them.
  */
 export function startIndexBuild(options: IndexBuildOptions): IndexBuild {
   const { connect, mongoWatch, logger } = options;
@@ -60,13 +53,13 @@ export function startIndexBuild(options: IndexBuildOptions): IndexBuild {
   );
   const stopping = new AbortController();
   const { signal } = stopping;
-  /** By collection: why its last try failed. */
+  /** Why the last attempt failed, by collection. */
   const failures = new Map<string, string>();
   let isDone = false;
 
   async function build(db: mongo.Db, { name, indexes }: Collection): Promise<void> {
     await retryUntilDone(() => createIndexes(db.collection(name), indexes, logger), {
-      isPassing: () => true,
+      isTransient: () => true,
       onFailure: (error) => {
         failures.set(name, error.message);
         if (mongoWatch.isUp) {
@@ -120,25 +113,28 @@ export function startIndexBuild(options: IndexBuildOptions): IndexBuild {
   };
 }
 
-/** Creates indexes in one scan of their collection. One that conflicts with an existing index is left out. */
+/**
+ * Creates indexes in one scan of their collection. Skips an index if the collection has one with the same
+ * fields or name and other options, because an operator made that one on purpose.
+ */
 async function createIndexes(
   collection: mongo.Collection,
   indexes: readonly Index[],
   logger: Logger,
 ): Promise<void> {
   try {
-    await makeCompressed((storage) =>
-      collection.createIndexes(indexes.map((index) => ({ ...index, ...storage }))),
+    await createWithZstd((options) =>
+      collection.createIndexes(indexes.map((index) => ({ ...index, ...options }))),
     );
   } catch (error) {
-    if (!hasCode(error, CONFLICT_CODES)) {
+    if (!hasErrorCode(error, 'IndexOptionsConflict', 'IndexKeySpecsConflict')) {
       throw error;
     }
     if (indexes.length === 1) {
       logger.warn(`an index is left as it is: ${error.message}`);
       return;
     }
-    // One by one, so that the others are created all the same.
+    // One by one, so that the others are created.
     for (const index of indexes) {
       await createIndexes(collection, [index], logger);
     }

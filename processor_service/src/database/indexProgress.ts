@@ -2,7 +2,7 @@ import type { Logger } from '@analytics/shared/service/logger';
 import type { Connection } from 'mongoose';
 
 /**
- * A build that takes longer than this is logged; most find every index in its place, and take milliseconds.
+ * Log a build that takes longer than this (ms). Most builds find all indexes present, and take milliseconds.
  */
 const NOTICE_MS = 1000;
 
@@ -10,19 +10,17 @@ const READ_INTERVAL_MS = 1000;
 const LOG_INTERVAL_MS = 30_000;
 
 export interface IndexProgress {
-  /**
-   * How far MongoDB is: `events: scanning collection, 12057/200000`. Undefined while nothing is known of it.
-   */
+  /** The progress, such as `events: scanning collection, 12057/200000`, or undefined if it is unknown. */
   readonly text: string | undefined;
-  /** Starts the reading and logging. */
+  /** Starts to read and log the progress. */
   start(): void;
-  /** Stops it, and logs the end if the beginning was logged. */
+  /** Stops, and logs the end if the start was logged. */
   finish(): void;
-  /** Stops it. */
+  /** Stops without a log line. */
   stop(): void;
 }
 
-/** Reads from MongoDB how far the index builds of these collections are, and logs it now and then. */
+/** Follows the index builds of these collections, and logs their progress from time to time. */
 export function createIndexProgress(
   connection: Connection,
   collectionNames: readonly string[],
@@ -86,7 +84,7 @@ async function readBuilds(
     const operations = await connection
       .getClient()
       .db('admin')
-      // A build runs as an operation of no user.
+      // Builds run without a user.
       .aggregate<BuildOperation>([
         { $currentOp: { allUsers: true } },
         { $match: { ns: { $in: namespaces }, msg: /^Index Build/ } },
@@ -94,8 +92,8 @@ async function readBuilds(
       .toArray();
     return operations.map(describeBuild).sort().join('; ') || undefined;
   } catch {
-    // Not every user may ask for it (privilege inprog), and the build goes on without it. A MongoDB that is
-    // away is its watch's to log.
+    // The user may lack the privilege `inprog`, which the build does not need. The watch logs outages of
+    // MongoDB.
     return undefined;
   }
 }

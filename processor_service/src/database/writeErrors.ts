@@ -1,24 +1,25 @@
 import { TimeoutError } from '@analytics/shared/async/withTimeout';
+import { MONGO_ERROR_CODES } from '@analytics/shared/mongo/mongoErrors';
 import { mongo } from 'mongoose';
 
-/** What became of one event of a write. */
-export type StoreOutcome = 'stored' | 'duplicate' | Refusal;
+/** The outcome of the write of one event. */
+export type StoreOutcome = 'stored' | 'duplicate' | Rejection;
 
 /** Why an event was not stored. */
-export interface Refusal {
-  /** Whether the event itself is at fault. If it may not be, it is tried again some more times. */
+export interface Rejection {
+  /** Whether the event itself is the cause. Otherwise the write is repeated a limited number of times. */
   isFinal: boolean;
-  /** For the dead letter. It may quote the event. */
+  /** The reason for the dead letter. It may quote the event. */
   reason: string;
-  /** For the log: the same without any of the event's content. */
+  /** The reason for the log, without content of the event. */
   cause: string;
 }
 
-/** What the server answers to an insert (https://www.mongodb.com/docs/manual/reference/command/insert/). */
+/** The server's reply to an insert (https://www.mongodb.com/docs/manual/reference/command/insert/). */
 export interface InsertReply {
   writeErrors?: WriteError[];
   errorLabels?: string[];
-  /** Of a replica set only. */
+  /** Present if the server is a member of a replica set. */
   operationTime?: mongo.Timestamp;
 }
 
@@ -26,33 +27,28 @@ interface WriteError {
   index: number;
   code: number;
   errmsg?: string;
-  /** The fields of the index, of a duplicate key. */
+  /** The fields of the index that already contains the key. */
   keyPattern?: Record<string, unknown>;
 }
 
-/** MongoDB refused a document because of its own state, which passes. */
+/** MongoDB rejected a document because of its own state, which is temporary. */
 export class TransientWriteError extends Error {
   override name = 'TransientWriteError';
 }
 
-const DUPLICATE_KEY = 11000;
-
-/**
- * Errors that say something of the document alone
- * (https://www.mongodb.com/docs/manual/reference/error-codes/).
- */
-const DOCUMENT_ERRORS = new Set([
-  121, // DocumentValidationFailure
-  10334, // BSONObjectTooLarge
+/** Codes that depend only on the document. */
+const DOCUMENT_CODES = new Set<number>([
+  MONGO_ERROR_CODES.DocumentValidationFailure,
+  MONGO_ERROR_CODES.BSONObjectTooLarge,
 ]);
 
 /**
- * Errors that say something of the server's state and nothing of the document. The first group is what the
- * driver retries; it keeps its list to itself (`RETRYABLE_WRITE_ERROR_CODES` in mongodb/lib/error.js). The
- * second group an operator mends. A code that is in no list is tried again for a limited time, so a code that
- * is missing here loses nothing.
+ * Codes, with their names, that depend only on the server's state. The driver retries the first group; it
+ * does not export its list (`RETRYABLE_WRITE_ERROR_CODES` in mongodb/lib/error.js). An operator resolves the
+ * second group. A code that is in no list is retried a limited number of times, so an incomplete list loses
+ * no event.
  */
-const SERVER_STATES = new Map([
+const TRANSIENT_CODES = new Map([
   [6, 'HostUnreachable'],
   [7, 'HostNotFound'],
   [89, 'NetworkTimeout'],
@@ -80,13 +76,13 @@ const SERVER_STATES = new Map([
 ]);
 
 /**
- * Whether a failure passes by waiting: MongoDB comes back, or its operator mends it. What is wrong with a
- * document or with this code stays wrong.
+ * Whether a failure is temporary: MongoDB returns, or its operator resolves it. A faulty document or a bug is
+ * not.
  */
 export function isTransientError(error: unknown): boolean {
   if (error instanceof mongo.MongoBulkWriteError) {
-    // With write errors it speaks of single documents; without, of the connection or the write concern.
-    return [error.writeErrors].flat().length === 0 || SERVER_STATES.has(Number(error.code));
+    // Write errors concern single documents. Without any, the connection or the write concern failed.
+    return [error.writeErrors].flat().length === 0 || TRANSIENT_CODES.has(Number(error.code));
   }
   return (
     error instanceof TimeoutError ||
@@ -96,27 +92,27 @@ export function isTransientError(error: unknown): boolean {
 }
 
 /**
- * Reads what became of each document of an insert.
+ * Reads the outcome of each document of an insert.
  *
- * @throws TransientWriteError if the server did not write one because of its own state.
+ * @throws TransientWriteError if the server rejected a document because of its own state.
  */
 export function readOutcomes({ writeErrors = [], errorLabels }: InsertReply, count: number): StoreOutcome[] {
   const outcomes = new Array<StoreOutcome>(count).fill('stored');
   const isRetryable = errorLabels?.includes(mongo.MongoErrorLabel.RetryableWriteError) ?? false;
   for (const error of writeErrors) {
-    const state = SERVER_STATES.get(error.code);
+    const state = TRANSIENT_CODES.get(error.code);
     if (state !== undefined || isRetryable) {
       throw new TransientWriteError(
         `MongoDB did not write an event: error ${error.code} (${state ?? 'retryable'})`,
       );
     }
-    outcomes[error.index] = isDuplicateId(error) ? 'duplicate' : toRefusal(error);
+    outcomes[error.index] = isDuplicateId(error) ? 'duplicate' : readRejection(error);
   }
   return outcomes;
 }
 
-/** The refusal of an event for which this code fails. */
-export function refuse(error: unknown, isFinal: boolean): Refusal {
+/** The rejection of an event that makes this process throw. */
+export function toRejection(error: unknown, isFinal: boolean): Rejection {
   const { name, message } = error instanceof Error ? error : new Error(String(error));
   return {
     isFinal,
@@ -125,22 +121,24 @@ export function refuse(error: unknown, isFinal: boolean): Refusal {
   };
 }
 
-/** A duplicate in an index that somebody else made is no second delivery of the same event. */
+/**
+ * Whether the event was delivered before. A duplicate in an index that an operator added does not mean that.
+ */
 function isDuplicateId({ code, keyPattern, errmsg = '' }: WriteError): boolean {
-  if (code !== DUPLICATE_KEY) {
+  if (code !== MONGO_ERROR_CODES.DuplicateKey) {
     return false;
   }
   if (keyPattern === undefined) {
-    // What stands before the key itself; the key is the client's text.
+    // Only the text before the key, because a client chooses the key.
     return /index: (\S+\$)?_id_ *$/.test(errmsg.split(' dup key')[0] ?? '');
   }
   return Object.keys(keyPattern).join() === '_id';
 }
 
-function toRefusal({ code, errmsg = `error ${code}`, keyPattern }: WriteError): Refusal {
+function readRejection({ code, errmsg = `error ${code}`, keyPattern }: WriteError): Rejection {
   const index = keyPattern === undefined ? '' : `, unique index ${JSON.stringify(keyPattern)}`;
   return {
-    isFinal: DOCUMENT_ERRORS.has(code),
+    isFinal: DOCUMENT_CODES.has(code),
     reason: `MongoDB refused the event: ${errmsg}`,
     cause: `MongoDB refused an event (error ${code}${index})`,
   };

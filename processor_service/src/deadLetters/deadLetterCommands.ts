@@ -6,54 +6,54 @@ import { buildDeadLetterFilter, type DeadLetterSelection } from './deadLetterFil
 import { type DeadLetterVersion, deleteDeadLetters, replayDeadLetters } from './replayDeadLetters.ts';
 
 export interface DeadLetterCommandsDeps {
-  letters: mongo.Collection<DeadLetterRecord>;
-  /** Resolves with the queue once it can be reached. */
+  collection: mongo.Collection<DeadLetterRecord>;
+  /** Resolves with the queue once Redis is available. */
   openQueue: () => Promise<Queue>;
-  /** Writes a line for a person. */
+  /** Prints a line. */
   print: (line: string) => void;
-  /** Shows how far a long work is; does nothing where nobody watches. */
+  /** Shows the progress on a terminal. */
   showProgress: (line: string) => void;
-  /** Asks whether to go on. */
+  /** Asks for confirmation. */
   confirm: (question: string) => Promise<boolean>;
 }
 
 export interface DeadLetterCommands {
-  /** Writes the newest letters, a line each. */
+  /** Prints the newest dead letters, one per line. */
   list(selection: DeadLetterSelection, limit: number): Promise<void>;
-  /** Writes one letter whole. Resolves with whether there is such a letter. */
+  /** Prints all of one dead letter. Resolves with whether it exists. */
   show(id: string): Promise<boolean>;
   /**
-   * Says how many letters are meant and, if confirmed, puts exactly those back into the queue: the newest
-   * `limit`, or all.
+   * Counts the newest `limit` of the selected dead letters, or all; if confirmed, puts them back into the
+   * queue.
    */
   replay(selection: DeadLetterSelection, limit?: number): Promise<void>;
-  /** Says how many letters are meant and, if confirmed, deletes exactly those: the newest `limit`, or all. */
+  /** Counts the newest `limit` of the selected dead letters, or all; if confirmed, deletes them. */
   purge(selection: DeadLetterSelection, limit?: number): Promise<void>;
 }
 
-/** The most letters that one replay or purge handles. Each takes the command some 240 bytes of memory. */
+/** The most dead letters of one replay or purge. Each takes about 240 bytes of memory. */
 const MAX_SELECTED = 1_000_000;
 
 const DELETE_PAGE = 1000;
 
 const NEWEST_FIRST = { last_failed_at: -1, _id: 1 } as const;
 
+/** Creates the commands that inspect, replay and delete dead letters. */
 export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLetterCommands {
-  const { letters, openQueue, print, showProgress, confirm } = deps;
+  const { collection, openQueue, print, showProgress, confirm } = deps;
 
   /**
-   * Asks before it acts, and acts on exactly the letters that the question counted. Letters are named by id
-   * and version and not by a filter: a letter that arrives, or fails again, while a person decides would
-   * match a filter, too.
+   * Asks, and then works on exactly the dead letters that the question counted. It selects them by id and
+   * version, because a filter would also match those that arrive or fail again before the answer.
    */
-  async function act(
+  async function confirmAndRun(
     verb: string,
     selection: DeadLetterSelection,
     limit: number,
     work: (selected: DeadLetterVersion[]) => Promise<string>,
   ): Promise<void> {
     const filter = buildDeadLetterFilter(selection);
-    const selected = await letters
+    const selected = await collection
       .find(filter, { sort: NEWEST_FIRST, limit: Math.min(limit, MAX_SELECTED) })
       .project<DeadLetterVersion>({ _id: 1, last_failed_at: 1 })
       .toArray();
@@ -61,7 +61,7 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
       print('No dead letter matches.');
       return;
     }
-    const total = await letters.countDocuments(filter);
+    const total = await collection.countDocuments(filter);
     const others = total > selected.length ? `, the newest of ${total}` : '';
     if (await confirm(`${verb} ${describeCount(selected.length)}${others}?`)) {
       print(await work(selected));
@@ -71,12 +71,12 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
   return {
     list: async (selection, limit) => {
       const filter = buildDeadLetterFilter(selection);
-      const found = letters.find(filter, { sort: NEWEST_FIRST, limit });
+      const found = collection.find(filter, { sort: NEWEST_FIRST, limit });
       for await (const { _id, last_failed_at, site_id, attempts, reason } of found) {
         const fields = [_id.toHexString(), last_failed_at.toISOString(), site_id ?? '-', attempts, reason];
         print(escapeControls(fields.join('  ')));
       }
-      const total = await letters.countDocuments(filter);
+      const total = await collection.countDocuments(filter);
       print(
         total > limit
           ? `${describeCount(total)} in all, the newest ${limit} shown.`
@@ -85,15 +85,15 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
     },
     show: async (id) => {
       const letter = mongo.ObjectId.isValid(id)
-        ? await letters.findOne({ _id: new mongo.ObjectId(id) })
+        ? await collection.findOne({ _id: new mongo.ObjectId(id) })
         : null;
-      print(letter ? JSON.stringify(unfold(letter), null, 2) : `There is no dead letter ${id}.`);
+      print(letter ? JSON.stringify(withParsedContent(letter), null, 2) : `There is no dead letter ${id}.`);
       return letter !== null;
     },
     replay: (selection, limit = MAX_SELECTED) =>
-      act('Replay', selection, limit, async (selected) => {
+      confirmAndRun('Replay', selection, limit, async (selected) => {
         const { replayed, skipped } = await replayDeadLetters({
-          letters,
+          collection,
           selected,
           queue: await openQueue(),
           onProgress: (result) => showProgress(`${result.replayed} back in the queue`),
@@ -103,10 +103,10 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
         return `${describeCount(replayed)} put back into the queue${left}.`;
       }),
     purge: (selection, limit = MAX_SELECTED) =>
-      act('Delete for good', selection, limit, async (selected) => {
+      confirmAndRun('Delete for good', selection, limit, async (selected) => {
         let deleted = 0;
         for (const page of chunk(selected, DELETE_PAGE)) {
-          deleted += await deleteDeadLetters(letters, page);
+          deleted += await deleteDeadLetters(collection, page);
           showProgress(`${deleted} deleted`);
         }
         return `${describeCount(deleted)} deleted.`;
@@ -114,12 +114,12 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
   };
 }
 
-/** A letter for a person: the event as an object, where its JSON text would be hard to read. */
-function unfold({ raw, ...letter }: DeadLetterRecord): object {
+/** Replaces the JSON text of the content by the object, which is easier to read. */
+function withParsedContent({ raw, ...letter }: DeadLetterRecord): object {
   return raw === undefined ? letter : { ...letter, raw: JSON.parse(raw || 'null') };
 }
 
-/** Writes control characters as JSON does: a client chooses site ids, and a terminal would obey them. */
+/** Escapes control characters as JSON does. Clients choose site ids, and a terminal would execute them. */
 function escapeControls(line: string): string {
   return line.replace(
     /\p{Cc}/gu,

@@ -1,15 +1,15 @@
-/** Which dead letters a person means. Everything given must hold. */
+/** Selects dead letters by conditions, all of which must hold. */
 export interface DeadLetterSelection {
   site?: string | undefined;
-  /** A part of the reason, taken literally, in any case. */
+  /** A part of the reason, case-insensitive and without wildcards. */
   reason?: string | undefined;
-  /** The letter last failed at this time or later. */
+  /** The last failure was at this time or later. */
   since?: Date | undefined;
-  /** The letter last failed before this time. */
+  /** The last failure was before this time. */
   until?: Date | undefined;
 }
 
-/** Puts a selection into MongoDB's words. */
+/** Converts a selection to a filter of MongoDB. */
 export function buildDeadLetterFilter({
   site,
   reason,
@@ -31,10 +31,9 @@ function escapeRegExp(text: string): string {
 const ISO_TIME = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?<zone>Z|[+-]\d{2}:\d{2})?)?$/;
 
 /**
- * Reads an ISO 8601 time as a person types it. Without a zone it is UTC, like every time here; JavaScript
- * would take the zone of the machine.
+ * Parses an ISO 8601 time. Without a zone it is UTC, while JavaScript would use the zone of the machine.
  *
- * @throws Error that shows how to write a time.
+ * @throws Error that shows the format.
  */
 export function readTime(text: string | undefined): Date | undefined {
   if (text === undefined) {

@@ -1,8 +1,8 @@
 import type { DeadLetterRecord } from '../models/DeadLetter.model.ts';
 
 /**
- * What a dead letter would be as an item of a job; undefined if it holds nothing that could ever be an event.
- * An item without an identity of its own gets the letter's, so that it cannot become two events.
+ * Converts a dead letter to an item of a job. Returns undefined if its content can never be an event. An item
+ * without an identity gets that of the dead letter, so that it cannot become two events.
  */
 export function toJobItem({ _id, event, raw }: DeadLetterRecord): object | undefined {
   const item: unknown = event ?? JSON.parse(raw || 'null');

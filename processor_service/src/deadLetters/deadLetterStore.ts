@@ -6,12 +6,14 @@ import { isTransientError } from '../database/writeErrors.ts';
 import type { InvalidItem } from '../events/readJob.ts';
 import type { DeadLetterModel, DeadLetterRecord } from '../models/DeadLetter.model.ts';
 
-/** Something that can't be stored, and why: `reason` for the letter, `cause` for the log. */
+/**
+ * An event or item that cannot be stored, with the `reason` for the collection and the `cause` for the log.
+ */
 export type DeadLetter = { event: EventJob; reason: string; cause: string } | InvalidItem;
 
 interface FailedJob {
   id: string;
-  /** How often a worker had taken it up. */
+  /** How often a worker has taken it. */
   attempts: number;
 }
 
@@ -109,7 +111,7 @@ async function write(
     if (isTransientError(error)) {
       throw error;
     }
-    // The server quotes what it did not take; the driver only names its size.
+    // The server's message quotes the document; the driver's message contains only its size.
     const why = error instanceof mongo.MongoServerError ? `error ${error.code}` : (error as Error).message;
     throw new RejectedDeadLetterError(`MongoDB does not take a dead letter: ${why}`);
   }
@@ -125,7 +127,7 @@ function describe(letter: DeadLetter): Partial<DeadLetterRecord> {
     : { raw: letter.raw, site_id: readSiteId(letter.raw) };
 }
 
-/** The site helps to find the letter again, so it is worth a look into what could not be read. */
+/** Finds the site in an invalid item, so that an operator can select the dead letter by its site. */
 function readSiteId(raw: string): string | null {
   return /"site_id":"((?:[^"\\]|\\.){1,128})"/.exec(raw)?.[1] ?? null;
 }

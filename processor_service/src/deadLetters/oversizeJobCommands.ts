@@ -10,36 +10,33 @@ import {
 } from './splitJob.ts';
 
 export interface OversizeJobCommandsDeps extends Omit<SplitJobDeps, 'queue'> {
-  /** Resolves with the queue once it can be reached. */
+  /** Resolves with the queue once Redis is available. */
   openQueue: () => Promise<SplitJobDeps['queue']>;
-  /** Writes a line for a person. */
+  /** Prints a line. */
   print: (line: string) => void;
-  /** Shows how far a long work is; does nothing where nobody watches. */
+  /** Shows the progress on a terminal. */
   showProgress: (line: string) => void;
-  /** Asks whether to go on. */
+  /** Asks for confirmation. */
   confirm: (question: string) => Promise<boolean>;
 }
 
 export interface OversizeJobCommands {
-  /** Writes the failed jobs that are too large to be read, a line each. */
+  /** Prints the failed jobs that are too large to be read, one per line. */
   listOversize(): Promise<void>;
-  /**
-   * Says what a failed job holds and, if confirmed, splits it into jobs that can be read. Resolves with
-   * whether there is such a job.
-   */
+  /** Counts the items of a failed job; if confirmed, splits it. Resolves with whether the job exists. */
   split(id: string): Promise<boolean>;
-  /** If confirmed, deletes a failed job with all that it holds. Resolves with whether there is such a job. */
+  /** Deletes a failed job with all of its items, if confirmed. Resolves with whether the job exists. */
   discard(id: string): Promise<boolean>;
 }
 
-/** How many jobs are looked at in one round trip. */
+/** The jobs of one round trip. */
 const PAGE_SIZE = 100;
 
 /** The commands for jobs that failed because they are too large to be read. */
 export function createOversizeJobCommands(deps: OversizeJobCommandsDeps): OversizeJobCommands {
   const { redis, deadLetters, openQueue, print, showProgress, confirm } = deps;
 
-  /** Does something with a failed job, or says that there is none. */
+  /** Runs `work` for a failed job, or prints that it does not exist. */
   async function withFailedJob(
     id: string,
     work: (job: FailedJobInfo, split: SplitJobDeps) => Promise<void>,

@@ -12,33 +12,33 @@ import type { mongo } from 'mongoose';
 import type { DeadLetterRecord } from '../models/DeadLetter.model.ts';
 import { toJobItem } from './deadLetterItem.ts';
 
-/** A dead letter as it was when it was selected: a letter that failed again since is another version. */
+/** A version of a dead letter. A dead letter that fails again has a new version. */
 export type DeadLetterVersion = Pick<DeadLetterRecord, '_id' | 'last_failed_at'>;
 
 export interface ReplayResult {
   replayed: number;
-  /** Letters that hold nothing that could ever be an event. */
+  /** Dead letters whose content can never be an event. */
   skipped: number;
 }
 
-/** How many letters one question to MongoDB names. */
+/** The dead letters of one query. */
 const PAGE_SIZE = 500;
 
 export interface ReplayOptions {
-  letters: mongo.Collection<DeadLetterRecord>;
-  /** Exactly these are replayed. */
+  collection: mongo.Collection<DeadLetterRecord>;
+  /** Exactly these versions are replayed. */
   selected: readonly DeadLetterVersion[];
   queue: Queue;
   onProgress: (result: ReplayResult) => void;
 }
 
 /**
- * Puts dead letters back into the queue, in jobs as large as the ingestion service makes them, and removes
- * the letters of a job once Redis has acknowledged it. An event keeps its `_id`, so a replay that is cut off
- * and repeated stores nothing twice; one that fails again comes back as a letter.
+ * Puts dead letters back into the queue, in jobs of the ingestion service's size, and deletes the dead
+ * letters of a job once Redis has acknowledged it. An event keeps its `_id`, so an interrupted and repeated
+ * replay stores no event twice. An event that fails again becomes a dead letter again.
  */
 export async function replayDeadLetters({
-  letters,
+  collection,
   selected,
   queue,
   onProgress,
@@ -51,7 +51,7 @@ export async function replayDeadLetters({
     if (job.length > 0) {
       const { name, data } = createEventJob(job);
       await queue.add(name, data, eventJobOptions);
-      await deleteDeadLetters(letters, job);
+      await deleteDeadLetters(collection, job);
     }
     result.replayed += job.length;
     onProgress(result);
@@ -60,7 +60,7 @@ export async function replayDeadLetters({
   }
 
   for (const page of chunk(selected, PAGE_SIZE)) {
-    for await (const letter of findVersions(letters, page)) {
+    for await (const letter of findVersions(collection, page)) {
       const item = toJobItem(letter);
       const entry = item && serializeEvents([item]);
       if (!entry || entry.bytes > MAX_ENTRY_BYTES) {
@@ -78,15 +78,12 @@ export async function replayDeadLetters({
   return result;
 }
 
-/**
- * Deletes letters, but not one that failed again since: the worker renewed it. Resolves with how many it
- * deleted.
- */
+/** Deletes these versions of dead letters. Resolves with the number of deleted ones. */
 export async function deleteDeadLetters(
-  letters: mongo.Collection<DeadLetterRecord>,
+  collection: mongo.Collection<DeadLetterRecord>,
   versions: readonly DeadLetterVersion[],
 ): Promise<number> {
-  const { deletedCount } = await letters.bulkWrite(
+  const { deletedCount } = await collection.bulkWrite(
     versions.map(({ _id, last_failed_at }) => ({ deleteOne: { filter: { _id, last_failed_at } } })),
     { ordered: false },
   );
@@ -94,11 +91,11 @@ export async function deleteDeadLetters(
 }
 
 async function* findVersions(
-  letters: mongo.Collection<DeadLetterRecord>,
+  collection: mongo.Collection<DeadLetterRecord>,
   versions: readonly DeadLetterVersion[],
 ): AsyncGenerator<DeadLetterRecord> {
   const failedAt = new Map(versions.map(({ _id, last_failed_at }) => [String(_id), Number(last_failed_at)]));
-  for await (const letter of letters.find({ _id: { $in: versions.map(({ _id }) => _id) } })) {
+  for await (const letter of collection.find({ _id: { $in: versions.map(({ _id }) => _id) } })) {
     if (failedAt.get(String(letter._id)) === Number(letter.last_failed_at)) {
       yield letter;
     }

@@ -7,38 +7,40 @@ import { type JobContent, readItems } from '../events/readJob.ts';
 import type { DeadLetterStore } from './deadLetterStore.ts';
 
 export interface SplitJobDeps {
-  /** A connection that waits for an answer as long as it takes: the data of one job may have 512 MB. */
+  /** A connection without a command timeout, because the data of one job may have 512 MB. */
   redis: Redis;
   queue: Queue;
   deadLetters: Pick<DeadLetterStore, 'save'>;
 }
 
-/** A job that lies among the failed ones of the queue. */
+/** A failed job that is still in the queue. */
 export interface FailedJobInfo {
   id: string;
   name: string;
   /** The length of its data. */
   bytes: number;
-  /** When it was queued, in milliseconds since 1970. */
+  /** When it was queued (ms since 1970). */
   timestamp: number;
-  /** How often a worker had taken it up. */
+  /** How often a worker has taken it. */
   attempts: number;
 }
 
-/** What became, or would become, of the items of a job. */
+/** The destinations of the items of a job. */
 export interface SplitCounts {
-  /** Back in the queue. */
+  /** The events, which return to the queue. */
   events: number;
-  /** In the dead letters, because they are no events. */
+  /** Items that are not events, which become dead letters. */
   invalid: number;
-  /** Still in the job, because they are no events and too large for a dead letter. */
+  /** Items that are not events and too large for a dead letter, which stay in the job. */
   tooLarge: number;
 }
 
-/** What a dead letter can hold beside its other fields: a document of MongoDB has at most 16 MiB. */
+/**
+ * The most bytes of a dead letter's content. A document of MongoDB has at most 16 MiB with its other fields.
+ */
 const MAX_DEAD_LETTER_BYTES = 15 * 1024 * 1024;
 
-/** Looks at a failed job without reading its data; undefined if there is no such job. */
+/** Finds a failed job without reading its data. Resolves with undefined if it does not exist. */
 export async function findFailedJob(
   { redis, queue }: Pick<SplitJobDeps, 'redis' | 'queue'>,
   id: string,
@@ -55,9 +57,9 @@ export async function findFailedJob(
 }
 
 /**
- * Reads the data of a failed job, unparsed.
+ * Reads the unparsed data of a failed job.
  *
- * @throws Error if a job of this name holds no list of events.
+ * @throws Error if the job is not a batch.
  */
 export async function readJobData(
   { redis, queue }: SplitJobDeps,
@@ -72,21 +74,21 @@ export async function readJobData(
 }
 
 /**
- * Counts what `splitJob` would do with the data of a job.
+ * Counts the items of a job by what `splitJob` would do with them.
  *
- * @throws Error that says why the job can't be split.
+ * @throws Error with the reason if the job cannot be split.
  */
 export function countItems(deps: SplitJobDeps, job: FailedJobInfo, data: Buffer): Promise<SplitCounts> {
   return walkItems(deps, job, data, async () => {});
 }
 
 /**
- * Puts the events of a job into jobs that can be read, and what is no event into the dead letters. Beside the
- * data itself, memory holds no more than one of the new jobs. An event has the identity that it would have if
- * the job had been read whole, so a split that is cut off and repeated stores nothing twice. Removes the job,
- * unless something had to stay in it.
+ * Puts the events of a job into jobs of readable size, and its other items into the dead letters. Besides the
+ * data, memory holds at most one of the new jobs. An event has the same identity as if the whole job had been
+ * read, so an interrupted and repeated split stores no event twice. Removes the job unless an item must stay
+ * in it.
  *
- * @throws Error that says why the job can't be split.
+ * @throws Error with the reason if the job cannot be split.
  */
 export async function splitJob(
   deps: SplitJobDeps,
@@ -111,7 +113,7 @@ export async function splitJob(
   return counts;
 }
 
-/** Reads a job's items, about as many at a time as a job of ours has. */
+/** Reads a job's items in pages of the size of one of our own jobs. */
 async function walkItems(
   { queue }: SplitJobDeps,
   job: FailedJobInfo,
@@ -119,13 +121,13 @@ async function walkItems(
   work: (content: JobContent, soFar: SplitCounts) => Promise<void>,
 ): Promise<SplitCounts> {
   const counts = { events: 0, invalid: 0, tooLarge: 0 };
-  const place = { id: job.id, timestamp: job.timestamp, queueQualifiedName: queue.qualifiedName };
+  const origin = { id: job.id, timestamp: job.timestamp, queueQualifiedName: queue.qualifiedName };
   let page: unknown[] = [];
   let room = new JobRoom();
   let index = 0;
 
   async function endPage(): Promise<void> {
-    const content = readItems(place, page, index);
+    const content = readItems(origin, page, index);
     counts.events += content.events.length;
     counts.invalid += content.invalid.length;
     index += page.length;

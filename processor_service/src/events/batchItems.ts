@@ -2,22 +2,22 @@ const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
 const SPACES = new Set([0x20, 0x09, 0x0a, 0x0d]);
 
-/** The key whose value is the list, as JSON. */
+/** The key of the list, as JSON. */
 const EVENTS_KEY = Buffer.from('"events"');
 
-/** The list's items are this deep in the job's data. */
+/** The depth of the list's items in the job's data. */
 const ITEM_DEPTH = 2;
 
 /**
- * Cuts the data of a batch job, `{"events": [...]}`, into the items of its list without parsing it as a
- * whole, which takes many times its memory. Whether an item is valid JSON shows when it is parsed.
+ * Yields the items of the list in the data of a batch job, `{"events": [...]}`, as JSON. Does not parse the
+ * data, which would take many times its memory, so an item may be invalid JSON.
  *
  * @throws Error if the data ends before its JSON does.
  */
 export function* scanBatchItems(data: Buffer): Generator<Buffer> {
   const find = createFinder(data);
   let depth = 0;
-  /** The last string outside of the list: the key, when a value begins. */
+  /** The last string outside the list. When a value begins, it is the key. */
   let text = data.subarray(0, 0);
   let isInList = false;
   let itemStart: number | undefined;
@@ -51,8 +51,8 @@ export function* scanBatchItems(data: Buffer): Generator<Buffer> {
 type Finder = (byte: typeof QUOTE | typeof BACKSLASH, from: number) => number;
 
 /**
- * Finds where a byte is next, or the end of the data, and remembers it: the next backslash may be far behind
- * many strings.
+ * Finds the next index of a byte, or the end of the data. Caches the result, because the next backslash may
+ * be many strings away.
  */
 function createFinder(data: Buffer): Finder {
   const known = new Map<number, number>();
@@ -67,7 +67,7 @@ function createFinder(data: Buffer): Finder {
   };
 }
 
-/** Where the string ends that begins at `start`. */
+/** The index of the quote that ends the string at `start`. */
 function findStringEnd(find: Finder, start: number): number {
   let from = start + 1;
   for (;;) {

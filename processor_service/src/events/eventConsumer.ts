@@ -74,7 +74,7 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
       const result = await retryUntilDone(
         () => rejectOnAbort(handingOff.signal, processJob(toClaimedJob(job))),
         {
-          isPassing: isTransientError,
+          isTransient: isTransientError,
           // The watch logs that MongoDB is away. A rejected write is logged here.
           onFailure: (error) => mongoWatch.isUp && writeOutage.failed(error),
           signal: stopping.signal,

@@ -7,8 +7,8 @@ import {
   type InsertReply,
   isTransientError,
   readOutcomes,
-  refuse,
   type StoreOutcome,
+  toRejection,
 } from '../database/writeErrors.ts';
 import { type InsertRecord, toRecord } from './eventRecord.ts';
 import { requireDocumentSize, splitBySize } from './insertParts.ts';
@@ -17,40 +17,34 @@ import type { WriteInvalidator } from './writeInvalidator.ts';
 
 export interface EventStore {
   /**
-   * Stores events that may or may not be stored already; afterwards each one that was not refused is there
-   * once. Resolves with what became of each, in the same order: an event that cannot be stored changes
-   * nothing for the others.
+   * Stores each event once, even if it is stored already. Resolves with one outcome for each, in their order.
+   * A rejected event does not affect the others.
    *
-   * @throws An error that `isTransientError` knows, if MongoDB could not say what became of them. Calling
-   *   again
-   *   is safe.
+   * @throws an error for which `isTransientError` holds, if the outcome is unknown. Calling again is safe.
    */
   storeEvents(events: readonly EventJob[]): Promise<StoreOutcome[]>;
   /**
-   * Returns the events that are not stored. Invalidations the hours of the others, in case their writer died.
+   * Returns the events that are not stored. Invalidates the hours of the others, in case their writer died.
    */
   findMissing(events: readonly EventJob[]): Promise<EventJob[]>;
 }
 
 /**
- * A write that got no answer by then has failed and is tried again. Without a limit of our own, one lost
- * answer would hold its jobs, whose locks the worker goes on renewing, for ever.
+ * A write without an answer within this time has failed (ms), and is tried again. Without a limit, a lost
+ * answer would block its jobs forever, because the worker keeps renewing their locks.
  */
 const WRITE_TIMEOUT_MS = 15_000;
 
-/**
- * Events that are looked up together. A foreign producer's job may hold a hundred thousand, each in an hour
- * of its own.
- */
+/** Look up this many events together. A foreign producer's job may carry 100,000, each in another hour. */
 const EVENTS_PER_LOOKUP = 1000;
 
-/** Writes events with one unordered insert, so that one event's failure is not its neighbours'. */
+/** Creates the store of events. It inserts unordered, so that a rejected event does not affect the others. */
 export function createEventStore(
   Event: EventModel,
   { invalidate, invalidateAgain }: WriteInvalidator,
   now: () => Date = () => new Date(),
 ): EventStore {
-  /** If a step fails, all are tried again, so that no event is stored in an hour that was not invalidated. */
+  /** After a failed step, all steps are repeated, so that no event is stored in a valid hour. */
   async function store(records: readonly InsertRecord[]): Promise<StoreOutcome[]> {
     const checkAfterWrite = await withTimeout(invalidate(records), WRITE_TIMEOUT_MS);
     const reply = await withTimeout(insert(Event, records), WRITE_TIMEOUT_MS);
@@ -60,20 +54,20 @@ export function createEventStore(
 
   const isolation = {
     work: store,
-    isPassing: isTransientError,
+    isTransient: isTransientError,
     findFault: findSerializationFault,
-    toOutcome: (error: unknown) => refuse(error, false),
+    toOutcome: (error: unknown) => toRejection(error, false),
   };
 
   return {
     storeEvents: async (events) => {
-      const { records, outcomes, places } = toRecords(events, now());
+      const { records, outcomes, indexes } = toRecords(events, now());
       const written: StoreOutcome[] = [];
       for (const part of splitBySize(records)) {
         written.push(...(await isolateFailures(part, isolation)));
       }
-      for (const [index, place] of places.entries()) {
-        outcomes[place] = written[index] as StoreOutcome;
+      for (const [position, index] of indexes.entries()) {
+        outcomes[index] = written[position] as StoreOutcome;
       }
       return outcomes;
     },
@@ -93,7 +87,7 @@ async function findMissingOf(
   events: readonly EventJob[],
 ): Promise<EventJob[]> {
   const ids = events.map(({ _id }) => Types.ObjectId.createFromHexString(_id));
-  // What only one member of a replica set has may be rolled back.
+  // MongoDB may roll back an event that only one member of a replica set has.
   const found = await Event.find({ _id: { $in: ids } }, { _id: 1 })
     .readConcern('majority')
     .lean();
@@ -107,42 +101,42 @@ async function findMissingOf(
 
 interface RecordsOfEvents {
   records: InsertRecord[];
-  /** Of each record: its event's place. */
-  places: number[];
-  /** One for each event; those of `places` are still to come. */
+  /** The index of each record's event. */
+  indexes: number[];
+  /** One for each event. Those at `indexes` are empty. */
   outcomes: StoreOutcome[];
 }
 
 function toRecords(events: readonly EventJob[], storedAt: Date): RecordsOfEvents {
   const records: InsertRecord[] = [];
-  const places: number[] = [];
+  const indexes: number[] = [];
   const outcomes = new Array<StoreOutcome>(events.length);
-  for (const [place, event] of events.entries()) {
+  for (const [index, event] of events.entries()) {
     try {
       const record = toRecord(event, storedAt);
       requireDocumentSize(record);
       records.push(record);
-      places.push(place);
+      indexes.push(index);
     } catch (error) {
-      outcomes[place] = refuse(error, true);
+      outcomes[index] = toRejection(error, true);
     }
   }
-  return { records, places, outcomes };
+  return { records, indexes, outcomes };
 }
 
-/** The driver serializes a command as a whole, and does not say which document it could not serialize. */
+/** The driver serializes the whole command, and does not report which document failed. */
 function findSerializationFault(record: InsertRecord): StoreOutcome | undefined {
   try {
     mongo.BSON.serialize(record);
     return undefined;
   } catch (error) {
-    return refuse(error, true);
+    return toRejection(error, true);
   }
 }
 
 /**
- * The command itself, and not `insertMany`: the driver's bulk write measures each document before it writes
- * it, which takes a third of the time that an event costs here.
+ * Runs the command instead of `insertMany`, because the driver's bulk write measures each document first,
+ * which takes a third of the time per event.
  */
 async function insert(Event: EventModel, documents: readonly InsertRecord[]): Promise<InsertReply> {
   const { db } = Event.db;
@@ -154,9 +148,9 @@ async function insert(Event: EventModel, documents: readonly InsertRecord[]): Pr
     insert: Event.collection.collectionName,
     documents,
     ordered: false,
-    // Nobody waits for it any longer, and the invalidations of its hours may ripen.
+    // Later the write would be unobserved, and the write lease of its hours may end.
     maxTimeMS: WRITE_TIMEOUT_MS,
-    // A command takes nothing from its connection by itself.
+    // A command does not use the write concern of its connection.
     writeConcern: { w, j: journal },
   });
   return reply as InsertReply;

@@ -1,36 +1,36 @@
 export interface Isolation<Item, Outcome> {
-  /** Does something with all items at once. Doing it again with some of them must be safe. */
+  /** Works on items together. Must be safe to repeat with some of them. */
   work: (items: readonly Item[]) => Promise<Outcome[]>;
-  /** Whether a failure is nobody's fault: it is thrown on. */
-  isPassing: (error: unknown) => boolean;
-  /** Finds out without `work` whether an item makes it fail, and if so what becomes of the item. */
+  /** Whether a failure is independent of the items. It is rethrown. */
+  isTransient: (error: unknown) => boolean;
+  /** Returns the outcome of an item that makes `work` fail, if that can be determined without `work`. */
   findFault: (item: Item) => Outcome | undefined;
-  /** What becomes of an item with which alone `work` failed. */
+  /** Returns the outcome of an item for which `work` fails with this item alone. */
   toOutcome: (error: unknown) => Outcome;
 }
 
 /**
- * Works on items together; if that fails, finds the items that make it fail and works on the others without
- * them. Items whose fault can be found are set aside first. Without any, the items are halved until each
- * culprit stands alone.
+ * Works on items together. If that fails, separates the faulty items and works on the others: first the items
+ * for which `findFault` returns an outcome. If there are none, it bisects the items until each faulty one is
+ * alone.
  *
- * @throws The failure of `work`, if it is nobody's fault.
+ * @throws the error of `work`, if it is transient.
  */
 export async function isolateFailures<Item, Outcome>(
   items: readonly Item[],
   isolation: Isolation<Item, Outcome>,
 ): Promise<Outcome[]> {
-  const { work, isPassing, findFault, toOutcome } = isolation;
+  const { work, isTransient, findFault, toOutcome } = isolation;
   try {
     return await work(items);
   } catch (error) {
-    if (isPassing(error)) {
+    if (isTransient(error)) {
       throw error;
     }
     const faults = items.map(findFault);
     if (faults.some((fault) => fault !== undefined)) {
-      const sound = items.filter((_, index) => faults[index] === undefined);
-      const outcomes = sound.length > 0 ? await isolateFailures(sound, isolation) : [];
+      const intact = items.filter((_, index) => faults[index] === undefined);
+      const outcomes = intact.length > 0 ? await isolateFailures(intact, isolation) : [];
       return faults.map((fault) => fault ?? (outcomes.shift() as Outcome));
     }
     if (items.length === 1) {

@@ -1,6 +1,6 @@
 import type { EventJob } from '@analytics/shared/event/event';
 import type { Job } from 'bullmq';
-import type { Refusal } from '../database/writeErrors.ts';
+import type { Rejection } from '../database/writeErrors.ts';
 import type { DeadLetter, DeadLetterStore } from '../deadLetters/deadLetterStore.ts';
 import type { EventStore } from './eventStore.ts';
 import { type JobContent, type QueuedJob, readJob } from './readJob.ts';
@@ -55,10 +55,10 @@ export function createProcessJob(
     { events, invalid }: JobContent,
     job: ClaimedJob,
     result: JobResult,
-  ): Promise<Refusal[]> {
+  ): Promise<Rejection[]> {
     const outcomes = events.length > 0 ? await storeEvents(events) : [];
     const deadLetters: DeadLetter[] = [...invalid];
-    const unsettled: Refusal[] = [];
+    const unsettled: Rejection[] = [];
     for (const [index, event] of events.entries()) {
       const outcome = outcomes[index];
       if (outcome === 'stored') {

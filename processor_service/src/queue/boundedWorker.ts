@@ -1,18 +1,18 @@
 import { type Job, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { ByteSemaphore } from './byteSemaphore.ts';
 import { JobText } from './jobText.ts';
 import { LenientWorker } from './lenientWorker.ts';
 import { measureNextJobs } from './nextJobs.ts';
-import { ByteSemaphore } from './turns.ts';
 
 /**
- * How many bytes of data the jobs of a worker may have together: those it holds before it takes another one,
- * and those it works on. Each takes about eight bytes of memory, as text, parsed, as records and as BSON
- * (docs/decisions/0014). A hundred jobs of a hundred usual events have a quarter of it.
+ * The budget of a worker for the data of its jobs: once for all jobs that it holds, once for those that run.
+ * A byte of data takes about eight bytes of memory, as text, parsed, as records and as BSON
+ * (docs/decisions/0014). A hundred jobs of a hundred usual events use a quarter of the budget.
  */
-export const MAX_BYTES_IN_HAND = 8 * 1024 * 1024;
+export const MAX_HELD_BYTES = 8 * 1024 * 1024;
 
-/** Other workers may take jobs that were measured, so this many more are measured than may be taken. */
+/** Other workers may take measured jobs first, so this many more jobs are measured than may be taken. */
 const MARGIN_JOBS = 100;
 
 interface Holding {
@@ -22,19 +22,20 @@ interface Holding {
 }
 
 /**
- * A worker whose memory does not follow what its jobs carry. Three rules bound it:
+ * A worker with a bound on the memory of its jobs:
  *
- * - It takes no further job while those that it holds have `MAX_BYTES_IN_HAND`. A job's size is known only
- *   when it is here,
- *   so it takes one at a time, and several at once only if the next ones in the queue were measured and fit.
- * - A job waits as text for its turn. Those whose turn it is have `MAX_BYTES_IN_HAND` together; a larger one
- *   runs alone.
- * - What still waits for its turn when the worker is closed goes back to the queue.
+ * - It takes no further job while the jobs that it holds exceed the budget. The size of a job is known only
+ *   after it
+ * is taken. So the worker takes one job at a time, and several only if the next jobs in the queue were
+ * measured and
+ *   fit.
+ * - A job waits as text until the running jobs leave room for it. A job larger than the budget runs alone.
+ * - When the worker closes, the waiting jobs return to the queue.
  */
 export class BoundedWorker<Result> extends LenientWorker<Result> {
-  private readonly turns = new ByteSemaphore(MAX_BYTES_IN_HAND);
+  private readonly semaphore = new ByteSemaphore(MAX_HELD_BYTES);
   private readonly holdings = new WeakMap<Job, Holding>();
-  private bytesInHand = 0;
+  private heldBytes = 0;
   private fetching = 0;
   private measuring: Promise<boolean> | undefined;
   private toMeasure = 0;
@@ -62,12 +63,12 @@ export class BoundedWorker<Result> extends LenientWorker<Result> {
       return (await super.processJob(job, token, mayFetch)) ?? undefined;
     } finally {
       if (holding.isRunning) {
-        this.turns.end(holding.bytes);
+        this.semaphore.release(holding.bytes);
       }
       if (holding.isFetching) {
         this.fetching -= 1;
       }
-      // Before BullMQ's loop sees that the job is done: it asks then whether there is room for another one.
+      // BullMQ's loop asks for another job as soon as this promise settles.
       this.hold(-holding.bytes);
     }
   }
@@ -78,7 +79,7 @@ export class BoundedWorker<Result> extends LenientWorker<Result> {
     signal?: AbortSignal,
   ): Promise<Result> {
     const holding = this.findHolding(job);
-    holding.isRunning = await this.turns.take(holding.bytes);
+    holding.isRunning = await this.semaphore.acquire(holding.bytes);
     if (!holding.isRunning) {
       await job.moveToWait(token);
       throw new WaitingError();
@@ -89,8 +90,8 @@ export class BoundedWorker<Result> extends LenientWorker<Result> {
     try {
       return await super.callProcessJob(job, token, signal);
     } finally {
-      // Here and not in `processJob`'s question, because the job's lock is still renewed.
-      if (await this.mayFetchAnother()) {
+      // BullMQ renews the job's lock here, but not in `fetchNextCallback`.
+      if (await this.mayFetchNext()) {
         this.fetching += 1;
         holding.isFetching = true;
       }
@@ -98,17 +99,17 @@ export class BoundedWorker<Result> extends LenientWorker<Result> {
   }
 
   override close(force?: boolean): Promise<void> {
-    this.turns.close();
+    this.semaphore.close();
     return super.close(force);
   }
 
   private get hasRoom(): boolean {
-    return this.bytesInHand < MAX_BYTES_IN_HAND;
+    return this.heldBytes < MAX_HELD_BYTES;
   }
 
   private hold(bytes: number): void {
-    this.bytesInHand += bytes;
-    // With one job in hand, the least that BullMQ lets a worker have, none is fetched.
+    this.heldBytes += bytes;
+    // BullMQ allows no lower concurrency than 1. With one job held, it fetches none.
     this.concurrency = this.hasRoom ? (this.opts.concurrency ?? 1) : 1;
   }
 
@@ -117,16 +118,16 @@ export class BoundedWorker<Result> extends LenientWorker<Result> {
   }
 
   /**
-   * Whether a job that is done may bring the next one. Where it may not, BullMQ's loop fetches: one job after
-   * another, and each is counted before the next is asked for.
+   * Whether a finished job may fetch the next one. Otherwise BullMQ's loop fetches one job after another, and
+   * each is counted before the next fetch.
    */
-  private mayFetchAnother(): Promise<boolean> {
+  private mayFetchNext(): Promise<boolean> {
     this.toMeasure += 1;
     this.measuring ??= this.measureSoon();
     return this.measuring;
   }
 
-  /** Answers all jobs that are done in the same moment at once. */
+  /** Measures once for all jobs that finish in the same turn of the event loop. */
   private async measureSoon(): Promise<boolean> {
     await new Promise(setImmediate);
     const count = this.toMeasure;
@@ -139,12 +140,12 @@ export class BoundedWorker<Result> extends LenientWorker<Result> {
       return true;
     }
     try {
-      // The worker has a connection of its own for what blocks.
+      // Not the worker's blocking connection, which BullMQ opens for itself.
       const redis = this.opts.connection as Redis;
       const nextBytes = await measureNextJobs(redis, this, count + MARGIN_JOBS);
-      return this.bytesInHand + nextBytes <= MAX_BYTES_IN_HAND;
+      return this.heldBytes + nextBytes <= MAX_HELD_BYTES;
     } catch {
-      // Whatever ails Redis, BullMQ meets it itself when it finishes the job.
+      // BullMQ reports the same failure of Redis when it finishes the job.
       return false;
     }
   }

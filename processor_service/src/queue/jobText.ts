@@ -1,4 +1,4 @@
-/** A job's data as Redis has it: JSON that nobody parsed yet, or what should be JSON and is not. */
+/** The unparsed data of a job. It should be JSON. */
 export class JobText {
   readonly text: string;
   /** The length of `text` in UTF-8. */
@@ -9,10 +9,7 @@ export class JobText {
     this.bytes = Buffer.byteLength(text);
   }
 
-  /**
-   * Whatever stands there, as itself if it is JSON and else as text. BullMQ's own reading throws at the
-   * latter.
-   */
+  /** The parsed JSON, or the text itself if it is not JSON. */
   parse(): unknown {
     try {
       return JSON.parse(this.text);
@@ -21,7 +18,7 @@ export class JobText {
     }
   }
 
-  /** BullMQ serializes a repeated job's data for the next one. */
+  /** BullMQ serializes the data of a repeated job for the next repetition. */
   toJSON(): unknown {
     return this.parse();
   }

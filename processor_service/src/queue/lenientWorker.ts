@@ -2,20 +2,19 @@ import { type Job, RedisConnection, Worker } from 'bullmq';
 import { describeOversizeText } from './jobSize.ts';
 import { JobText } from './jobText.ts';
 
-/** A queue that refuses to hand out a job, as a full Redis does, is asked again after this pause. */
+/** The pause after an error (ms), such as a full Redis that rejects the command that takes a job. */
 const ERROR_PAUSE_MS = 500;
 
 /**
- * The oldest Redis that this system runs on. BullMQ takes a Redis whose version it did not ask for as one of
- * its own minimum, which blocks for whole seconds only: every job that is put off for a moment would wait for
- * a second. (Asking has a price: it is done once, and a worker whose question got no answer, or is not
- * allowed, stays broken.)
+ * The oldest supported Redis. Without a version check, BullMQ assumes its own minimum version, which blocks
+ * for whole seconds only, so that a job delayed for a moment would wait a second. The version check itself is
+ * not an option: BullMQ makes it once, and a worker whose check fails or is not permitted stays broken.
  */
 const MIN_REDIS_VERSION = '6.2.0';
 
 /**
- * BullMQ's worker, but for what it takes badly: data that is no JSON or too much of it, and a Redis that
- * refuses.
+ * BullMQ's worker, made tolerant of job data that is not JSON or too large, and of a Redis that rejects
+ * commands.
  */
 export class LenientWorker<Result> extends Worker<unknown, Result> {
   private errorPause: NodeJS.Timeout | undefined;
@@ -27,11 +26,10 @@ export class LenientWorker<Result> extends Worker<unknown, Result> {
   }
 
   /**
-   * Leaves a job's data as text, a `JobText`, JSON or not. BullMQ's own worker parses it here, throws at what
-   * is no JSON before such a job reaches anybody, leaves it locked, and takes it up again without end.
+   * Keeps the data as text (`JobText`). BullMQ would parse it here, throw at data that is not JSON, leave the
+   * job locked and take it again forever.
    *
-   * A job that is to fail is not read at all: what is too large to be read would take one worker after
-   * another down with it.
+   * The data of a job that must fail is dropped: data that is too large would kill one worker after another.
    */
   protected override createJob(
     json: Parameters<Worker['createJob']>[0],
@@ -53,10 +51,7 @@ export class LenientWorker<Result> extends Worker<unknown, Result> {
     return super.close(force);
   }
 
-  /**
-   * BullMQ asks again at once for a job that it could not get, thousands of times a second while Redis is
-   * full.
-   */
+  /** BullMQ retries a failed fetch immediately: thousands of times per second while Redis is full. */
   private pauseBriefly(): void {
     if (this.errorPause === undefined && !this.closing) {
       void this.pause(true);

@@ -1,10 +1,7 @@
 import type { Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 
-/**
- * Adds up the lengths of the data of the jobs that are next in line: BullMQ takes from the end of `wait`
- * first.
- */
+/** Adds up the data lengths of the next jobs. BullMQ takes from the end of `wait` first. */
 const MEASURE_NEXT_JOBS = `
   local count = tonumber(ARGV[1])
   local ids = redis.call('LRANGE', KEYS[1], -count, -1)
@@ -19,7 +16,7 @@ const MEASURE_NEXT_JOBS = `
   end
   return bytes`;
 
-/** How many bytes of data the next `count` jobs of a queue have together. */
+/** The bytes of data of the next `count` jobs of a queue. */
 export async function measureNextJobs(
   redis: Redis,
   queue: Pick<Worker, 'toKey'>,

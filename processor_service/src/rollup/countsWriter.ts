@@ -6,7 +6,7 @@ import {
   type UserBitmapsDocument,
 } from '@analytics/rollups/documents';
 import { type CodedBucket, countsRange } from '@analytics/rollups/keys';
-import { isOnlyDuplicateKeys } from '@analytics/shared/mongo/duplicateKeys';
+import { isOnlyDuplicateKeys } from '@analytics/shared/mongo/mongoErrors';
 import type { mongo } from 'mongoose';
 import type { ValueCounts } from './counting/valueCounts.ts';
 import { makeDocuments, type RollupDocument } from './countsDocuments.ts';

@@ -74,7 +74,7 @@ export function startRefreshSchedule(options: RefreshScheduleOptions): RefreshSc
     while (!stopping.signal.aborted) {
       waking = new AbortController();
       await retryUntilDone(schedule, {
-        isPassing: () => !stopping.signal.aborted,
+        isTransient: () => !stopping.signal.aborted,
         onFailure: setUpLog.failed,
         signal: stopping.signal,
       }).then(setUpLog.recovered, ignoreStop);

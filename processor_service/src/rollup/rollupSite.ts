@@ -6,7 +6,7 @@ import {
   TOTAL_DIMENSION,
 } from '@analytics/rollups/documents';
 import { EVENT_DIMENSIONS } from '@analytics/shared/event/dimensions';
-import { isDuplicateKey } from '@analytics/shared/mongo/duplicateKeys';
+import { isDuplicateKey } from '@analytics/shared/mongo/mongoErrors';
 
 /** The most properties of one site that have rollups. Reports on the others read events. */
 const MAX_PROPERTY_DIMENSIONS = 100;

@@ -30,7 +30,7 @@ export async function startDeadLetterCommands() {
 
   const openCommands = (used: Pick<Queue, 'add'>) =>
     createDeadLetterCommands({
-      letters: DeadLetter.collection as never,
+      collection: DeadLetter.collection as never,
       openQueue: async () => used as Queue,
       print: (line) => person.lines.push(line),
       showProgress: () => {},

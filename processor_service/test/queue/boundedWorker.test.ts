@@ -2,14 +2,14 @@ import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { INGEST_EVENT_JOB, MAX_JOB_BYTES } from '@analytics/shared/event/eventQueue';
 import { afterEach, expect, test } from 'vitest';
-import { MAX_BYTES_IN_HAND } from '../../src/queue/boundedWorker.ts';
+import { MAX_HELD_BYTES } from '../../src/queue/boundedWorker.ts';
 import { openQueue, startConsumer } from '../events/startConsumer.ts';
 
 const stack = useTestStack();
 const queue = openQueue(stack);
 
 /** Three of them fit into the budget, and with a fourth it is used up. */
-const LARGE = 'x'.repeat(0.3 * MAX_BYTES_IN_HAND);
+const LARGE = 'x'.repeat(0.3 * MAX_HELD_BYTES);
 const LARGEST = 'x'.repeat(MAX_JOB_BYTES - '""'.length);
 
 /** Jobs that are running, in the order in which they began. */

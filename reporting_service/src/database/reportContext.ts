@@ -1,7 +1,7 @@
 import { openRollupCollections, type RollupCollections } from '@analytics/rollups/documents';
 import type { RollupUnreadableError } from '@analytics/rollups/rollupErrors';
 import type { EventModel } from '@analytics/shared/event/eventModel';
-import { isTooLargeGroup } from '@analytics/shared/mongo/groupSize';
+import { isGroupTooLarge } from '@analytics/shared/mongo/groupSize';
 import { mongo, type PipelineStage } from 'mongoose';
 import type { ReportMemory } from './reportMemory.ts';
 
@@ -55,7 +55,7 @@ export function openReportContext(
     aggregate,
     aggregateInMemory: <Result>(pipeline: PipelineStage[]) =>
       aggregate<Result>(pipeline).catch((error: unknown) => {
-        if (isTooLargeGroup(error)) {
+        if (isGroupTooLarge(error)) {
           return undefined;
         }
         throw error;

@@ -1,5 +1,5 @@
 import { chunk } from '@analytics/shared/async/chunk';
-import { isOnlyDuplicateKeys } from '@analytics/shared/mongo/duplicateKeys';
+import { isOnlyDuplicateKeys } from '@analytics/shared/mongo/mongoErrors';
 import type { RollupCollections, UserPageDocument } from '../documents.ts';
 import { encodePage, PAGE_CAPACITY, TIERS, type Tier, toUserCode } from './layout.ts';
 import { lookUpInTier } from './lookup.ts';

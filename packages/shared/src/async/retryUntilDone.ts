@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 export interface RetryOptions {
   /** Whether an error will pass by itself. Any other is thrown on. */
-  isPassing: (error: unknown) => boolean;
+  isTransient: (error: unknown) => boolean;
   /** Told of each passing error and of the wait that follows. */
   onFailure: (error: Error) => void;
   /** Ends the waiting: the last error is thrown on. */
@@ -16,13 +16,13 @@ export interface RetryOptions {
 /** Repeats an operation until it succeeds, waiting longer after each passing failure, up to a cap. */
 export async function retryUntilDone<Result>(
   operation: () => Promise<Result>,
-  { isPassing, onFailure, signal, minDelayMs = 100, maxDelayMs = 2000 }: RetryOptions,
+  { isTransient, onFailure, signal, minDelayMs = 100, maxDelayMs = 2000 }: RetryOptions,
 ): Promise<Result> {
   for (let failures = 0; ; failures += 1) {
     try {
       return await operation();
     } catch (error) {
-      if (!isPassing(error) || signal.aborted) {
+      if (!isTransient(error) || signal.aborted) {
         throw error;
       }
       onFailure(error as Error);

@@ -1,23 +1,15 @@
-import { mongo } from 'mongoose';
-
-/** What the server answers to a group that outgrew a document or the memory it may use. */
-const TOO_LARGE_CODES = new Set<unknown>([
-  146, // ExceededMemoryLimit
-  10334, // BSONObjectTooLarge
-  13548, // a buffer of 64 MiB
-  17419, // a $push of more than fits
-]);
+import { hasErrorCode } from './mongoErrors.ts';
 
 /**
- * A stage after a `$group` that collects lists. It lets everything pass, and makes the server say so when a
- * group is larger than a document may be, 16 MiB: without it the server closes the connection over the answer
- * that it can't send.
+ * A stage after a `$group` that collects lists. It changes nothing, but makes the server report a group that
+ * exceeds the limit of a document, 16 MiB. Without it, the server closes the connection, because it cannot
+ * send the answer.
  */
-export function refuseLargeGroups() {
+export function failOnOversizedGroups() {
   return { $match: { $expr: { $gt: [{ $bsonSize: '$$ROOT' }, 0] } } };
 }
 
-/** Whether an aggregation failed because a group was too large. */
-export function isTooLargeGroup(error: unknown): boolean {
-  return error instanceof mongo.MongoServerError && TOO_LARGE_CODES.has(error.code);
+/** Whether an aggregation failed because a group exceeded the limit of a document or of its memory. */
+export function isGroupTooLarge(error: unknown): boolean {
+  return hasErrorCode(error, 'ExceededMemoryLimit', 'BSONObjectTooLarge', 'BufferTooLarge', 'PushTooLarge');
 }

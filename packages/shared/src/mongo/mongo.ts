@@ -3,7 +3,7 @@ import mongoose, { type Connection, type ConnectOptions } from 'mongoose';
 import { retryUntilDone } from '../async/retryUntilDone.ts';
 import { TimeoutError, withTimeout } from '../async/withTimeout.ts';
 import { SettingsError } from '../service/config.ts';
-import { explainMongoError, requireSupportedVersion, UnusableMongoError } from './mongoError.ts';
+import { explainMongoError, requireSupportedVersion, UnusableMongoError } from './explainMongoError.ts';
 
 const DEFAULT_DATABASE = 'analytics';
 const SERVER_SELECTION_TIMEOUT_MS = 1500;
@@ -71,7 +71,7 @@ export async function connectMongo(
           throw explainMongoError(error, uri);
         }),
       {
-        isPassing: (error) => !(error instanceof UnusableMongoError),
+        isTransient: (error) => !(error instanceof UnusableMongoError),
         onFailure: (error) => {
           if (opening) {
             opening.error = error;

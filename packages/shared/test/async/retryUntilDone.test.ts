@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { retryUntilDone } from '../../src/async/retryUntilDone.ts';
 
-class PassingError extends Error {}
-const isPassing = (error: unknown) => error instanceof PassingError;
+class TransientError extends Error {}
+const isTransient = (error: unknown) => error instanceof TransientError;
 
-function createOperation(failures: number, error: Error = new PassingError('away')) {
+function createOperation(failures: number, error: Error = new TransientError('away')) {
   const calledAt: number[] = [];
   const operation = async () => {
     calledAt.push(performance.now());
@@ -21,7 +21,7 @@ test('a passing failure is tried again until it works, each told of', async () =
   const { operation, calledAt } = createOperation(4);
 
   const result = await retryUntilDone(operation, {
-    isPassing,
+    isTransient,
     onFailure: (error) => told.push(error.message),
     signal: new AbortController().signal,
     minDelayMs: 1,
@@ -34,7 +34,7 @@ test('the waits grow from the least to the cap, and never fall below half of it'
   const { operation, calledAt } = createOperation(6);
 
   await retryUntilDone(operation, {
-    isPassing,
+    isTransient,
     onFailure: () => {},
     signal: new AbortController().signal,
     minDelayMs: 10,
@@ -51,7 +51,7 @@ test('the waits grow from the least to the cap, and never fall below half of it'
 
 test('any other failure is thrown on at once', async () => {
   const { operation, calledAt } = createOperation(1, new Error('broken'));
-  const options = { isPassing, onFailure: () => {}, signal: new AbortController().signal };
+  const options = { isTransient, onFailure: () => {}, signal: new AbortController().signal };
 
   await expect(retryUntilDone(operation, options)).rejects.toThrow('broken');
   expect(calledAt.length).toBe(1);
@@ -63,13 +63,13 @@ test('the signal ends a wait at once, with the failure that it waited for', asyn
   const startedAt = performance.now();
 
   const retried = retryUntilDone(operation, {
-    isPassing,
+    isTransient,
     onFailure: () => setImmediate(() => stopping.abort()),
     signal: stopping.signal,
     minDelayMs: 60_000,
     maxDelayMs: 60_000,
   });
 
-  await expect(retried).rejects.toThrow(PassingError);
+  await expect(retried).rejects.toThrow(TransientError);
   expect(performance.now() - startedAt).toBeLessThan(5000);
 });

@@ -1,5 +1,5 @@
 import { QUARTER_HOUR_MS, type TimeSpan } from '@analytics/rollups/calendar';
-import { isTooLargeGroup } from '@analytics/shared/mongo/groupSize';
+import { isGroupTooLarge } from '@analytics/shared/mongo/groupSize';
 import type { mongo } from 'mongoose';
 import { type BucketCounts, type BucketCountsOptions, createBucketCounts } from './bucketCounts.ts';
 import { readEventGroups } from './eventGroups.ts';
@@ -46,7 +46,7 @@ export async function* countEvents<Span extends TimeSpan>(
         }
         return;
       } catch (error) {
-        if (!isTooLargeGroup(error) || stepMs === 1) {
+        if (!isGroupTooLarge(error) || stepMs === 1) {
           throw error;
         }
         buffer.drop(target);

@@ -6,7 +6,7 @@ import {
   toPropertyDimension,
 } from '@analytics/shared/event/dimensions';
 import type { EventProperties } from '@analytics/shared/event/eventProperties';
-import { refuseLargeGroups } from '@analytics/shared/mongo/groupSize';
+import { failOnOversizedGroups } from '@analytics/shared/mongo/groupSize';
 import type { mongo } from 'mongoose';
 
 /** Groups per batch: a few megabytes where they have many properties. */
@@ -30,7 +30,7 @@ interface GroupDocument {
  * per quarter costs less than a `$group` by quarter, which takes half as long again.
  *
  * @param span Begins with a quarter of an hour.
- * @throws MongoServerError, for which `isTooLargeGroup` holds, if a group of a step does not fit into a
+ * @throws MongoServerError, for which `isGroupTooLarge` holds, if a group of a step does not fit into a
  *   document.
  */
 export async function* readEventGroups(
@@ -69,7 +69,7 @@ function buildGroupPipeline(site_id: string, { startMs, endMs }: TimeSpan) {
         users: { $push: { $ifNull: ['$user_id', null] } },
       },
     },
-    refuseLargeGroups(),
+    failOnOversizedGroups(),
   ];
 }
 

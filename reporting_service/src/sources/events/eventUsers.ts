@@ -1,4 +1,4 @@
-import { isTooLargeGroup } from '@analytics/shared/mongo/groupSize';
+import { isGroupTooLarge } from '@analytics/shared/mongo/groupSize';
 import type { PipelineStage } from 'mongoose';
 import type { ReportContext } from '../../database/reportContext.ts';
 import { MemoryShortError } from '../../database/reportMemory.ts';
@@ -31,7 +31,7 @@ export async function* readLists<Document extends { users?: readonly unknown[] }
       }
     }
   } catch (error) {
-    throw isTooLargeGroup(error) ? new MemoryShortError('A list of users is too long.') : error;
+    throw isGroupTooLarge(error) ? new MemoryShortError('A list of users is too long.') : error;
   }
 }
 

@@ -45,7 +45,7 @@ test.each([24, 91, 189, 365, 10107, 11600, 11601, 14031])(
     // As the consumer does: after some of these codes the driver looks for a primary first, which may take
     // its time.
     const again = retryUntilDone(() => store.storeEvents([event]), {
-      isPassing: isTransientError,
+      isTransient: isTransientError,
       onFailure: () => {},
       signal: AbortSignal.timeout(10_000),
     });

@@ -1,9 +1,11 @@
+import { MONGO_ERROR_CODES } from './mongoErrors.ts';
+
 /** The oldest MongoDB that the services work with. */
 const MINIMUM_MAJOR_VERSION = 6;
 
 const INSTALL_NEWER = `${MINIMUM_MAJOR_VERSION}.0 or newer is needed: upgrade it, or set MONGO_URI to another.`;
 
-/** A MongoDB that no waiting makes usable. */
+/** A MongoDB that stays unusable, however long a service waits. */
 export class UnusableMongoError extends Error {
   override readonly name = 'UnusableMongoError';
 }
@@ -16,8 +18,8 @@ export function requireSupportedVersion(version: string): void {
 }
 
 /**
- * Says what an error of the first connection means and what to do about it, where that is known; else returns
- * it as it is. No part of the URI but the name of its database is in the message.
+ * Adds to a known error of the first connection what it means and what to do. Returns any other error as it
+ * is. Of the URI, the message contains at most the name of its database.
  */
 export function explainMongoError(error: Error & { code?: unknown }, uri: string): Error {
   const { message } = error;
@@ -29,13 +31,13 @@ export function explainMongoError(error: Error & { code?: unknown }, uri: string
 }
 
 function explain({ message, code }: Error & { code?: unknown }, uri: string): string | undefined {
-  if (code === 18 || /authentication failed|bad auth/i.test(message)) {
+  if (code === MONGO_ERROR_CODES.AuthenticationFailed || /authentication failed|bad auth/i.test(message)) {
     const database = findUserDatabase(uri);
     return database === undefined
       ? ' The user name or the password in MONGO_URI is wrong.'
       : ` The user was looked up in the database "${database}", which MONGO_URI names. If it was created in "admin", as root is, add authSource=admin to MONGO_URI: mongodb://…/${database}?authSource=admin`;
   }
-  if (code === 13 && /requires authentication/i.test(message)) {
+  if (code === MONGO_ERROR_CODES.Unauthorized && /requires authentication/i.test(message)) {
     return ': set MONGO_URI to one with a user name and a password, mongodb://<user>:<password>@<host>/analytics?authSource=admin';
   }
   if (/^connection .* closed$|ECONNRESET/.test(message)) {
@@ -45,8 +47,8 @@ function explain({ message, code }: Error & { code?: unknown }, uri: string): st
 }
 
 /**
- * The database in which MongoDB looks a user up, if that is the one of the events only because the URI says
- * nothing else.
+ * The database in which MongoDB looks up the user, if it is the database of the events only because the URI
+ * names no other.
  */
 function findUserDatabase(uri: string): string | undefined {
   const [, database, options = ''] = /^mongodb:\/\/[^/]+\/([^?]+)(?:\?(.*))?$/.exec(uri) ?? [];

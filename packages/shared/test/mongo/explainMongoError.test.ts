@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { explainMongoError, requireSupportedVersion } from '../../src/mongo/mongoError.ts';
+import { explainMongoError, requireSupportedVersion } from '../../src/mongo/explainMongoError.ts';
 
 // The messages are those of MongoDB 6.0 and 4.0, of Atlas, and of the driver.
 test.each([
