@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { repeatEvery } from '@analytics/shared/async/repeatEvery';
 import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
 import type { Logger } from '@analytics/shared/service/logger';
 import type { Redis } from 'ioredis';
@@ -64,7 +64,6 @@ const NEARLY_FULL = 'The event queue is nearly full. Try again.';
 export function createBackpressure(options: BackpressureOptions): Backpressure {
   const { maxWaitingEvents, maxMemoryPercent, logger, sampleIntervalMs = 500 } = options;
   const sampler = createQueueSampler(options);
-  const stopping = new AbortController();
   const mean = { events: 1, bytes: JOB_OVERHEAD_BYTES };
   const queued = { events: 0, bytes: 0 };
   let jobCount = 0;
@@ -111,20 +110,16 @@ export function createBackpressure(options: BackpressureOptions): Backpressure {
     rejection = isRefusing ? fill.rejection : undefined;
   }
 
-  async function watch(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      const queuedNow = { ...queued };
-      const next = await sampler.take();
-      // Without an answer the last sample stays. While Redis is away, the producer rejects events.
-      if (next) {
-        sample = next;
-        queuedBefore = queuedNow;
-        decide();
-      }
-      await delay(sampleIntervalMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+  const sampling = repeatEvery(sampleIntervalMs, async () => {
+    const queuedNow = { ...queued };
+    const next = await sampler.take();
+    // Without an answer the last sample stays. While Redis is away, the producer rejects events.
+    if (next) {
+      sample = next;
+      queuedBefore = queuedNow;
+      decide();
     }
-  }
-  void watch();
+  });
 
   return {
     rejectionReason: () => rejection,
@@ -140,6 +135,6 @@ export function createBackpressure(options: BackpressureOptions): Backpressure {
       sampler.recordJob(jobId, { events, bytes });
       decide();
     },
-    stop: () => stopping.abort(),
+    stop: () => void sampling.stop(),
   };
 }

@@ -1,5 +1,5 @@
 import { ROLLUP_COLLECTIONS } from '@analytics/rollups/documents';
-import { retryUntilDone } from '@analytics/shared/async/retryUntilDone';
+import { keepTrying } from '@analytics/shared/async/keepTrying';
 import { hasErrorCode } from '@analytics/shared/mongo/mongoErrors';
 import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog } from '@analytics/shared/service/outageLog';
@@ -69,7 +69,7 @@ export async function createCollections(
   signal: AbortSignal,
   logger: Logger,
 ): Promise<void> {
-  const outageLog = createOutageLog(
+  const log = createOutageLog(
     { began: 'cannot create the collections', ended: 'the collections are created' },
     logger,
   );
@@ -80,14 +80,7 @@ export async function createCollections(
     }
     await Promise.all(collections.map(({ name }) => createCollection(db, name)));
   };
-  try {
-    await retryUntilDone(create, { isTransient: () => true, onFailure: outageLog.failed, signal });
-    outageLog.recovered();
-  } catch (error) {
-    if (!signal.aborted) {
-      throw error;
-    }
-  }
+  await keepTrying(create, { log, signal });
 }
 
 async function createCollection(db: mongo.Db, name: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { retryUntilDone } from '@analytics/shared/async/retryUntilDone';
+import { keepTrying } from '@analytics/shared/async/keepTrying';
 import type { DependencyHealth } from '@analytics/shared/http/health';
 import { closeMongo, createMongoConnection } from '@analytics/shared/mongo/mongo';
 import { hasErrorCode } from '@analytics/shared/mongo/mongoErrors';
@@ -57,20 +57,19 @@ export function startIndexBuild(options: IndexBuildOptions): IndexBuild {
   const failures = new Map<string, string>();
   let isDone = false;
 
-  async function build(db: mongo.Db, { name, indexes }: Collection): Promise<void> {
-    await retryUntilDone(() => createIndexes(db.collection(name), indexes, logger), {
-      isTransient: () => true,
-      onFailure: (error) => {
-        failures.set(name, error.message);
-        if (mongoWatch.isUp) {
-          outageLog.failed(error);
-        }
-      },
+  function build(db: mongo.Db, { name, indexes }: Collection): Promise<boolean> {
+    const failed = (error: Error) => {
+      failures.set(name, error.message);
+      if (mongoWatch.isUp) {
+        outageLog.failed(error);
+      }
+    };
+    return keepTrying(() => createIndexes(db.collection(name), indexes, logger), {
+      log: { failed, recovered: () => failures.delete(name) },
       signal,
       minDelayMs: MIN_RETRY_MS,
       maxDelayMs: MAX_RETRY_MS,
     });
-    failures.delete(name);
   }
 
   async function run(): Promise<void> {
@@ -81,13 +80,11 @@ export function startIndexBuild(options: IndexBuildOptions): IndexBuild {
         return;
       }
       progress.start();
-      await Promise.all(collections.map((collection) => build(db, collection)));
-      isDone = true;
-      outageLog.recovered();
-      progress.finish();
-    } catch (error) {
-      if (!signal.aborted) {
-        throw error;
+      const built = await Promise.all(collections.map((collection) => build(db, collection)));
+      if (built.every(Boolean)) {
+        isDone = true;
+        outageLog.recovered();
+        progress.finish();
       }
     } finally {
       progress.stop();

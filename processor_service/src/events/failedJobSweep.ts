@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { repeatEvery } from '@analytics/shared/async/repeatEvery';
 import { TimeoutError, withTimeout } from '@analytics/shared/async/withTimeout';
 import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog } from '@analytics/shared/service/outageLog';
@@ -34,12 +34,10 @@ export function startFailedJobSweep(options: FailedJobSweepOptions): FailedJobSw
     { began: 'cannot move failed jobs to the dead letters', ended: 'failed jobs are moved again' },
     logger,
   );
-  const stopping = new AbortController();
-  let wake: AbortController | undefined;
   let reportedJobs = new Map<string, string>();
 
   /** Resolves with the jobs that cannot be moved, and the reasons. */
-  async function moveAll(): Promise<Map<string, string>> {
+  async function moveAll(signal: AbortSignal): Promise<Map<string, string>> {
     const blocked = new Map<string, string>();
     for (;;) {
       // Oldest first: jobs that fail meanwhile come after the remaining ones.
@@ -49,7 +47,7 @@ export function startFailedJobSweep(options: FailedJobSweepOptions): FailedJobSw
         return blocked;
       }
       for (const jobId of unseen) {
-        if (stopping.signal.aborted) {
+        if (signal.aborted) {
           return blocked;
         }
         const blocker = await moveJob(jobId);
@@ -60,7 +58,7 @@ export function startFailedJobSweep(options: FailedJobSweepOptions): FailedJobSw
     }
   }
 
-  /** They stay among the failed jobs of the queue, where an operator can find them. */
+  /** Logs each unmovable job once per reason. It stays in the queue, where an operator can find it. */
   function reportUnmovable(blocked: Map<string, string>): void {
     for (const [jobId, blocker] of blocked) {
       if (reportedJobs.get(jobId) !== blocker) {
@@ -73,29 +71,22 @@ export function startFailedJobSweep(options: FailedJobSweepOptions): FailedJobSw
     reportedJobs = blocked;
   }
 
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      wake = new AbortController();
-      try {
-        reportUnmovable(await moveAll());
-        outageLog.recovered();
-      } catch (error) {
-        if (!stopping.signal.aborted) {
-          outageLog.failed(error as Error);
-        }
+  const sweep = repeatEvery(SWEEP_INTERVAL_MS, async (signal) => {
+    try {
+      reportUnmovable(await moveAll(signal));
+      outageLog.recovered();
+    } catch (error) {
+      if (!signal.aborted) {
+        outageLog.failed(error as Error);
       }
-      const signal = AbortSignal.any([stopping.signal, wake.signal]);
-      await delay(SWEEP_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
     }
-  }
-  const running = run();
+  });
 
   return {
-    request: () => wake?.abort(),
+    request: sweep.runNow,
     close: async () => {
-      stopping.abort();
       // The next sweep repeats an interrupted move, so one that waits for an absent server is abandoned.
-      await withTimeout(running, CLOSE_DEADLINE_MS).catch((error: unknown) => {
+      await withTimeout(sweep.stop(), CLOSE_DEADLINE_MS).catch((error: unknown) => {
         if (!(error instanceof TimeoutError)) {
           throw error;
         }

@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { retryUntilDone } from '@analytics/shared/async/retryUntilDone';
+import { keepTrying } from '@analytics/shared/async/keepTrying';
+import { repeatEvery } from '@analytics/shared/async/repeatEvery';
 import type { EventQueueNames } from '@analytics/shared/event/eventQueue';
 import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
 import type { Logger } from '@analytics/shared/service/logger';
@@ -65,23 +65,11 @@ export function startRefreshSchedule(options: RefreshScheduleOptions): RefreshSc
     { began: 'rollups are not scheduled', ended: 'rollups are scheduled' },
     logger,
   );
-  let waking = new AbortController();
-  const wake = () => waking.abort();
-  redis.on('ready', wake);
-  void keepSchedule();
-
-  async function keepSchedule(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      waking = new AbortController();
-      await retryUntilDone(schedule, {
-        isTransient: () => !stopping.signal.aborted,
-        onFailure: setUpLog.failed,
-        signal: stopping.signal,
-      }).then(setUpLog.recovered, ignoreStop);
-      const signal = AbortSignal.any([stopping.signal, waking.signal]);
-      await delay(intervalMs, undefined, { signal }).catch(() => undefined);
-    }
-  }
+  const scheduling = repeatEvery(intervalMs, async (signal) => {
+    // If it stops before Redis answers, the next processor writes the schedule.
+    await keepTrying(schedule, { log: setUpLog, signal });
+  });
+  redis.on('ready', scheduling.runNow);
 
   async function schedule(): Promise<void> {
     await queue.setGlobalConcurrency(1);
@@ -92,17 +80,11 @@ export function startRefreshSchedule(options: RefreshScheduleOptions): RefreshSc
     );
   }
 
-  /** Stopped before Redis took it; the next processor schedules it. */
-  function ignoreStop(error: Error): void {
-    if (!stopping.signal.aborted) {
-      throw error;
-    }
-  }
-
   return {
     close: async () => {
       stopping.abort();
-      redis.off('ready', wake);
+      void scheduling.stop();
+      redis.off('ready', scheduling.runNow);
       // Without Redis nothing can be finished.
       const deadline = setTimeout(() => worker.disconnect(), redisWatch.isUp ? CLOSE_DEADLINE_MS : 0);
       await worker.close(!redisWatch.isUp);

@@ -1,19 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface RetryOptions {
-  /** Whether an error will pass by itself. Any other is thrown on. */
+  /** Whether an error is temporary. Any other is thrown. */
   isTransient: (error: unknown) => boolean;
-  /** Told of each passing error and of the wait that follows. */
+  /** Called after each transient error, before the wait. */
   onFailure: (error: Error) => void;
-  /** Ends the waiting: the last error is thrown on. */
+  /** Ends the retries: the last error is thrown. */
   signal: AbortSignal;
-  /** The wait after the first failure, in milliseconds; it doubles with each failure in a row. */
+  /** The wait after the first failure (ms). It doubles with each consecutive failure. */
   minDelayMs?: number;
-  /** The longest wait, in milliseconds. */
+  /** The longest wait (ms). */
   maxDelayMs?: number;
 }
 
-/** Repeats an operation until it succeeds, waiting longer after each passing failure, up to a cap. */
+/** Repeats an operation until it succeeds, with exponential backoff up to a cap. */
 export async function retryUntilDone<Result>(
   operation: () => Promise<Result>,
   { isTransient, onFailure, signal, minDelayMs = 100, maxDelayMs = 2000 }: RetryOptions,
@@ -26,7 +26,7 @@ export async function retryUntilDone<Result>(
         throw error;
       }
       onFailure(error as Error);
-      // Half of the wait is drawn by chance, so that many workers don't come back at the same moment.
+      // Half of the wait is random, so that many workers do not return at the same time.
       const waitMs = Math.min(minDelayMs * 2 ** failures, maxDelayMs) * (0.5 + Math.random() / 2);
       await delay(waitMs, undefined, { signal }).catch(() => undefined);
     }

@@ -1,12 +1,12 @@
-/** Something gave no answer in its time. It may still be carried out. */
+/** Work did not finish in time. It may finish later. */
 export class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
 }
 
 /**
- * Resolves or rejects as `work` does, if it does so in time.
+ * Settles as `work` does.
  *
- * @throws TimeoutError otherwise. `work` goes on by itself.
+ * @throws TimeoutError after `timeoutMs`. `work` continues.
  */
 export async function withTimeout<Result>(work: Promise<Result>, timeoutMs: number): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;

@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import mongoose, { type Connection, type ConnectOptions } from 'mongoose';
-import { retryUntilDone } from '../async/retryUntilDone.ts';
+import { keepTrying } from '../async/keepTrying.ts';
 import { TimeoutError, withTimeout } from '../async/withTimeout.ts';
 import { SettingsError } from '../service/config.ts';
 import { explainMongoError, requireSupportedVersion, UnusableMongoError } from './explainMongoError.ts';
@@ -64,34 +64,29 @@ export async function connectMongo(
       ...options,
     });
   const opening = openings.get(connection);
-  const retry = (operation: () => Promise<unknown>) =>
-    retryUntilDone(
+  const failed = (error: Error) => {
+    if (opening) {
+      opening.error = error;
+      opening.tries.emit('outcome');
+    }
+  };
+  const keepTryingTo = (operation: () => Promise<unknown>) =>
+    keepTrying(
       () =>
         operation().catch((error) => {
           throw explainMongoError(error, uri);
         }),
       {
         isTransient: (error) => !(error instanceof UnusableMongoError),
-        onFailure: (error) => {
-          if (opening) {
-            opening.error = error;
-            opening.tries.emit('outcome');
-          }
-        },
+        log: { failed, recovered: () => {} },
         signal,
         maxDelayMs: RECONNECT_DELAY_MS,
       },
     );
-  try {
-    await retry(open);
-    await retry(() => requireUsable(connection));
+  if ((await keepTryingTo(open)) && (await keepTryingTo(() => requireUsable(connection)))) {
     openings.delete(connection);
     delete opening?.error;
     opening?.tries.emit('outcome');
-  } catch (error) {
-    if (!signal.aborted) {
-      throw error;
-    }
   }
 }
 

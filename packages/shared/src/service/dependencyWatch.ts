@@ -1,4 +1,5 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import { repeatEvery } from '../async/repeatEvery.ts';
 import { TimeoutError } from '../async/withTimeout.ts';
 import type { DependencyHealth } from '../http/health.ts';
 import type { Logger } from './logger.ts';
@@ -48,37 +49,35 @@ export function createDependencyWatch(options: DependencyWatchOptions): Dependen
     { began: `${dependency} is away`, ended: `${dependency} answers again` },
     logger,
   );
-  const stopping = new AbortController();
   const onDown = new Set<(error: Error) => void>();
   let failure: Error | undefined = new Error('not reached yet');
   let downSinceMs: number | undefined;
 
-  async function watch(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      try {
-        await answerWithin(probe(), timeoutMs);
-        failure = undefined;
-        downSinceMs = undefined;
-        outageLog.recovered();
-      } catch (error) {
-        if (stopping.signal.aborted) {
-          return;
-        }
-        failure = error as Error;
-        outageLog.failed(failure);
-        for (const listener of onDown) {
-          listener(failure);
-        }
-        downSinceMs ??= performance.now();
-        if (performance.now() - downSinceMs > STILL_DOWN_MS) {
-          downSinceMs = performance.now();
-          onStillDown?.();
-        }
-      }
-      await delay(intervalMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+  function reportDown(error: Error): void {
+    failure = error;
+    outageLog.failed(error);
+    for (const listener of onDown) {
+      listener(error);
+    }
+    downSinceMs ??= performance.now();
+    if (performance.now() - downSinceMs > STILL_DOWN_MS) {
+      downSinceMs = performance.now();
+      onStillDown?.();
     }
   }
-  void watch();
+
+  const watch = repeatEvery(intervalMs, async (signal) => {
+    try {
+      await answerWithin(probe(), timeoutMs);
+      failure = undefined;
+      downSinceMs = undefined;
+      outageLog.recovered();
+    } catch (error) {
+      if (!signal.aborted) {
+        reportDown(error as Error);
+      }
+    }
+  });
 
   return {
     get isUp() {
@@ -98,7 +97,7 @@ export function createDependencyWatch(options: DependencyWatchOptions): Dependen
           .then(resolve, reject)
           .finally(() => onDown.delete(reject));
       }),
-    stop: () => stopping.abort(),
+    stop: () => void watch.stop(),
   };
 }
 
