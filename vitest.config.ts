@@ -1,27 +1,44 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // The workspace's packages are read from their sources, so that a test never runs against a stale build.
 const conditions = ['@analytics/source'];
+const packages = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
 export default defineConfig({
-  resolve: { conditions },
-  ssr: { resolve: { conditions } },
   test: {
-    include: [
-      'packages/*/test/**/*.test.ts',
-      '*_service/test/**/*.test.ts',
-      'e2e/*.test.ts',
-      'e2e/faults/harness/*.test.ts',
-      'bench/test/**/*.test.ts',
+    projects: [
+      {
+        // Pure tests: neither a build nor a server.
+        ...packages,
+        test: {
+          name: 'unit',
+          include: ['**/test/**/*.unit.test.ts', 'e2e/*.unit.test.ts', 'bench/test/**/*.test.ts'],
+          pool: 'threads',
+          isolate: false,
+        },
+      },
+      {
+        ...packages,
+        test: {
+          name: 'system',
+          include: [
+            'packages/*/test/**/*.test.ts',
+            '*_service/test/**/*.test.ts',
+            'e2e/*.test.ts',
+            'e2e/faults/harness/*.test.ts',
+          ],
+          exclude: ['**/node_modules/**', '**/*.unit.test.ts'],
+          globalSetup: ['packages/local-stack/src/testing/globalSetup.ts'],
+          // A process for each file, so that a connection or a timer that a file leaves open can be seen.
+          pool: 'forks',
+          testTimeout: 20_000,
+          hookTimeout: 30_000,
+        },
+      },
     ],
-    globalSetup: ['packages/local-stack/src/testing/globalSetup.ts'],
-    // A process of its own for each file, so that what a file leaves open can be seen.
-    pool: 'forks',
-    // Tests wait for servers more than they compute, so that one file for each core leaves no core idle for
-    // long.
-    maxWorkers: '100%',
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // Tests wait for servers more than they compute.
+    maxWorkers: availableParallelism() + 1,
     reporters: process.env['CI'] ? ['default', ['json', { outputFile: 'test-results.json' }]] : ['default'],
   },
 });

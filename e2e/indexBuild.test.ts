@@ -3,9 +3,6 @@ import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { closeMongo, createMongoConnection } from '@analytics/shared/mongo/mongo';
 import { afterEach, expect, test } from 'vitest';
-import { parseConfig } from '../processor_service/src/config/config.ts';
-import { connectIndexBuilder } from '../processor_service/src/config/db.ts';
-import { startIndexBuild } from '../processor_service/src/database/indexBuild.ts';
 import { createClient } from './client.ts';
 import { type ServiceProcess, startService, startServices } from './startServices.ts';
 
@@ -31,7 +28,6 @@ await events.insertMany(
 
 afterEach(async () => {
   await releaseBuilds();
-  await admin.command({ configureFailPoint: 'failCommand', mode: 'off' });
 });
 
 /** Has MongoDB hold each index build after it has read the collection, as its own tests do. */
@@ -57,11 +53,6 @@ async function readWarnings({ url }: ServiceProcess): Promise<{ status: number; 
 
 function findLines({ log }: ServiceProcess, pattern: RegExp) {
   return log.filter(({ msg }) => pattern.test(String(msg))).map(({ msg }) => String(msg));
-}
-
-async function countFailures(): Promise<number> {
-  const answer = await admin.command({ getParameter: 1, 'failpoint.failCommand': 1 });
-  return answer['failpoint.failCommand'].timesEntered;
 }
 
 test('workers store events while the indexes are built, say how far that is, and roll up afterwards', async () => {
@@ -104,49 +95,4 @@ test('workers store events while the indexes are built, say how far that is, and
   const warnings = [...processor.log, ...second.log].filter(({ level }) => Number(level) > 30);
   // The Redis of the tests may lose the last second, and the workers say so.
   expect(warnings.filter(({ msg }) => !String(msg).startsWith('This Redis can lose'))).toEqual([]);
-});
-
-test('a build that fails is tried again, logged once, and said by /readyz meanwhile', async () => {
-  const log: string[] = [];
-  const write = (line: unknown) => void log.push(String(line));
-  await admin.command({
-    configureFailPoint: 'failCommand',
-    mode: 'alwaysOn',
-    data: { failCommands: ['createIndexes'], errorCode: 14_031 },
-  });
-  const tried = await countFailures();
-  const build = startIndexBuild({
-    connect: (builder, signal) =>
-      connectIndexBuilder(builder, parseConfig({ MONGO_URI: stack.MONGO_URI }), signal),
-    collections: [{ name: 'events', indexes: [{ key: { path: 1 } }] }],
-    mongoWatch: { isUp: true },
-    logger: { warn: write, info: (_fields: unknown, line: unknown) => write(line) } as never,
-  });
-  shared.register(() => build.close());
-
-  await waitUntil(async () => (await countFailures()) === tried + 2);
-  expect(build.health.warnings).toEqual([
-    expect.stringMatching(
-      /^the indexes are not built yet \(.*failCommand.*\): until they are, reports are slow/,
-    ),
-  ]);
-  await admin.command({ configureFailPoint: 'failCommand', mode: 'off' });
-  await build.finished;
-
-  expect([build.isDone, build.health]).toEqual([true, {}]);
-  expect(log.filter((line) => !line.includes('building the indexes'))).toEqual([
-    expect.stringMatching(/^cannot build the indexes: .*failCommand/),
-    'the indexes can be built again',
-    'the indexes are built',
-  ]);
-});
-
-test('the connection that waits for a build has no socket timeout, whatever the URI says', async () => {
-  const builder = createMongoConnection();
-  shared.register(() => closeMongo(builder));
-  const MONGO_URI = `${stack.MONGO_URI}?socketTimeoutMS=50`;
-
-  await connectIndexBuilder(builder, parseConfig({ MONGO_URI }), new AbortController().signal);
-
-  expect(builder.getClient().options.socketTimeoutMS).toBe(0);
 });

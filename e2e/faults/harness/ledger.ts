@@ -85,3 +85,8 @@ export function createLedger(): Ledger {
     },
   };
 }
+
+/** The events of some entries, for the plain oracle. */
+export function toPlainEvents(entries: readonly LedgerEntry[]): KeyedEvent[] {
+  return entries.map(({ event }) => event);
+}

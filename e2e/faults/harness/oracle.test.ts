@@ -1,10 +1,10 @@
+import { countSiteStats } from '@analytics/local-stack/testing/plainReports';
 import { mongo } from 'mongoose';
 import { expect, test } from 'vitest';
 import { createEventSource } from './eventSource.ts';
-import { createLedger, type Exchange, type LedgerEntry } from './ledger.ts';
+import { createLedger, type Exchange, type LedgerEntry, toPlainEvents } from './ledger.ts';
 import type { Observation } from './observation.ts';
 import { judge } from './oracle.ts';
-import { countStats } from './plainStats.ts';
 
 const STRICT = { mayRefuse: false, mayCut: false };
 const POISON = '"nonsense"';
@@ -38,7 +38,9 @@ function createCase() {
   const observation: Observation = {
     events: entries.slice(0, 5).map(toDocument),
     deadLetters: [{ _id: new mongo.ObjectId(), raw: POISON }],
-    stats: ['shop', 'blog', 'docs'].map((site) => countStats(entries.slice(0, 5), site, null)),
+    stats: ['shop', 'blog', 'docs'].map((site) =>
+      countSiteStats(toPlainEvents(entries.slice(0, 5)), site, null),
+    ),
   };
   return { ledger, entries, bad, observation, rules: STRICT };
 }
@@ -51,7 +53,9 @@ const right: [name: string, change: (given: Case) => void][] = [
     'an event that was not acknowledged is stored all the same',
     ({ observation, entries }) => {
       observation.events.push(toDocument(entries[5] as LedgerEntry));
-      observation.stats = ['shop', 'blog', 'docs'].map((site) => countStats(entries, site, null));
+      observation.stats = ['shop', 'blog', 'docs'].map((site) =>
+        countSiteStats(toPlainEvents(entries), site, null),
+      );
     },
   ],
   [

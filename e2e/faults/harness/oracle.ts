@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
+import { countSiteStats } from '@analytics/local-stack/testing/plainReports';
 import type { mongo } from 'mongoose';
 import type { Exchange, Ledger, LedgerEntry } from './ledger.ts';
+import { toPlainEvents } from './ledger.ts';
 import type { Observation } from './observation.ts';
-import { countStats } from './plainStats.ts';
 
 /** Which answers a fault allows besides 202 to good and 400 to bad requests. */
 export interface AnswerRules {
@@ -65,7 +66,10 @@ export function judge(
   const stored = good.filter(isStored);
   const changed = stored.filter((entry) => !isAsSent(entry, documents.get(entry._id))).map(nameOf);
   const miscounted = stats
-    .filter((answer) => !isDeepStrictEqual(answer, countStats(stored, answer.site_id, answer.date)))
+    .filter(
+      (answer) =>
+        !isDeepStrictEqual(answer, countSiteStats(toPlainEvents(stored), answer.site_id, answer.date)),
+    )
     .map(({ site_id, date }) => `${site_id} ${date ?? 'all time'}`);
 
   return {

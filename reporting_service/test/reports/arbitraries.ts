@@ -1,6 +1,6 @@
 import fc from 'fast-check';
+import type { PlainQuery } from '../../../packages/local-stack/src/testing/plainReports.ts';
 import type { TestEvent } from '../startApp.ts';
-import type { PlainQuery } from './plainReports.ts';
 
 const TIMES = [
   '00:00:00',

@@ -3,10 +3,18 @@ import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import fc from 'fast-check';
 import request from 'supertest';
 import { expect, test } from 'vitest';
+import {
+  breakDown,
+  compare,
+  count,
+  findIntervalStart,
+  lookAtNow,
+  matchStart,
+  select,
+} from '../../../packages/local-stack/src/testing/plainReports.ts';
 import { INTERVALS } from '../../src/query/parameters.ts';
 import { startApp } from '../startApp.ts';
 import { arbitraryEvent, arbitraryQuery } from './arbitraries.ts';
-import { breakDown, compare, count, findStepStart, lookAtNow, matchStart, select } from './plainReports.ts';
 
 const stack = useTestStack();
 /** All days have passed, so that no report leaves anything out because of the time at which it is asked. */
@@ -91,12 +99,14 @@ test('whatever is stored and asked, every report equals a plain computation', {
           ) {
             const { series } = await read('/stats/timeseries', { site_id, ...asked, interval });
             const full = series.filter((step: { views: number }) => step.views > 0);
-            const starts = selected.map(({ timestamp }) => findStepStart(timestamp, asked.tz, interval));
+            const starts = selected.map(({ timestamp }) => findIntervalStart(timestamp, asked.tz, interval));
             expect(full).toEqual(
               [...new Set(starts)].sort().map((start) => ({
                 start: expect.stringMatching(matchStart(start)),
                 ...count(
-                  selected.filter(({ timestamp }) => findStepStart(timestamp, asked.tz, interval) === start),
+                  selected.filter(
+                    ({ timestamp }) => findIntervalStart(timestamp, asked.tz, interval) === start,
+                  ),
                 ),
               })),
             );

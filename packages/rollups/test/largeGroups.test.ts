@@ -3,9 +3,9 @@ import type { EventJob } from '@analytics/shared/event/event';
 import { createEventId } from '@analytics/shared/event/eventId';
 import request from 'supertest';
 import { expect, test } from 'vitest';
-import { verify } from '../processor_service/src/rollup/verify.ts';
-import { startRollups } from '../processor_service/test/rollup/startRollups.ts';
-import { startApp } from '../reporting_service/test/startApp.ts';
+import { verify } from '../../../processor_service/src/rollup/verify.ts';
+import { startRollups } from '../../../processor_service/test/rollup/startRollups.ts';
+import { startApp } from '../../../reporting_service/test/startApp.ts';
 
 // MongoDB puts no more than 16 MiB into a document, and closes the connection over an answer that would be
 // larger.

@@ -2,9 +2,9 @@ import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
 import type { EventJob } from '@analytics/shared/event/event';
 import { createEventId } from '@analytics/shared/event/eventId';
 import request from 'supertest';
-import { verify } from '../processor_service/src/rollup/verify.ts';
-import { startRollups } from '../processor_service/test/rollup/startRollups.ts';
-import { startApp } from '../reporting_service/test/startApp.ts';
+import { verify } from '../../../processor_service/src/rollup/verify.ts';
+import { startRollups } from '../../../processor_service/test/rollup/startRollups.ts';
+import { startApp } from '../../../reporting_service/test/startApp.ts';
 
 export const FIRST_DAY_MS = Date.parse('2025-11-28T00:00:00Z');
 const SPAN = { startMs: FIRST_DAY_MS, endMs: FIRST_DAY_MS + 10 * 86_400_000 };

@@ -5,19 +5,23 @@ import { createEventId } from '@analytics/shared/event/eventId';
 import fc from 'fast-check';
 import request from 'supertest';
 import { expect, test } from 'vitest';
-import { startRollups } from '../processor_service/test/rollup/startRollups.ts';
-import type { Interval } from '../reporting_service/src/query/parameters.ts';
-import { arbitraryEvent, arbitraryQuery, maybe } from '../reporting_service/test/reports/arbitraries.ts';
+import { startRollups } from '../../../processor_service/test/rollup/startRollups.ts';
+import type { Interval } from '../../../reporting_service/src/query/parameters.ts';
+import {
+  arbitraryEvent,
+  arbitraryQuery,
+  maybe,
+} from '../../../reporting_service/test/reports/arbitraries.ts';
+import { startApp, type TestEvent } from '../../../reporting_service/test/startApp.ts';
 import {
   breakDown,
   compare,
   count,
-  findStepStart,
+  findIntervalStart,
   matchStart,
   type PlainQuery,
   select,
-} from '../reporting_service/test/reports/plainReports.ts';
-import { startApp, type TestEvent } from '../reporting_service/test/startApp.ts';
+} from '../../local-stack/src/testing/plainReports.ts';
 
 const stack = useTestStack();
 const { store, refresh, passTime, now } = await startRollups(stack);
@@ -156,11 +160,13 @@ async function checkEveryRoute(
   }
   const { series } = await read('/stats/timeseries', { ...parameters, interval });
   await checkKept('/stats/timeseries', { ...parameters, interval });
-  const starts = selected.map(({ timestamp }) => findStepStart(timestamp, asked.tz, interval));
+  const starts = selected.map(({ timestamp }) => findIntervalStart(timestamp, asked.tz, interval));
   expect(series.filter((step: { views: number }) => step.views > 0)).toEqual(
     [...new Set(starts)].sort().map((start) => ({
       start: expect.stringMatching(matchStart(start)),
-      ...count(selected.filter(({ timestamp }) => findStepStart(timestamp, asked.tz, interval) === start)),
+      ...count(
+        selected.filter(({ timestamp }) => findIntervalStart(timestamp, asked.tz, interval) === start),
+      ),
     })),
   );
   if (asked.from !== undefined) {

@@ -1,12 +1,12 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
-import { PAGE_CAPACITY, TIERS, type Tier } from '@analytics/rollups/userDictionary/layout';
 import type { EventJob } from '@analytics/shared/event/event';
 import { createEventId } from '@analytics/shared/event/eventId';
 import request from 'supertest';
 import { expect, test } from 'vitest';
-import { makeUsersOfOnePage } from '../packages/rollups/test/usersOfOnePage.ts';
-import { openRollups } from '../processor_service/test/rollup/openRollups.ts';
+import { openRollups } from '../../../processor_service/test/rollup/openRollups.ts';
+import { PAGE_CAPACITY, TIERS, type Tier } from '../src/userDictionary/layout.ts';
 import { countTotals, createEvents, FIRST_DAY_MS, startRolledUpReports } from './startRolledUpReports.ts';
+import { makeUsersOfOnePage } from './usersOfOnePage.ts';
 
 const { app, connection, store, rollups, refresh, passTime, readTotals, verifySite } =
   await startRolledUpReports(useTestStack());

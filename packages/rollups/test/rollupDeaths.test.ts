@@ -8,10 +8,10 @@ import { INGEST_EVENT_JOB, openEventQueue } from '@analytics/shared/event/eventQ
 import { Redis } from 'ioredis';
 import request from 'supertest';
 import { expect, test } from 'vitest';
-import { verify } from '../processor_service/src/rollup/verify.ts';
-import { startRollups } from '../processor_service/test/rollup/startRollups.ts';
-import { startApp } from '../reporting_service/test/startApp.ts';
-import { startService } from './startServices.ts';
+import { startService } from '../../../e2e/startServices.ts';
+import { verify } from '../../../processor_service/src/rollup/verify.ts';
+import { startRollups } from '../../../processor_service/test/rollup/startRollups.ts';
+import { startApp } from '../../../reporting_service/test/startApp.ts';
 
 const LATE_PATH = '/late';
 

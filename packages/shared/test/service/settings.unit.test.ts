@@ -2,14 +2,17 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
 import { expect, test } from 'vitest';
-import { parseConfig as parseIngestionConfig } from '../ingestion_service/src/config/config.ts';
-import { parseConfig as parseProcessorConfig } from '../processor_service/src/config/config.ts';
-import { parseConfig as parseReportingConfig } from '../reporting_service/src/config/config.ts';
+import { parseConfig as parseIngestionConfig } from '../../../../ingestion_service/src/config/config.ts';
+import { parseConfig as parseProcessorConfig } from '../../../../processor_service/src/config/config.ts';
+import { parseConfig as parseReportingConfig } from '../../../../reporting_service/src/config/config.ts';
 
 const example = Object.fromEntries(
   Object.entries(
     parse(
-      readFileSync(join(import.meta.dirname, '../.env.example'), 'utf8').replace(/^# (?=[A-Z_]+=)/gm, ''),
+      readFileSync(join(import.meta.dirname, '../../../../.env.example'), 'utf8').replace(
+        /^# (?=[A-Z_]+=)/gm,
+        '',
+      ),
     ),
   ).filter(([, value]) => value),
 );

@@ -4,14 +4,14 @@ import { promisify } from 'node:util';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { createEventId } from '@analytics/shared/event/eventId';
 import { expect, test } from 'vitest';
-import { startRollups } from '../processor_service/test/rollup/startRollups.ts';
+import { startRollups } from './startRollups.ts';
 
 const stack = useTestStack();
 const { store, rollups, passTime } = await startRollups(stack);
 
 async function run(...args: string[]) {
   return promisify(execFile)('npm', ['run', '--silent', 'rollup', '--', ...args], {
-    cwd: join(import.meta.dirname, '..'),
+    cwd: join(import.meta.dirname, '../../..'),
     env: { ...process.env, MONGO_URI: stack.MONGO_URI },
   }).catch((error: { code: number; stdout: string; stderr: string }) => error);
 }

@@ -74,7 +74,7 @@ test('an event that is stored in an hour which MongoDB had counted early, by a c
 });
 
 function startRebuild(site_id: string): ChildProcess {
-  const program = join(import.meta.dirname, '../processor_service/dist/bin/rollup.js');
+  const program = join(import.meta.dirname, '../../../processor_service/dist/bin/rollup.js');
   return spawn(process.execPath, [program, 'rebuild', '--site', site_id], {
     env: { PATH: process.env['PATH'], MONGO_URI: stack.MONGO_URI },
     stdio: ['ignore', 'pipe', 'inherit'],
