@@ -5,14 +5,13 @@ import { measureDrain } from './parts/drain.ts';
 import { measureEndToEnd } from './parts/endToEnd.ts';
 import { measureIngest } from './parts/ingest.ts';
 import { measureMemory } from './parts/memory.ts';
-import { measureStats } from './parts/stats.ts';
+import { measureStats } from './parts/stats/measureStats.ts';
 import { type Bench, createBench } from './src/bench.ts';
-import { endOnSignal } from './src/endOnSignal.ts';
 import { describeMachine } from './src/machine.ts';
 import { HELP, type Options, type PartName, type PartSettings, readOptions } from './src/options.ts';
 import { type Report, renderReport } from './src/report.ts';
 import { writeResults } from './src/resultsFile.ts';
-import { createScopes } from './src/scopes.ts';
+import { createScopes, type Scopes } from './src/scopes.ts';
 
 const PARTS: Record<PartName, (bench: Bench, settings: PartSettings) => Promise<Report>> = {
   ingest: measureIngest,
@@ -23,17 +22,18 @@ const PARTS: Record<PartName, (bench: Bench, settings: PartSettings) => Promise<
   stats: measureStats,
 };
 
-const options = readOptionsOrEnd();
-const scopes = createScopes();
-endOnSignal(scopes);
 try {
-  await scopes.run(async (scope) => runParts(await createBench(scopes, scope), options));
-} catch (error) {
-  // While a signal closes everything, it also ends the process.
-  if (!scopes.isClosing()) {
-    complain(error instanceof Error ? error.message : String(error));
-    process.exit(1);
+  const options = readOptions(process.argv.slice(2));
+  if (options) {
+    const scopes = createScopes();
+    closeOnSignal(scopes);
+    await scopes.run(async (scope) => runParts(await createBench(scopes, scope), options));
+  } else {
+    say(HELP);
   }
+} catch (error) {
+  complain(`${(error as Error).message}\nnpm run bench -- --help shows the options.`);
+  process.exit(1);
 }
 
 async function runParts(bench: Bench, { parts, isShort, settingsOf }: Options): Promise<void> {
@@ -41,26 +41,28 @@ async function runParts(bench: Bench, { parts, isShort, settingsOf }: Options): 
   say(machine);
   for (const part of parts) {
     const report = await PARTS[part](bench, settingsOf(part));
-    const date = new Date().toISOString().slice(0, 16).replace('T', ' ');
-    say(`\n${part}: ${report.settings}\n\n${renderReport(report)}`);
+    const text = renderReport(report);
+    say(`\n${part}: ${report.settings}\n\n${text}`);
     if (!isShort) {
-      const section = `${date} UTC · ${report.settings}\n\n${machine}\n\n${renderReport(report)}`;
-      await writeResults(join(bench.benchFolder, 'RESULTS.md'), part, section);
+      const date = new Date().toISOString().slice(0, 16).replace('T', ' ');
+      const section = `${date} UTC · ${report.settings}\n\n${machine}\n\n${text}`;
+      await writeResults(join(bench.rootFolder, 'bench/RESULTS.md'), part, section);
     }
   }
-  say(isShort ? '\nA short run: bench/RESULTS.md stays as it is.' : '\nWritten to bench/RESULTS.md.');
+  say(isShort ? '\nA short run does not change bench/RESULTS.md.' : '\nWritten to bench/RESULTS.md.');
 }
 
-function readOptionsOrEnd(): Options {
-  try {
-    const options = readOptions(process.argv.slice(2));
-    if (options) {
-      return options;
+function closeOnSignal(scopes: Scopes): void {
+  let isEnding = false;
+  const end = async () => {
+    // npm repeats the signal of a Ctrl-C; the repetition must not end the process early.
+    if (!isEnding) {
+      isEnding = true;
+      await scopes.closeAll();
+      process.exit(130);
     }
-    say(HELP);
-    process.exit(0);
-  } catch (error) {
-    complain(`${(error as Error).message}\n\n${HELP}`);
-    process.exit(1);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => void end());
   }
 }

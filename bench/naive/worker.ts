@@ -4,7 +4,7 @@ import mongoose from 'mongoose';
 import { Event } from './event.model.ts';
 
 // The original's design as its readme describes it and its libraries' documentation shows it.
-await mongoose.connect(process.env['MONGO_URI'] ?? '');
+await mongoose.connect(process.env['MONGO_URI'] ?? '', { retryWrites: true, w: 'majority' });
 await Event.init();
 
 const worker = new Worker(

@@ -1,39 +1,34 @@
-import { BATCH_SIZE, type Bench } from '../src/bench.ts';
-import { startBare, startIngestion } from '../src/contenders.ts';
-import { createHttpVariant, readRate, remarkTrouble } from '../src/httpLoad.ts';
+import type { Bench } from '../src/bench.ts';
+import { startContender } from '../src/contenders.ts';
+import { createHttpVariant, readRate, remarkTrouble } from '../src/loadGenerator.ts';
 import type { PartSettings } from '../src/options.ts';
 import { atLeast, compareMedians, type Report, toQuantity } from '../src/report.ts';
 import { measureInTurns } from '../src/rounds.ts';
-import { startRedis } from '../src/stack.ts';
+import { startRedis } from '../src/servers.ts';
 
-/**
- * No worker runs here, and within seconds more wait than the default allows: the rest would be answers of
- * 503.
- */
-const WITHOUT_BACKPRESSURE = { QUEUE_MAX_WAITING_EVENTS: '1000000000' };
+const BATCH_SIZE = 100;
 
-/** `POST /events`: how many events a second, where a bare server answers a request with one event. */
-export async function measureBatch(
-  bench: Bench,
-  { rounds, warmUpSeconds, seconds }: PartSettings,
-): Promise<Report> {
+/** Without a worker, the queue exceeds its default limit within seconds, and the answers become 503. */
+const NO_BACKPRESSURE = { QUEUE_MAX_WAITING_EVENTS: '1000000000' };
+
+/** `POST /events`: events per second, compared with a bare server that gets one event per request. */
+export async function measureBatch(bench: Bench, settings: PartSettings): Promise<Report> {
+  const { rounds, warmUpSeconds, seconds } = settings;
   const results = await measureInTurns(bench, 'batch', rounds, {
-    bare: createHttpVariant(bench, {
+    bare: createHttpVariant(bench, settings, {
       name: 'bare node:http, one event a request',
       path: '/event',
-      bodiesFile: bench.eventBodies,
-      warmUpSeconds,
-      seconds,
-      start: (scope) => startBare(bench, scope),
+      eventsPerRequest: 1,
+      start: (scope) => startContender(bench, scope, 'bare'),
     }),
-    ours: createHttpVariant(bench, {
+    ours: createHttpVariant(bench, settings, {
       name: `this, ${BATCH_SIZE} events a request, everysec`,
       path: '/events',
-      bodiesFile: bench.batchBodies,
-      warmUpSeconds,
-      seconds,
-      start: async (scope) =>
-        startIngestion(bench, scope, await startRedis(bench, scope, 'everysec'), WITHOUT_BACKPRESSURE),
+      eventsPerRequest: BATCH_SIZE,
+      start: async (scope) => {
+        const redis = await startRedis(bench, scope);
+        return startContender(bench, scope, 'ingestion', { ...redis, ...NO_BACKPRESSURE });
+      },
     }),
   });
   const bare = toQuantity(results.bare, 'requests/s', readRate);

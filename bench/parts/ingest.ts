@@ -1,37 +1,30 @@
 import type { Bench } from '../src/bench.ts';
-import { type Contender, startBare, startIngestion, startNaiveIngestion } from '../src/contenders.ts';
-import { createHttpVariant, readRate, remarkTrouble } from '../src/httpLoad.ts';
+import { type ContenderName, startContender } from '../src/contenders.ts';
+import { createHttpVariant, readRate, remarkTrouble } from '../src/loadGenerator.ts';
 import type { PartSettings } from '../src/options.ts';
 import { atLeast, atMost, compareMedians, mapQuantities, type Report } from '../src/report.ts';
 import { measureInTurns } from '../src/rounds.ts';
-import type { Scope } from '../src/scopes.ts';
-import { type Appendfsync, type BenchRedis, startRedis } from '../src/stack.ts';
+import { type Appendfsync, startRedis } from '../src/servers.ts';
 
-/** `POST /event`: how many a second, and how long the slowest hundredth waits. */
-export async function measureIngest(
-  bench: Bench,
-  { rounds, warmUpSeconds, seconds }: PartSettings,
-): Promise<Report> {
-  const variant = (name: string, start: (scope: Scope) => Promise<Contender>) =>
-    createHttpVariant(bench, {
+/** `POST /event`: requests per second and p99. */
+export async function measureIngest(bench: Bench, settings: PartSettings): Promise<Report> {
+  const { rounds, warmUpSeconds, seconds } = settings;
+  const variant = (name: string, contender: ContenderName, appendfsync?: Appendfsync) =>
+    createHttpVariant(bench, settings, {
       name,
       path: '/event',
-      bodiesFile: bench.eventBodies,
-      warmUpSeconds,
-      seconds,
-      start,
+      eventsPerRequest: 1,
+      start: async (scope) => {
+        const redis = appendfsync ? await startRedis(bench, scope, appendfsync) : {};
+        return startContender(bench, scope, contender, redis);
+      },
     });
-  const onRedis =
-    (start: (bench: Bench, scope: Scope, redis: BenchRedis) => Promise<Contender>, fsync: Appendfsync) =>
-    async (scope: Scope) =>
-      start(bench, scope, await startRedis(bench, scope, fsync));
-
   const results = await measureInTurns(bench, 'ingest', rounds, {
-    bare: variant('bare node:http', (scope) => startBare(bench, scope)),
-    naive: variant('naive, everysec', onRedis(startNaiveIngestion, 'everysec')),
-    ours: variant('this, everysec', onRedis(startIngestion, 'everysec')),
-    naiveAlways: variant('naive, always', onRedis(startNaiveIngestion, 'always')),
-    oursAlways: variant('this, always', onRedis(startIngestion, 'always')),
+    bare: variant('bare node:http', 'bare'),
+    naive: variant('naive, everysec', 'naiveIngestion', 'everysec'),
+    ours: variant('this, everysec', 'ingestion', 'everysec'),
+    naiveAlways: variant('naive, always', 'naiveIngestion', 'always'),
+    oursAlways: variant('this, always', 'ingestion', 'always'),
   });
 
   const rate = mapQuantities(results, 'requests/s', readRate);

@@ -4,55 +4,29 @@ import { findMongoProgram } from '@analytics/local-stack/mongoProgram';
 import { findRedisProgram } from '@analytics/local-stack/redisProgram';
 import { findRootFolder } from '@analytics/local-stack/rootFolder';
 import { createProgress, type Progress } from '@analytics/local-stack/terminal';
-import { writeBatchBodies, writeEventBodies } from './bodiesFile.ts';
-import { findLoadGenerator, type LoadGenerator } from './loadGenerator.ts';
 import type { Scope, Scopes } from './scopes.ts';
 
-/** Events in one body of `POST /events`. */
-export const BATCH_SIZE = 100;
-
-/** What every measurement stands on. */
+/** What every measurement needs. */
 export interface Bench {
   rootFolder: string;
-  benchFolder: string;
-  /** For the data of the servers; removed in the end. */
+  /** The parent of the servers' data folders. */
   dataFolder: string;
   programs: { redis: string; mongo: string };
-  loadGenerator: LoadGenerator;
-  /** Files with bodies to post. */
-  eventBodies: string;
-  batchBodies: string;
   progress: Progress;
   scopes: Scopes;
 }
 
-/** Finds the programs and makes the files; starts nothing yet. */
+/** Finds the programs and creates the data folder, which is removed with the scope. */
 export async function createBench(scopes: Scopes, scope: Scope): Promise<Bench> {
   const progress = createProgress();
   const rootFolder = findRootFolder();
-  const benchFolder = join(rootFolder, 'bench');
   const search = { environment: process.env, progress };
   const programs = { redis: await findRedisProgram(search), mongo: await findMongoProgram(search) };
   progress.clear();
-  const dataFolder = await createDataFolder(rootFolder, scope);
-  return {
-    rootFolder,
-    benchFolder,
-    dataFolder,
-    programs,
-    loadGenerator: await findLoadGenerator(benchFolder),
-    eventBodies: await writeEventBodies(join(dataFolder, 'events.jsonl')),
-    batchBodies: await writeBatchBodies(join(dataFolder, 'batches.jsonl'), BATCH_SIZE),
-    progress,
-    scopes,
-  };
-}
-
-// Not the system's temporary folder: on many systems that is memory, and writing to disk would cost nothing.
-async function createDataFolder(rootFolder: string, scope: Scope): Promise<string> {
+  // The system's temporary folder is often in memory, where writes to disk cost nothing.
   const parent = join(rootFolder, '.data');
   await mkdir(parent, { recursive: true });
-  const folder = await mkdtemp(join(parent, 'bench-'));
-  scope.register(() => rm(folder, { recursive: true, force: true }));
-  return folder;
+  const dataFolder = await mkdtemp(join(parent, 'bench-'));
+  scope.register(() => rm(dataFolder, { recursive: true, force: true }));
+  return { rootFolder, dataFolder, programs, progress, scopes };
 }

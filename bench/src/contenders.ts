@@ -2,112 +2,33 @@ import { join } from 'node:path';
 import { startOnPort } from '@analytics/local-stack/freePort';
 import { type RunningServer, startServerProcess } from '@analytics/local-stack/serverProcess';
 import type { Bench } from './bench.ts';
-import { ownServer } from './ownServer.ts';
 import type { Scope } from './scopes.ts';
-import type { BenchRedis } from './stack.ts';
+import { ownServer } from './servers.ts';
 
 const READY_TIMEOUT_MS = 30_000;
 
-/** A process that is measured. All run alike: plain `node` on the build, told by their environment alone. */
-export interface Contender extends RunningServer {
-  url: string;
-}
-
 interface Program {
-  name: string;
   /** Below the root folder. */
   script: string;
-  env: Record<string, string>;
-  isReady(lines: readonly string[], url: string): boolean | Promise<boolean>;
+  /** What the program writes when it is ready; without it, the program answers `GET /readyz`. */
+  readyLine?: string;
 }
 
-/** `report` is what it answers to a GET. */
-export function startBare(bench: Bench, scope: Scope, report = '{}'): Promise<Contender> {
-  const program = {
-    name: 'bare node:http',
-    script: 'bench/dist/bare.js',
-    env: { REPORT: report },
-    isReady: says('listening'),
-  };
-  return startProgram(bench, scope, program);
-}
+/** Every process that is measured: plain `node` on the build, configured by its environment alone. */
+const CONTENDERS = {
+  bare: { script: 'bench/dist/bare.js', readyLine: 'listening' },
+  naiveIngestion: { script: 'bench/dist/naive/ingestion.js', readyLine: 'listening' },
+  naiveWorker: { script: 'bench/dist/naive/worker.js', readyLine: 'taking jobs' },
+  naiveReporting: { script: 'bench/dist/naive/stats.js', readyLine: 'listening' },
+  ingestion: { script: 'ingestion_service/dist/server.js' },
+  worker: { script: 'processor_service/dist/worker.js' },
+  reporting: { script: 'reporting_service/dist/server.js' },
+} satisfies Record<string, Program>;
 
-export function startNaiveIngestion(bench: Bench, scope: Scope, redis: BenchRedis): Promise<Contender> {
-  return startProgram(bench, scope, {
-    name: 'the naive ingestion',
-    script: 'bench/dist/naive/ingestion.js',
-    env: { REDIS_PORT: String(redis.port) },
-    isReady: says('listening'),
-  });
-}
+export type ContenderName = keyof typeof CONTENDERS;
 
-export function startNaiveWorker(
-  bench: Bench,
-  scope: Scope,
-  redis: BenchRedis,
-  mongoUri: string,
-): Promise<Contender> {
-  return startProgram(bench, scope, {
-    name: 'the naive worker',
-    script: 'bench/dist/naive/worker.js',
-    env: { REDIS_PORT: String(redis.port), MONGO_URI: `${mongoUri}?retryWrites=true&w=majority` },
-    isReady: says('taking jobs'),
-  });
-}
-
-export function startIngestion(
-  bench: Bench,
-  scope: Scope,
-  redis: BenchRedis,
-  settings: Record<string, string> = {},
-): Promise<Contender> {
-  return startProgram(bench, scope, {
-    name: 'the ingestion service',
-    script: 'ingestion_service/dist/server.js',
-    env: { REDIS_PORT: String(redis.port), ...SERVICE_ENV, ...settings },
-    isReady: (_lines, url) => answersReady(url),
-  });
-}
-
-export function startWorker(
-  bench: Bench,
-  scope: Scope,
-  redis: BenchRedis,
-  mongoUri: string,
-): Promise<Contender> {
-  return startProgram(bench, scope, {
-    name: 'the processor service',
-    script: 'processor_service/dist/worker.js',
-    env: { REDIS_PORT: String(redis.port), MONGO_URI: mongoUri, ...SERVICE_ENV },
-    isReady: (_lines, url) => answersReady(url),
-  });
-}
-
-export function startNaiveReporting(bench: Bench, scope: Scope, mongoUri: string): Promise<Contender> {
-  return startProgram(bench, scope, {
-    name: 'the naive reporting',
-    script: 'bench/dist/naive/stats.js',
-    env: { MONGO_URI: mongoUri },
-    isReady: says('listening'),
-  });
-}
-
-export function startReporting(
-  bench: Bench,
-  scope: Scope,
-  mongoUri: string,
-  settings: Record<string, string> = {},
-): Promise<Contender> {
-  return startProgram(bench, scope, {
-    name: 'the reporting service',
-    script: 'reporting_service/dist/server.js',
-    env: { MONGO_URI: mongoUri, ...SERVICE_ENV, ...settings },
-    isReady: (_lines, url) => answersReady(url),
-  });
-}
-
-/** The defaults, said aloud so that no `.env` file says otherwise. */
-const SERVICE_ENV = {
+/** The defaults of our services, set so that no `.env` file changes them. */
+const DEFAULT_SETTINGS = {
   REDIS_HOST: '127.0.0.1',
   QUEUE_NAME: 'eventQueue',
   QUEUE_PREFIX: 'bull',
@@ -120,16 +41,37 @@ const SERVICE_ENV = {
   LOG_LEVEL: 'info',
 };
 
-async function startProgram(bench: Bench, scope: Scope, program: Program): Promise<Contender> {
-  const { name, script, env, isReady } = program;
+export interface Contender extends RunningServer {
+  url: string;
+}
+
+/**
+ * Starts a contender and resolves when it is ready. It ends with the scope.
+ *
+ * @throws ServerStartError if it is not ready within 30 s.
+ */
+export async function startContender(
+  bench: Bench,
+  scope: Scope,
+  name: ContenderName,
+  settings: object = {},
+): Promise<Contender> {
+  const { script, readyLine }: Program = CONTENDERS[name];
   const server = await startOnPort(0, (port) =>
     startServerProcess({
-      name,
+      name: script,
       program: process.execPath,
       args: [join(bench.rootFolder, script)],
-      env: { PATH: process.env['PATH'], NODE_ENV: 'production', PORT: String(port), ...env },
+      env: {
+        PATH: process.env['PATH'],
+        NODE_ENV: 'production',
+        PORT: String(port),
+        ...DEFAULT_SETTINGS,
+        ...settings,
+      },
       port,
-      isReady: (lines) => isReady(lines, toUrl(port)),
+      isReady: (lines) =>
+        readyLine ? lines.some((line) => line.includes(readyLine)) : isServiceReady(toUrl(port)),
       readyTimeoutMs: READY_TIMEOUT_MS,
     }),
   );
@@ -141,17 +83,13 @@ function toUrl(port: number): string {
   return `http://127.0.0.1:${port}`;
 }
 
-function says(words: string): (lines: readonly string[]) => boolean {
-  return (lines) => lines.some((line) => line.includes(words));
-}
-
-async function answersReady(url: string): Promise<boolean> {
+async function isServiceReady(url: string): Promise<boolean> {
   try {
     const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2000) });
     await response.body?.cancel();
     return response.status === 200;
   } catch {
-    // Not listening yet.
+    // The service does not listen yet.
     return false;
   }
 }

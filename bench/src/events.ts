@@ -5,10 +5,7 @@ const USERS = 10_000;
 const SITES = 5;
 const START_MS = Date.parse('2025-11-12T00:00:00Z');
 
-/**
- * Makes events of a usual size (about 130 bytes as JSON): a few sites, some hundred paths, many users, one
- * day. The same every time, so that all contenders of all runs get the same.
- */
+/** Creates events of a usual size (130 bytes as JSON) within one day; the same ones in every run. */
 export function createEvents(count: number): EventInput[] {
   return Array.from({ length: count }, (_, index) => ({
     site_id: `site-${scatter(index, 1, SITES)}`,
@@ -19,9 +16,18 @@ export function createEvents(count: number): EventInput[] {
   }));
 }
 
-/**
- * A number below `limit` that looks like chance and follows from the index (the mixing step of MurmurHash3).
- */
+/** Bodies of `POST /event`, or of `POST /events` if each has more than one event. */
+export function createBodies(eventsPerRequest: number): string[] {
+  const events = createEvents(5000);
+  if (eventsPerRequest === 1) {
+    return events.map((event) => JSON.stringify(event));
+  }
+  return Array.from({ length: events.length / eventsPerRequest }, (_, index) =>
+    JSON.stringify({ events: events.slice(index * eventsPerRequest, (index + 1) * eventsPerRequest) }),
+  );
+}
+
+/** A pseudo-random number below `limit`, derived from the index by the mixing step of MurmurHash3. */
 export function scatter(index: number, salt: number, limit: number): number {
   let hash = Math.imul(index + salt * 0x9e_37_79_b9, 0x85_eb_ca_6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2_b2_ae_35);

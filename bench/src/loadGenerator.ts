@@ -1,67 +1,70 @@
-import { execFile } from 'node:child_process';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { type LoadResult, parseLoadOutput } from './loadLine.ts';
+import type { Bench } from './bench.ts';
+import type { Contender } from './contenders.ts';
+import type { PartSettings } from './options.ts';
 import { runProgram } from './program.ts';
+import type { Samples, Variant } from './rounds.ts';
 import type { Scope } from './scopes.ts';
+import type { Load, LoadResult } from './sendLoad.ts';
 
 export const CONNECTIONS = 64;
 
-interface LoadOptions {
-  url: string;
-  /** A file with one body a line to post; without it the URL is got. */
-  bodiesFile?: string;
-  seconds: number;
-  /** Tells answers of 503 from other errors; slows wrk down a little. */
-  withStatuses?: boolean;
-}
-
-export interface LoadGenerator {
-  /** As the results call it. */
-  name: string;
-  /** Asks from 64 connections, each sending its next request when the last is answered. */
-  run(scope: Scope, options: LoadOptions): Promise<LoadResult>;
-}
-
 /**
- * wrk where it is on the PATH, else autocannon, which itself takes more of the machine than some servers it
- * measures.
+ * Runs `sendLoad` on 64 connections in a process of its own.
+ *
+ * @throws Error if that process fails.
  */
-export async function findLoadGenerator(benchFolder: string): Promise<LoadGenerator> {
-  const version = await readWrkVersion();
-  return version === undefined ? createAutocannonLoad(benchFolder) : createWrkLoad(benchFolder, version);
+export async function runLoad(
+  bench: Bench,
+  scope: Scope,
+  { url, seconds, eventsPerRequest }: Omit<Load, 'connections'>,
+): Promise<LoadResult> {
+  const program = join(bench.rootFolder, 'bench/dist/load.js');
+  const args = [program, url, seconds, CONNECTIONS, eventsPerRequest].map(String);
+  return JSON.parse(await runProgram(scope, process.execPath, args)) as LoadResult;
 }
 
-function createWrkLoad(benchFolder: string, version: string): LoadGenerator {
-  // wrk's threads take cores from the servers; one sends far more than any of them answers.
-  const threads = availableParallelism() > 4 ? 2 : 1;
+interface HttpLoad {
+  name: string;
+  path: string;
+  eventsPerRequest: number;
+  start(scope: Scope): Promise<Contender>;
+}
+
+/** A variant that starts a server, warms it up and then measures it under full load. */
+export function createHttpVariant(
+  bench: Bench,
+  { warmUpSeconds, seconds }: PartSettings,
+  { name, path, eventsPerRequest, start }: HttpLoad,
+): Variant<LoadResult> {
   return {
-    name: `wrk ${version}, ${threads} thread${threads > 1 ? 's' : ''}`,
-    run: async (scope, { url, bodiesFile, seconds, withStatuses = false }) => {
-      const load = [`-t${threads}`, `-c${CONNECTIONS}`, `-d${seconds}s`, '--timeout', '10s'];
-      const script = ['-s', join(benchFolder, 'load.lua'), url, '--', ...(bodiesFile ? [bodiesFile] : [])];
-      const args = [...load, ...script, ...(bodiesFile && withStatuses ? ['statuses'] : [])];
-      return parseLoadOutput(await runProgram(scope, 'wrk', args));
+    name,
+    measure: async (scope) => {
+      const url = `${(await start(scope)).url}${path}`;
+      await runLoad(bench, scope, { url, eventsPerRequest, seconds: warmUpSeconds });
+      return runLoad(bench, scope, { url, eventsPerRequest, seconds });
     },
   };
 }
 
-function createAutocannonLoad(benchFolder: string): LoadGenerator {
-  return {
-    name: 'autocannon 8 (no wrk on the PATH)',
-    run: async (scope, { url, bodiesFile, seconds }) => {
-      const load = [url, String(seconds), String(CONNECTIONS), ...(bodiesFile ? [bodiesFile] : [])];
-      const args = [join(benchFolder, 'dist/load.js'), ...load];
-      return parseLoadOutput(await runProgram(scope, process.execPath, args));
-    },
-  };
+/** Accepted requests per second. */
+export function readRate({ accepted, seconds }: LoadResult): number {
+  return accepted / seconds;
 }
 
-/** `undefined` if there is no wrk. It ends with 1 after telling its version. */
-function readWrkVersion(): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    execFile('wrk', ['-v'], (_error, stdout, stderr) => {
-      resolve(/\b\d+\.\d+(\.\d+)?/.exec(stdout + stderr)?.[0]);
+/** One remark for each variant that did not answer every request with 2xx. */
+export function remarkTrouble(results: readonly Samples<LoadResult>[]): string[] {
+  return results.flatMap(({ name, samples }) => {
+    const troubles = (
+      [
+        ['unavailable', 'answers of 503 (overloaded)'],
+        ['otherErrors', 'answers that are not 2xx'],
+        ['socketErrors', 'socket errors'],
+      ] as const
+    ).flatMap(([key, trouble]) => {
+      const count = samples.reduce((sum, sample) => sum + sample[key], 0);
+      return count > 0 ? [`${count.toLocaleString('en')} ${trouble}`] : [];
     });
+    return troubles.length > 0 ? [`${name}: ${troubles.join(', ')}`] : [];
   });
 }

@@ -5,41 +5,34 @@ import { promisify } from 'node:util';
 import type { Bench } from './bench.ts';
 import { CONNECTIONS } from './loadGenerator.ts';
 
-/** The machine and the versions that numbers were measured with: two lines. */
-export async function describeMachine(bench: Bench): Promise<string> {
-  const { programs, loadGenerator, dataFolder, rootFolder } = bench;
-  const [redis, mongo, fileSystem, commit] = await Promise.all([
-    readVersion(programs.redis),
-    readVersion(programs.mongo),
-    findFileSystem(dataFolder),
-    readCommit(rootFolder),
-  ]);
-  const memoryGb = Math.round(totalmem() / 2 ** 30);
+const run = promisify(execFile);
+
+/** Describes the machine and the versions in two lines. */
+export async function describeMachine({ programs, dataFolder, rootFolder }: Bench): Promise<string> {
   const machine = [
     `${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${availableParallelism()} cores`,
-    `${memoryGb} GiB`,
+    `${Math.round(totalmem() / 2 ** 30)} GiB`,
     `${type()} ${release()}`,
-    `data on ${fileSystem}`,
-    // What others were doing: near 0 on a machine that can be trusted.
+    `data on ${await findFileSystem(dataFolder)}`,
+    // Near 0 on a machine without other work.
     `load before the run ${loadavg()[0]?.toFixed(1)}`,
   ];
   const versions = [
     `Node ${process.versions.node}`,
-    `Redis ${redis}`,
-    `MongoDB ${mongo}`,
-    loadGenerator.name,
+    `Redis ${await readVersion(programs.redis)}`,
+    `MongoDB ${await readVersion(programs.mongo)}`,
     `${CONNECTIONS} connections`,
-    `commit ${commit}`,
+    `commit ${await readCommit(rootFolder)}`,
   ];
   return `${machine.join(' · ')}\n${versions.join(' · ')}`;
 }
 
 async function readVersion(program: string): Promise<string> {
-  const { stdout } = await promisify(execFile)(program, ['--version']);
+  const { stdout } = await run(program, ['--version']);
   return /\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? 'of unknown version';
 }
 
-/** The kind of file system that holds a folder, as Linux says: what a write to disk costs hangs on it. */
+/** The file system that holds a folder, on Linux: the cost of a write to disk depends on it. */
 async function findFileSystem(folder: string): Promise<string> {
   const mounts = await readFile('/proc/mounts', 'utf8').catch(() => '');
   const holders = mounts
@@ -51,13 +44,14 @@ async function findFileSystem(folder: string): Promise<string> {
 }
 
 async function readCommit(rootFolder: string): Promise<string> {
-  const git = (...args: string[]) => promisify(execFile)('git', ['-C', rootFolder, ...args]);
   try {
-    const { stdout: commit } = await git('rev-parse', '--short', 'HEAD');
-    // The results themselves change with every run.
-    const { stdout: changes } = await git('status', '--porcelain', '--', '.', ':!bench/RESULTS.md');
+    const { stdout: commit } = await run('git', ['-C', rootFolder, 'rev-parse', '--short', 'HEAD']);
+    // Every run changes the results themselves.
+    const changed = ['status', '--porcelain', '--', '.', ':!bench/RESULTS.md'];
+    const { stdout: changes } = await run('git', ['-C', rootFolder, ...changed]);
     return commit.trim() + (changes ? ' with changes' : '');
   } catch {
+    // Not a git checkout.
     return 'unknown';
   }
 }

@@ -4,27 +4,16 @@ export const PART_NAMES = ['ingest', 'batch', 'drain', 'end-to-end', 'memory', '
 
 export type PartName = (typeof PART_NAMES)[number];
 
-/** How long and how often a part measures. */
 export interface PartSettings {
   rounds: number;
-  /**
-   * Of load before each measurement of requests. V8 compiles on a thread of its own, which gets little of two
-   * busy cores: a service is at its full speed after four to six seconds.
-   */
+  /** V8 compiles in the background: on two busy cores, a service needs 4 to 6 s to reach full speed. */
   warmUpSeconds: number;
   /** Of load in each measurement. */
   seconds: number;
-  /** Queued for one drain. */
   drainEvents: number;
-  reports: ReportSizes;
-}
-
-/** What reports are made from. */
-interface ReportSizes {
-  /** Of one day, and of today so far. */
   dayEvents: number;
   dayUsers: number;
-  /** Of a year; another site has twice as many. */
+  /** Of one site; another site has twice as many. */
   yearEvents: number;
   yearUsers: number;
   yearDays: number;
@@ -32,7 +21,7 @@ interface ReportSizes {
 
 export interface Options {
   parts: PartName[];
-  /** A look whether everything runs: one short round of each, and nothing is written to `RESULTS.md`. */
+  /** Runs one short round of each part and writes no results. */
   isShort: boolean;
   settingsOf(part: PartName): PartSettings;
 }
@@ -40,53 +29,61 @@ export interface Options {
 export const HELP = `npm run bench [-- PART... [--rounds N] [--seconds N] [--short]]
 
 Compares this system with bare node:http, with the original's design written plainly (bench/naive) and with raw inserts
-by MongoDB's driver, in one run and in turns, on a Redis and a MongoDB of its own. Prints medians and ranges, and writes
-them to bench/RESULTS.md. All parts together take about an hour and a half.
+by MongoDB's driver: in one run, alternately, on its own Redis and MongoDB. Prints medians and ranges, and writes them
+to bench/RESULTS.md. All parts together take about an hour and a half.
 
   ingest      POST /event: requests per second and p99; Redis with appendfsync everysec and always
   batch       POST /events with 100 events each: events per second
   drain       200,000 queued events to MongoDB: documents per second
   end-to-end  ingestion and worker at the same time under full load: stored events per second
   memory      resident memory of ingestion and worker under full load
-  stats       reports of a day of 1,000,000 events and of years of 10,000,000 and 20,000,000, live, rolled up and cached; the
-              making of rollups, and the disk that events take. Needs 8 GB of memory and 15 GB of disk
+  stats       reports of a day of 1,000,000 events and of years of 10,000,000 and 20,000,000, from events, rollups and
+              cache; making rollups, and disk space. Needs 8 GB of memory and 15 GB of disk
 
   --rounds N   rounds of each part (ingest and stats 5, memory 1, others 3)
   --seconds N  seconds of load in each measurement (ingest, batch and stats 10, end-to-end 60, memory 300)
-  --short      a look whether everything runs, a few seconds of each; writes no results`;
+  --short      checks that everything runs, in a few seconds per measurement; writes no results
+  --help       shows this text
 
-const LONG = {
+Every process runs on the Node that runs the benchmark. To measure another one, build first (npm run bench -- --help
+does), then run: /path/to/node bench/dist/run.js [PART...]
+`;
+
+/** Rounds, seconds of load, and seconds of load of a short run. */
+const DEFAULTS: Record<PartName, [rounds: number, seconds: number, shortSeconds: number]> = {
+  ingest: [5, 10, 2],
+  batch: [3, 10, 2],
+  drain: [3, 2, 1],
+  'end-to-end': [3, 60, 8],
+  memory: [1, 300, 15],
+  stats: [5, 10, 2],
+};
+
+const LONG_SIZES = {
   warmUpSeconds: 8,
   drainEvents: 200_000,
-  reports: {
-    dayEvents: 1_000_000,
-    dayUsers: 100_000,
-    yearEvents: 10_000_000,
-    // A few of them are never drawn.
-    yearUsers: 1_000_100,
-    yearDays: 365,
-  },
-};
-const SHORT = {
-  rounds: 1,
-  warmUpSeconds: 1,
-  drainEvents: 10_000,
-  reports: { dayEvents: 20_000, dayUsers: 2000, yearEvents: 50_000, yearUsers: 5000, yearDays: 40 },
+  dayEvents: 1_000_000,
+  dayUsers: 100_000,
+  yearEvents: 10_000_000,
+  // A few of them get no event.
+  yearUsers: 1_000_100,
+  yearDays: 365,
 };
 
-const SETTINGS: Record<PartName, { long: PartSettings; short: PartSettings }> = {
-  ingest: { long: { ...LONG, rounds: 5, seconds: 10 }, short: { ...SHORT, seconds: 2 } },
-  batch: { long: { ...LONG, rounds: 3, seconds: 10 }, short: { ...SHORT, seconds: 2 } },
-  drain: { long: { ...LONG, rounds: 3, seconds: 2 }, short: { ...SHORT, seconds: 1 } },
-  'end-to-end': { long: { ...LONG, rounds: 3, seconds: 60 }, short: { ...SHORT, seconds: 8 } },
-  memory: { long: { ...LONG, rounds: 1, seconds: 300 }, short: { ...SHORT, seconds: 15 } },
-  stats: { long: { ...LONG, rounds: 5, seconds: 10 }, short: { ...SHORT, seconds: 2 } },
+const SHORT_SIZES = {
+  warmUpSeconds: 1,
+  drainEvents: 10_000,
+  dayEvents: 20_000,
+  dayUsers: 2000,
+  yearEvents: 50_000,
+  yearUsers: 5000,
+  yearDays: 40,
 };
 
 /**
- * Reads the command line; `undefined` if it asks for help.
+ * Reads the command line; undefined if it asks for help.
  *
- * @throws Error in one sentence if it can't be understood.
+ * @throws Error in one sentence if an argument is invalid.
  */
 export function readOptions(args: string[]): Options | undefined {
   const { values, positionals } = parseArgs({
@@ -108,8 +105,12 @@ export function readOptions(args: string[]): Options | undefined {
     parts: readParts(positionals),
     isShort: values.short,
     settingsOf: (part) => {
-      const settings = SETTINGS[part][values.short ? 'short' : 'long'];
-      return { ...settings, rounds: rounds ?? settings.rounds, seconds: seconds ?? settings.seconds };
+      const [longRounds, longSeconds, shortSeconds] = DEFAULTS[part];
+      return {
+        rounds: rounds ?? (values.short ? 1 : longRounds),
+        seconds: seconds ?? (values.short ? shortSeconds : longSeconds),
+        ...(values.short ? SHORT_SIZES : LONG_SIZES),
+      };
     },
   };
 }

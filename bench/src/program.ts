@@ -5,10 +5,10 @@ import { guard } from '@analytics/local-stack/guardian';
 import type { Scope } from './scopes.ts';
 
 /**
- * Runs a program to its end and resolves with what it wrote to its standard output. It ends with the scope,
- * and with this process, at the latest.
+ * Runs a program and resolves with its standard output. The program is killed with the scope or with this
+ * process.
  *
- * @throws Error with its complaint if it ended otherwise than with 0.
+ * @throws Error with the program's output if it exits with another code than 0.
  */
 export async function runProgram(
   scope: Scope,
@@ -19,17 +19,18 @@ export async function runProgram(
   const child = spawn(program, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   if (child.pid !== undefined) {
-    const dismissGuardian = guard(child.pid);
-    child.once('exit', dismissGuardian);
+    child.once('exit', guard(child.pid));
     scope.register(async () => child.kill('SIGKILL'));
   }
-  const [output, complaint, [code, signal]] = await Promise.all([
+  const [stdout, stderr, [code, signal]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
     exited,
   ]);
   if (code !== 0) {
-    throw new Error(`${program} ended with ${signal ?? code}: ${complaint.trim() || output.trim()}`);
+    throw new Error(
+      `${[program, ...args].join(' ')} ended with ${signal ?? code}: ${stderr.trim() || stdout.trim()}`,
+    );
   }
-  return output;
+  return stdout;
 }

@@ -1,8 +1,7 @@
 import type { Samples } from './rounds.ts';
-import { findMedian, findMedianRatio } from './statistics.ts';
-import { renderTable } from './table.ts';
+import { findMedian } from './statistics.ts';
 
-/** What a ratio must reach (`at least`) or may not exceed (`at most`), and what it should. */
+/** The limit that a value must keep, and the goal that it is to reach. */
 export interface Bound {
   kind: 'at least' | 'at most';
   limit: number;
@@ -17,76 +16,72 @@ export function atMost(limit: number, goal: number): Bound {
   return { kind: 'at most', limit, goal };
 }
 
-/** A quantity that was measured once a round. */
+/** A quantity with one or more samples per round. */
 export interface Quantity {
-  /** Of whom: `naive, everysec`. */
+  /** For example `naive, everysec`. */
   name: string;
-  /** What and in which unit: `requests/s`. */
-  measure: string;
+  /** For example `requests/s`. */
+  unit: string;
   samples: number[];
-}
-
-/** One quantity out of the samples of a variant. */
-export function toQuantity<Sample>(
-  { name, samples }: Samples<Sample>,
-  measure: string,
-  read: (sample: Sample) => number,
-): Quantity {
-  return { name, measure, samples: samples.map(read) };
-}
-
-/** The same quantity of every variant. */
-export function mapQuantities<Key extends string, Sample>(
-  results: Record<Key, Samples<Sample>>,
-  measure: string,
-  read: (sample: Sample) => number,
-): Record<Key, Quantity> {
-  const entries = Object.entries<Samples<Sample>>(results);
-  return Object.fromEntries(
-    entries.map(([key, samples]) => [key, toQuantity(samples, measure, read)]),
-  ) as Record<Key, Quantity>;
-}
-
-/** The median of a quantity's samples; NaN if there is none. */
-export function readMedian({ samples }: Quantity): number {
-  return findMedian(samples);
 }
 
 export interface Comparison {
   name: string;
   value: number;
-  /** None where the number only explains another. */
-  bound?: Bound;
+  bound: Bound;
 }
 
-/** What one part found. */
-export interface Report {
-  /** How it was measured, in a few words: `5 rounds of 10 s`. */
-  settings: string;
+/** The result of one part, or of one of its sections. */
+export interface Findings {
   quantities: Quantity[];
   comparisons: Comparison[];
-  /** What a reader of the numbers must know: errors above all. */
+  /** What qualifies the numbers, such as errors. */
   remarks: string[];
 }
 
-/** The ratio of the medians of two quantities. */
-export function compareMedians(name: string, part: Quantity, whole: Quantity, bound?: Bound): Comparison {
-  const value = findMedianRatio(part.samples, whole.samples);
-  return bound ? { name, value, bound } : { name, value };
+export interface Report extends Findings {
+  /** How it was measured: `5 rounds of 10 s`. */
+  settings: string;
 }
 
-/** The report as tables, for the terminal and for `RESULTS.md`. */
-export function renderReport({ quantities, comparisons, remarks }: Report): string {
-  const quantityRows = quantities.map(({ name, measure, samples }) => [
+/** One quantity of a variant. */
+export function toQuantity<Sample>(
+  { name, samples }: Samples<Sample>,
+  unit: string,
+  read: (sample: Sample) => number,
+): Quantity {
+  return { name, unit, samples: samples.map(read) };
+}
+
+/** The same quantity of every variant. */
+export function mapQuantities<Key extends string, Sample>(
+  results: Record<Key, Samples<Sample>>,
+  unit: string,
+  read: (sample: Sample) => number,
+): Record<Key, Quantity> {
+  const entries = Object.entries<Samples<Sample>>(results);
+  return Object.fromEntries(
+    entries.map(([key, samples]) => [key, toQuantity(samples, unit, read)]),
+  ) as Record<Key, Quantity>;
+}
+
+/** The ratio of the medians of two quantities. */
+export function compareMedians(name: string, part: Quantity, whole: Quantity, bound: Bound): Comparison {
+  return { name, value: findMedian(part.samples) / findMedian(whole.samples), bound };
+}
+
+/** Renders the tables for the terminal and for `RESULTS.md`. */
+export function renderReport({ quantities, comparisons, remarks }: Findings): string {
+  const quantityRows = quantities.map(({ name, unit, samples }) => [
     name,
-    measure,
+    unit,
     formatNumber(findMedian(samples)),
     `${formatNumber(Math.min(...samples))}–${formatNumber(Math.max(...samples))}`,
   ]);
   const comparisonRows = comparisons.map(({ name, value, bound }) => [
     name,
     formatComparison(value, bound),
-    bound ? judge(value, bound) : '',
+    judge(value, bound),
   ]);
   const blocks = [
     renderTable(['measured', 'in', 'median', 'range'], quantityRows),
@@ -96,14 +91,11 @@ export function renderReport({ quantities, comparisons, remarks }: Report): stri
   return blocks.filter(Boolean).join('\n\n');
 }
 
-/** As in `0.62 (at least 0.50, goal 0.75)`. */
-export function formatComparison(value: number, bound?: Bound): string {
-  if (!bound) {
-    return formatNumber(value);
-  }
+/** For example `0.62 (at least 0.50, goal 0.75)`. */
+export function formatComparison(value: number, bound: Bound): string {
   const marks = [bound.limit, bound.goal].map(formatNumber);
   const rounded = formatNumber(value);
-  // Where rounding hides on which side of a mark it lies, more digits show it.
+  // Five digits where rounding would hide on which side of a mark the value is.
   const text = marks.includes(rounded) ? String(Number(value.toPrecision(5))) : rounded;
   return `${text} (${bound.kind} ${marks[0]}, goal ${marks[1]})`;
 }
@@ -119,11 +111,24 @@ function judge(value: number, { kind, limit, goal }: Bound): string {
   return reaches(limit) ? 'within the bound' : 'out of the bound';
 }
 
-/** Three digits below a thousand, whole numbers above: a shared machine promises no more. */
 function formatNumber(value: number): string {
   if (!Number.isFinite(value)) {
     return 'none';
   }
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** A Markdown table with aligned columns; empty without rows. */
+function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) {
+    return '';
+  }
+  const widths = head.map((title, column) =>
+    Math.max(3, title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const renderRow = (cells: readonly string[]) =>
+    `| ${widths.map((width, column) => (cells[column] ?? '').padEnd(width)).join(' | ')} |`;
+  const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
+  return [renderRow(head), rule, ...rows.map(renderRow)].join('\n');
 }

@@ -1,22 +1,21 @@
 import type { Bench } from './bench.ts';
 import type { Scope } from './scopes.ts';
 
-/** One of those that are compared. */
+/** One of the systems that are compared. */
 export interface Variant<Sample> {
   name: string;
-  /** Takes one sample on servers of its own. */
   measure(scope: Scope): Promise<Sample>;
 }
 
-/** The samples of a variant, one a round. */
+/** The samples of one variant, one per round. */
 export interface Samples<Sample> {
   name: string;
   samples: Sample[];
 }
 
 /**
- * Measures the variants in turns (A B C A B C …): what the machine does beside us changes over minutes, and
- * so meets all alike.
+ * Measures the variants alternately (A B C A B C …), each in a scope of its own: the speed of the machine
+ * changes over minutes, and the changes affect all variants alike.
  */
 export async function measureInTurns<Key extends string, Sample>(
   { scopes, progress }: Pick<Bench, 'scopes' | 'progress'>,
@@ -24,32 +23,15 @@ export async function measureInTurns<Key extends string, Sample>(
   rounds: number,
   variants: Record<Key, Variant<Sample>>,
 ): Promise<Record<Key, Samples<Sample>>> {
-  const keys = Object.keys(variants) as Key[];
-  const results = Object.fromEntries(
-    keys.map((key) => [key, { name: variants[key].name, samples: [] }]),
-  ) as unknown as Record<Key, Samples<Sample>>;
+  const entries = Object.entries<Variant<Sample>>(variants).map(
+    ([key, { name, measure }]) => [key, { name, measure, samples: [] as Sample[] }] as const,
+  );
   for (let round = 1; round <= rounds; round += 1) {
-    for (const key of keys) {
-      const { name, measure } = variants[key];
-      const endTicking = tick(progress, `${part}: round ${round} of ${rounds}, ${name}`);
-      try {
-        results[key].samples.push(await scopes.run(measure));
-      } finally {
-        endTicking();
-      }
+    for (const [, { name, measure, samples }] of entries) {
+      progress.show(`${part}: round ${round} of ${rounds}, ${name}`);
+      samples.push(await scopes.run(measure));
+      progress.clear();
     }
   }
-  return results;
-}
-
-/** Shows the text with the seconds that have passed. */
-function tick(progress: Bench['progress'], text: string): () => void {
-  const startMs = performance.now();
-  const show = () => progress.show(`${text}, ${Math.round((performance.now() - startMs) / 1000)} s`);
-  show();
-  const timer = setInterval(show, 1000);
-  return () => {
-    clearInterval(timer);
-    progress.clear();
-  };
+  return Object.fromEntries(entries) as unknown as Record<Key, Samples<Sample>>;
 }

@@ -1,29 +1,32 @@
-/** Takes the closing of whatever is opened. */
+type Close = () => Promise<unknown>;
+
+/** Owns what a piece of work opens. */
 export interface Scope {
-  register(close: () => Promise<unknown>): void;
-  /** Ends the scope's work with this error: something that it stands on is gone. */
+  register(close: Close): void;
+  /** Ends the scope's work with this error. */
   fail(error: Error): void;
 }
 
 export interface Scopes {
-  /** Runs `work`, then closes what it registered, the last first, whether it worked, failed or was failed. */
+  /** Runs `work`, then closes what it registered, last in, first out, whether the work succeeds or fails. */
   run<Result>(work: (scope: Scope) => Promise<Result>): Promise<Result>;
-  /** Closes everything that is open, in the middle of the work. */
+  /** Closes everything, the innermost scope first. Work that fails from now on never settles. */
   closeAll(): Promise<void>;
-  /** Whether `closeAll` was called: then what fails, fails because of that. */
-  isClosing(): boolean;
 }
 
 export function createScopes(): Scopes {
-  const open: (() => Promise<unknown>)[][] = [];
+  const open: Close[][] = [];
   let isClosing = false;
   return {
-    run: async (work) => {
-      const closings: (() => Promise<unknown>)[] = [];
+    run: async <Result>(work: (scope: Scope) => Promise<Result>) => {
+      const closings: Close[] = [];
       open.push(closings);
-      const { promise: failed, reject: fail } = createRejection();
       try {
-        return await Promise.race([work({ register: (close) => closings.push(close), fail }), failed]);
+        return await new Promise<Result>((resolve, reject) => {
+          // What fails while everything is closed fails because of that.
+          const fail = (error: unknown) => isClosing || reject(error);
+          work({ register: (close) => closings.push(close), fail }).then(resolve, fail);
+        });
       } finally {
         await closeLastFirst(closings);
         open.splice(open.indexOf(closings), 1);
@@ -35,21 +38,12 @@ export function createScopes(): Scopes {
         await closeLastFirst(closings);
       }
     },
-    isClosing: () => isClosing,
   };
 }
 
-// Each closing is taken off the list before it is done: the signal and the work's own end may both be here.
-async function closeLastFirst(closings: (() => Promise<unknown>)[]): Promise<void> {
+// Each closing leaves the list before it runs: `run` and `closeAll` may work on the same list.
+async function closeLastFirst(closings: Close[]): Promise<void> {
   for (let close = closings.pop(); close; close = closings.pop()) {
     await close();
   }
-}
-
-function createRejection(): { promise: Promise<never>; reject: (error: Error) => void } {
-  let reject: (error: Error) => void = () => {};
-  const promise = new Promise<never>((_resolve, rejectPromise) => {
-    reject = rejectPromise;
-  });
-  return { promise, reject };
 }

@@ -1,14 +1,9 @@
-/** The middle of the values, or the mean of the two in the middle. NaN if there is none. */
+/** The median of the values; NaN without values. */
 export function findMedian(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
   const lower = sorted[Math.ceil(sorted.length / 2) - 1] ?? Number.NaN;
   return (lower + upper) / 2;
-}
-
-/** The median of some values as a multiple of the median of others. */
-export function findMedianRatio(values: readonly number[], others: readonly number[]): number {
-  return findMedian(values) / findMedian(others);
 }
 
 /** A value at a moment, in milliseconds of any clock. */
@@ -17,7 +12,7 @@ export interface Point {
   value: number;
 }
 
-/** How much the value grows in a minute, by the line of least squares through the points. */
+/** The growth per minute: the slope of the least-squares line through the points. */
 export function findSlopePerMinute(points: readonly Point[]): number {
   const meanMs = findMean(points.map(({ atMs }) => atMs));
   const meanValue = findMean(points.map(({ value }) => value));
@@ -30,9 +25,7 @@ export function findSlopePerMinute(points: readonly Point[]): number {
   return (covariance / variance) * 60_000;
 }
 
-/**
- * How much a growing count grew in a second between two moments; both are moved to the nearest points inside.
- */
+/** The growth per second between the first and the last point of a period; 0 with fewer than two points. */
 export function findGrowthPerSecond(points: readonly Point[], fromMs: number, toMs: number): number {
   const inside = points.filter(({ atMs }) => atMs >= fromMs && atMs <= toMs);
   const first = inside.at(0);
@@ -43,7 +36,7 @@ export function findGrowthPerSecond(points: readonly Point[], fromMs: number, to
   return ((last.value - first.value) / (last.atMs - first.atMs)) * 1000;
 }
 
-/** The moments between which a count grew: the first point above 0 and the first at its final value. */
+/** The period in which a count grew: from the first point above 0 to the first at the final value. */
 export function findGrowthSpan(points: readonly Point[]): { fromMs: number; toMs: number } {
   const final = points.at(-1)?.value ?? 0;
   const fromMs = points.find(({ value }) => value > 0)?.atMs ?? 0;

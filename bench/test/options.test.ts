@@ -5,16 +5,16 @@ test('without a part, all parts run', () => {
   expect(readOptions([])?.parts).toEqual([...PART_NAMES]);
 });
 
-test('parts run in their own order, whichever is named first', () => {
+test('parts run in a fixed order', () => {
   expect(readOptions(['memory', 'ingest'])?.parts).toEqual(['ingest', 'memory']);
 });
 
-test('rounds and seconds replace those of every part', () => {
+test('--rounds and --seconds override the defaults of every part', () => {
   const settings = readOptions(['--rounds', '7', '--seconds', '4'])?.settingsOf('ingest');
   expect(settings).toMatchObject({ rounds: 7, seconds: 4 });
 });
 
-test('help is asked for', () => {
+test('--help is not a run', () => {
   expect(readOptions(['--help'])).toBeUndefined();
 });
 
@@ -23,6 +23,6 @@ test.each([
   { args: ['--rounds', '0'], message: '--rounds must be a whole number from 1 to 99999, not "0"' },
   { args: ['--seconds=1.5'], message: '--seconds must be a whole number' },
   { args: ['--fast'], message: "Unknown option '--fast'" },
-])('$args is refused with a sentence', ({ args, message }) => {
+])('$args is rejected with a sentence', ({ args, message }) => {
   expect(() => readOptions(args)).toThrow(message);
 });

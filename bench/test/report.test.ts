@@ -6,16 +6,14 @@ test.each([
   { value: 12.345, bound: atLeast(5, 8), text: '12.3 (at least 5.00, goal 8.00)' },
   { value: 143.2, bound: atMost(200, 120), text: '143 (at most 200, goal 120)' },
   { value: 0.69587, bound: atLeast(0.7, 0.95), text: '0.69587 (at least 0.70, goal 0.95)' },
-  { value: 2, bound: undefined, text: '2.00' },
-])('$value is written as $text', ({ value, bound, text }) => {
+])('$value is formatted as $text', ({ value, bound, text }) => {
   expect(formatComparison(value, bound)).toBe(text);
 });
 
-test('a report shows medians with their range, ratios with their bounds, and what went wrong', () => {
-  const ours = { name: 'this', measure: 'requests/s', samples: [9000, 30_000, 27_000] };
-  const bare = { name: 'bare', measure: 'requests/s', samples: [45_000, 46_000, 47_000] };
+test('a report shows medians with their range, ratios with their bounds, and the remarks', () => {
+  const ours = { name: 'this', unit: 'requests/s', samples: [9000, 30_000, 27_000] };
+  const bare = { name: 'bare', unit: 'requests/s', samples: [45_000, 46_000, 47_000] };
   const text = renderReport({
-    settings: '3 × 10 s',
     quantities: [bare, ours],
     comparisons: [
       compareMedians('this / bare', ours, bare, atLeast(0.5, 0.75)),
@@ -38,4 +36,10 @@ test('a report shows medians with their range, ratios with their bounds, and wha
 | this / nothing | none (at least 2.00, goal 3.00) | not measured     |
 
 - this: 3 socket errors`);
+});
+
+test('a ratio is a ratio of medians, not of means', () => {
+  const part = { name: 'part', unit: 's', samples: [6, 6, 600] };
+  const whole = { name: 'whole', unit: 's', samples: [1, 3, 900] };
+  expect(compareMedians('part / whole', part, whole, atMost(2, 2)).value).toBe(2);
 });

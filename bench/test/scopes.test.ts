@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createScopes } from '../src/scopes.ts';
 
 function createClosings() {
@@ -6,7 +6,7 @@ function createClosings() {
   return { closed, closing: (name: string) => async () => closed.push(name) };
 }
 
-test('what was opened last is closed first, also when the work fails', async () => {
+test('closes last in, first out, also when the work fails', async () => {
   const { closed, closing } = createClosings();
   const work = createScopes().run(async (scope) => {
     scope.register(closing('redis'));
@@ -17,7 +17,7 @@ test('what was opened last is closed first, also when the work fails', async () 
   expect(closed).toEqual(['service', 'redis']);
 });
 
-test('a scope that is failed ends its work and closes', async () => {
+test('a failed scope ends its work and closes', async () => {
   const { closed, closing } = createClosings();
   const work = createScopes().run(async (scope) => {
     scope.register(closing('service'));
@@ -28,7 +28,7 @@ test('a scope that is failed ends its work and closes', async () => {
   expect(closed).toEqual(['service']);
 });
 
-test('closing all closes the innermost scope first, and everything once', async () => {
+test('closeAll closes the innermost scope first, and everything once', async () => {
   const { closed, closing } = createClosings();
   const scopes = createScopes();
   await scopes.run(async (outer) => {
@@ -39,5 +39,27 @@ test('closing all closes the innermost scope first, and everything once', async 
     });
   });
   expect(closed).toEqual(['service', 'folder']);
-  expect(scopes.isClosing()).toBe(true);
 });
+
+test('work that fails because of closeAll reports nothing', async () => {
+  const scopes = createScopes();
+  const onEnd = vi.fn();
+  const { promise: killed, reject: kill } = createRejection();
+  scopes
+    .run(async (scope) => {
+      scope.register(async () => kill(new Error('the service was killed')));
+      await killed;
+    })
+    .then(onEnd, onEnd);
+  await scopes.closeAll();
+  await new Promise(setImmediate);
+  expect(onEnd).not.toHaveBeenCalled();
+});
+
+function createRejection() {
+  let reject: (error: Error) => void = () => {};
+  const promise = new Promise<never>((_resolve, rejectPromise) => {
+    reject = rejectPromise;
+  });
+  return { promise, reject };
+}

@@ -1,12 +1,12 @@
-import type { Bench } from '../src/bench.ts';
-import type { PartSettings } from '../src/options.ts';
-import type { Report } from '../src/report.ts';
-import { measureDay } from '../src/reports/day.ts';
-import { openReportStores } from '../src/reports/stores.ts';
-import { measureToday } from '../src/reports/today.ts';
-import { measureYear } from '../src/reports/year.ts';
+import type { Bench } from '../../src/bench.ts';
+import type { PartSettings } from '../../src/options.ts';
+import type { Report } from '../../src/report.ts';
+import { measureDay } from './measureDay.ts';
+import { measureToday } from './measureToday.ts';
+import { measureYear } from './measureYear.ts';
+import { openReportStores } from './reportStores.ts';
 
-/** `GET /stats` and the routes below it, over HTTP, beside the same question to the naive service. */
+/** `GET /stats` and the routes below it, compared with the same query to the naive service. */
 export async function measureStats(bench: Bench, settings: PartSettings): Promise<Report> {
   return bench.scopes.run(async (scope) => {
     const stores = await openReportStores(bench, scope);

@@ -1,15 +1,16 @@
 import { mongo } from 'mongoose';
-import { scatter } from '../events.ts';
+import { scatter } from '../../src/events.ts';
 
-/** The events of one site, spread evenly over a stretch of time. */
+/** The events of one site, spread evenly over a period. */
 export interface SiteEvents {
   site_id: string;
   count: number;
   users: number;
-  /** Milliseconds since 1970; the end is not part of it. */
+  /** Milliseconds since 1970. */
   startMs: number;
+  /** Milliseconds since 1970, exclusive. */
   endMs: number;
-  /** Whether they have referrers and a property, too. */
+  /** Whether the events have referrers and a property. */
   hasDetails: boolean;
 }
 
@@ -20,17 +21,9 @@ const PLANS = ['free', 'team', 'company'];
 const BATCH_SIZE = 2000;
 const BATCHES_IN_FLIGHT = 3;
 
-/**
- * Inserts the documents that the worker would store, in the order of time, and tells after each batch how
- * many there are.
- */
-export async function insertSiteEvents(
-  collection: mongo.Collection,
-  source: SiteEvents,
-  onProgress: (stored: number) => void,
-): Promise<void> {
+/** Inserts the documents that the worker would store, by ascending time. */
+export async function insertSiteEvents(collection: mongo.Collection, source: SiteEvents): Promise<void> {
   let next = 0;
-  let stored = 0;
   const insertBatches = async () => {
     while (next < source.count) {
       const first = next;
@@ -39,8 +32,6 @@ export async function insertSiteEvents(
         createDocument(source, first + offset),
       );
       await collection.insertMany(documents, { ordered: false });
-      stored += documents.length;
-      onProgress(stored);
     }
   };
   await Promise.all(Array.from({ length: BATCHES_IN_FLIGHT }, insertBatches));
@@ -49,7 +40,7 @@ export async function insertSiteEvents(
 function createDocument(source: SiteEvents, index: number): mongo.Document {
   const { site_id, count, users, startMs, endMs, hasDetails } = source;
   const timestamp = new Date(startMs + Math.floor((index / count) * (endMs - startMs)));
-  const isReferred = hasDetails && scatter(index, 5, 3) === 0;
+  const host = `site-${scatter(index, 7, HOSTS)}.example`;
   return {
     _id: new mongo.ObjectId(),
     site_id,
@@ -57,13 +48,9 @@ function createDocument(source: SiteEvents, index: number): mongo.Document {
     path: `/articles/page-${scatter(index, 2, PATHS)}`,
     user_id: `user-${scatter(index, 3, users)}`,
     timestamp,
-    ...(isReferred && describeReferrer(`site-${scatter(index, 7, HOSTS)}.example`)),
+    ...(hasDetails && scatter(index, 5, 3) === 0 && { referrer: `https://${host}/`, referrer_host: host }),
     ...(hasDetails && { properties: { plan: PLANS[scatter(index, 8, PLANS.length)] } }),
     createdAt: timestamp,
     updatedAt: timestamp,
   };
-}
-
-function describeReferrer(host: string): mongo.Document {
-  return { referrer: `https://${host}/`, referrer_host: host };
 }
