@@ -29,8 +29,8 @@ export interface LoadResult {
 
 /**
  * Loads a server: each connection sends its next request when the last one is answered. It speaks HTTP over
- * plain sockets, because the generator shares the machine with the server. It takes as little CPU per request
- * as wrk; autocannon needs a whole core for half of the requests that a bare node:http server answers.
+ * plain sockets, because the generator shares the machine with the server: it takes 11 to 29 µs of CPU per
+ * request (wrk 9 to 18), while autocannon needs a whole core for half of what a bare server answers.
  */
 export async function sendLoad({ url, seconds, connections, eventsPerRequest }: Load): Promise<LoadResult> {
   const address = new URL(url);
