@@ -17,13 +17,12 @@ import type { Redis } from 'ioredis';
 import type { Backpressure } from './backpressure.ts';
 
 /**
- * The most events, and bytes of their JSON, that are pending in this process, so that its memory stays
- * bounded.
+ * The most events, and bytes of their JSON, that are pending, so that the memory of this process is bounded.
  */
 const MAX_PENDING_EVENTS = 10_000;
 const MAX_PENDING_BYTES = 32 * 1024 * 1024;
 
-/** One that Redis works on, and one that it finds next. */
+/** Redis works on one write, and finds the next one when it is done. */
 const MAX_WRITES_IN_FLIGHT = 2;
 
 /** Fewer requests than this wait for the write in flight, because a job has its own cost. */
@@ -45,8 +44,7 @@ export interface EventProducer {
    * Resolves once Redis has acknowledged the job that carries the events: all of them in one job, or none.
    *
    * @throws ProblemError 503 if Redis has not. The events may be queued nevertheless, so a retry should carry
-   *   the same
-   *   `event_id`s. ProblemError 413 if the events are more than a job can carry.
+   *   the same `event_id`s. ProblemError 413 if the events are more than a job can carry.
    */
   enqueueEvents(events: readonly EventJob[]): Promise<void>;
   /** Resolves when no event is pending, then closes the queue but not the connection. */
@@ -60,43 +58,30 @@ export interface EventProducer {
 export function createEventProducer(options: EventProducerOptions): EventProducer {
   const { redis, redisWatch, backpressure, logger, ...names } = options;
   const queue = openEventQueue(redis, names);
-  const outageLog = createOutageLog(
-    { began: 'Redis does not confirm events', ended: 'Redis confirms events again' },
-    logger,
-  );
-  let pendingEvents = 0;
-  let pendingBytes = 0;
-  /** The most requests that were pending or in flight at the same time recently. */
-  let peakRequests = 0;
+  const addJob = createJobWriter(queue, backpressure, logger);
+  const peak = createRecentPeak();
+  const pending = { events: 0, bytes: 0 };
 
   const groups = createGroupCommit<EventsJson, void>({
     write: async (entries) => {
-      pendingEvents = 0;
-      pendingBytes = 0;
-      peakRequests *= PEAK_DECAY;
+      pending.events = 0;
+      pending.bytes = 0;
+      peak.decay();
       const results = await Promise.all(packJobs(entries).map(addJob));
-      return results.flat();
+      // `flat` would take many times as long.
+      return ([] as (Error | undefined)[]).concat(...results);
     },
     maxInFlight: MAX_WRITES_IN_FLIGHT,
     maxEagerInFlight: 1,
     // While Redis works on one half of the requests, the other half is read and answered, so that neither
     // side waits for the other.
-    isFull: (pending, requestsInFlight) => {
-      peakRequests = Math.max(peakRequests, pending.length + requestsInFlight);
-      return pending.length >= MIN_SECOND_WRITE_REQUESTS && pending.length * 2 >= peakRequests;
-    },
+    isFull: ({ length }, requestsInFlight) =>
+      length * 2 >= peak.update(length + requestsInFlight) && length >= MIN_SECOND_WRITE_REQUESTS,
   });
 
-  /** Returns a result for each entry, all of which are in one job. */
-  async function addJob(entries: readonly EventsJson[]): Promise<(Error | undefined)[]> {
-    const error = await addJobOf(queue, entries, backpressure);
-    if (error === undefined) {
-      outageLog.recovered();
-      return entries.map(() => undefined);
-    }
-    outageLog.failed(error);
-    const unavailable = createUnavailableError('The event queue did not confirm in time. Try again.', error);
-    return entries.map(() => unavailable);
+  /** Why events are rejected before they are serialized. */
+  function rejectionReason(): string | undefined {
+    return redisWatch.isUp ? backpressure.rejectionReason() : 'The event queue is not reachable. Try again.';
   }
 
   function findProblem({ count, bytes }: EventsJson): ProblemError | undefined {
@@ -106,7 +91,7 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
         `The events take ${bytes} bytes in the queue, and one request may take ${MAX_ENTRY_BYTES}. Send fewer at once.`,
       );
     }
-    return pendingEvents + count > MAX_PENDING_EVENTS || pendingBytes + bytes > MAX_PENDING_BYTES
+    return pending.events + count > MAX_PENDING_EVENTS || pending.bytes + bytes > MAX_PENDING_BYTES
       ? createUnavailableError('Too many events are waiting here. Try again.')
       : undefined;
   }
@@ -114,9 +99,7 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
   return {
     // Not an async function, whose promise would be one more for each request.
     enqueueEvents: (events) => {
-      const reason = redisWatch.isUp
-        ? backpressure.rejectionReason()
-        : 'The event queue is not reachable. Try again.';
+      const reason = rejectionReason();
       if (reason !== undefined) {
         return Promise.reject(createUnavailableError(reason));
       }
@@ -125,8 +108,8 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
       if (problem) {
         return Promise.reject(problem);
       }
-      pendingEvents += entry.count;
-      pendingBytes += entry.bytes;
+      pending.events += entry.count;
+      pending.bytes += entry.bytes;
       return groups.submit(entry);
     },
     close: async () => {
@@ -136,19 +119,45 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
   };
 }
 
-/** Resolves with the error if Redis has not acknowledged the job. */
-async function addJobOf(
+/** Remembers the most requests that were pending or in flight at the same time recently. */
+function createRecentPeak() {
+  let peak = 0;
+  return {
+    update: (count: number) => {
+      peak = Math.max(peak, count);
+      return peak;
+    },
+    decay: () => {
+      peak *= PEAK_DECAY;
+    },
+  };
+}
+
+/** Creates the step that adds a job. It resolves with one result for each entry of the job. */
+function createJobWriter(
   queue: Queue,
-  entries: readonly EventsJson[],
   backpressure: EventProducerOptions['backpressure'],
-): Promise<Error | undefined> {
-  const { name, data } = createEventJob(entries);
-  const events = entries.reduce((sum, { count }) => sum + count, 0);
-  try {
-    const { id } = await queue.add(name, data);
-    backpressure.recordJob(String(id), { events, bytes: data.bytes });
-    return undefined;
-  } catch (error) {
-    return error as Error;
-  }
+  logger: Logger,
+): (entries: readonly EventsJson[]) => Promise<(Error | undefined)[]> {
+  const outageLog = createOutageLog(
+    { began: 'Redis does not confirm events', ended: 'Redis confirms events again' },
+    logger,
+  );
+  return async (entries) => {
+    const { name, data } = createEventJob(entries);
+    const events = entries.reduce((sum, { count }) => sum + count, 0);
+    try {
+      const { id } = await queue.add(name, data);
+      backpressure.recordJob(String(id), { events, bytes: data.bytes });
+    } catch (error) {
+      outageLog.failed(error as Error);
+      const unavailable = createUnavailableError(
+        'The event queue did not confirm in time. Try again.',
+        error,
+      );
+      return entries.map(() => unavailable);
+    }
+    outageLog.recovered();
+    return entries.map(() => undefined);
+  };
 }

@@ -49,27 +49,13 @@ const LOGGED_FAILURES = 3;
  * ZCARD. Where jobs cannot be counted, it follows the jobs of this process one by one. Logs failures.
  */
 export function createQueueSampler(options: QueueSamplerOptions): QueueSampler {
-  const { redis, redisWatch, queueName, queuePrefix, maxMemoryPercent, logger } = options;
+  const { redis, queueName, queuePrefix, maxMemoryPercent, logger } = options;
   const toKey = (name: string) => `${queuePrefix}:${queueName}:${name}`;
   const ownJobs = createOwnJobs(redis, toKey);
-  const memoryLog = createReadLog(MEMORY_WORDS);
-  const jobsLog = createReadLog(JOBS_WORDS);
+  const memoryLog = createReadLog(MEMORY_WORDS, options);
+  const jobsLog = createReadLog(JOBS_WORDS, options);
   let areJobsCounted = true;
   let wasWarned = false;
-
-  /** Logs a failure once per outage, if Redis is up. */
-  function createReadLog(words: OutageWords) {
-    const outageLog = createOutageLog(words, logger);
-    let failures = 0;
-    return (error: Error | undefined) => {
-      failures = error ? failures + 1 : 0;
-      if (!error) {
-        outageLog.recovered();
-      } else if (failures >= LOGGED_FAILURES && redisWatch.isUp) {
-        outageLog.failed(error);
-      }
-    };
-  }
 
   async function countJobs(): Promise<number> {
     const counts = await Promise.all([
@@ -128,6 +114,23 @@ const JOBS_WORDS: OutageWords = {
     'Allow the Redis user LLEN and ZCARD',
   ended: 'the jobs in the queue can be counted again',
 };
+
+/** Logs a failure once per outage, if Redis is up. */
+function createReadLog(
+  words: OutageWords,
+  { redisWatch, logger }: Pick<QueueSamplerOptions, 'redisWatch' | 'logger'>,
+): (error: Error | undefined) => void {
+  const outageLog = createOutageLog(words, logger);
+  let failures = 0;
+  return (error) => {
+    failures = error ? failures + 1 : 0;
+    if (!error) {
+      outageLog.recovered();
+    } else if (failures >= LOGGED_FAILURES && redisWatch.isUp) {
+      outageLog.failed(error);
+    }
+  };
+}
 
 function findError(result: PromiseSettledResult<unknown>): Error | undefined {
   return result.status === 'rejected' ? (result.reason as Error) : undefined;
