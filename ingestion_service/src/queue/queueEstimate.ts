@@ -2,7 +2,7 @@ import type { QueuedLoad } from './ownJobs.ts';
 import type { QueueSample } from './queueSampler.ts';
 import type { RedisMemory } from './redisMemory.ts';
 
-export interface QueueLoad {
+interface QueueLoad {
   waiting: QueuedLoad;
   /** Absent if Redis does not report its memory, or was not sampled yet. */
   memory: Pick<RedisMemory, 'usedBytes' | 'maxBytes'> | undefined;

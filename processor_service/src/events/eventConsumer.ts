@@ -10,11 +10,11 @@ import type { Redis } from 'ioredis';
 import { isTransientError } from '../database/writeErrors.ts';
 import { EventWorker } from '../queue/eventWorker.ts';
 import type { JobQuarantine } from './jobQuarantine.ts';
-import { type JobResult, type ProcessJob, toClaimedJob } from './processJob.ts';
+import { type JobResult, type ProcessJob, toQueuedJob } from './processJob.ts';
 
 /**
- * A dead worker's jobs stay locked this long; live workers renew their locks. Other workers look for jobs
- * without a lock this often, so they have a dead worker's jobs within eleven seconds.
+ * A dead worker's jobs stay locked this long; live workers renew their locks. Other workers check for
+ * unlocked jobs at this interval, so they take a dead worker's jobs within eleven seconds.
  */
 const LOCK_DURATION_MS = 10_000;
 const STALLED_INTERVAL_MS = 1000;
@@ -25,7 +25,7 @@ const MAX_STALLED_COUNT = 3;
 /** How long a stopping worker lets its jobs finish before it returns them to the queue (ms). */
 const FINISH_DEADLINE_MS = 5000;
 
-/** How long it then waits for Redis to take them, before it leaves them to their locks (ms). */
+/** How long it then waits for Redis to take them (ms). After that, their locks expire. */
 const CLOSE_DEADLINE_MS = 10_000;
 
 export interface EventConsumerOptions extends EventQueueNames {
@@ -48,51 +48,13 @@ export interface EventConsumer {
 
 /** Starts to take jobs from the queue. */
 export function createEventConsumer(options: EventConsumerOptions): EventConsumer {
-  const {
-    redis,
-    redisWatch,
-    mongoWatch,
-    queueName,
-    queuePrefix,
-    concurrency,
-    processJob,
-    quarantine,
-    onJobFailed,
-    logger,
-  } = options;
+  const { redis, redisWatch, queueName, queuePrefix, concurrency, quarantine, onJobFailed, logger } = options;
   const stopping = new AbortController();
   const handingOff = new AbortController();
   // Each running job listens to both.
   setMaxListeners(2 * concurrency, stopping.signal, handingOff.signal);
-  const writeOutage = createOutageLog(
-    { began: 'MongoDB rejects writes', ended: 'MongoDB accepts writes again' },
-    logger,
-  );
-
-  async function consumeJob(job: Job, token?: string): Promise<JobResult> {
-    try {
-      const result = await retryUntilDone(
-        () => rejectOnAbort(handingOff.signal, processJob(toClaimedJob(job))),
-        {
-          isTransient: isTransientError,
-          // The watch logs that MongoDB is away. A rejected write is logged here.
-          onFailure: (error) => mongoWatch.isUp && writeOutage.failed(error),
-          signal: stopping.signal,
-        },
-      );
-      writeOutage.recovered();
-      return result;
-    } catch (error) {
-      if ((isTransientError(error) || error === handingOff.signal.reason) && stopping.signal.aborted) {
-        await job.moveToWait(token);
-        throw new WaitingError();
-      }
-      throw error;
-    }
-  }
-
+  const consumeJob = createConsumeJob(options, stopping.signal, handingOff.signal);
   const consume = (job: Job, token?: string) => quarantine.run(job, token, () => consumeJob(job, token));
-
   const worker = new EventWorker<JobResult>(queueName, consume, {
     connection: redis,
     prefix: queuePrefix,
@@ -118,6 +80,39 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
       clearTimeout(handOver);
       clearTimeout(deadline);
     },
+  };
+}
+
+/**
+ * Creates the step that processes a job, and repeats it while MongoDB is unavailable. Once `stopping` aborts,
+ * a job that would be repeated returns to the queue; once `handingOff` aborts, every job does.
+ */
+function createConsumeJob(
+  { processJob, mongoWatch, logger }: Pick<EventConsumerOptions, 'processJob' | 'mongoWatch' | 'logger'>,
+  stopping: AbortSignal,
+  handingOff: AbortSignal,
+): (job: Job, token?: string) => Promise<JobResult> {
+  const outageLog = createOutageLog(
+    { began: 'MongoDB rejects writes', ended: 'MongoDB accepts writes again' },
+    logger,
+  );
+  return async (job, token) => {
+    try {
+      const result = await retryUntilDone(() => rejectOnAbort(handingOff, processJob(toQueuedJob(job))), {
+        isTransient: isTransientError,
+        // The watch logs that MongoDB is away. A rejected write is logged here.
+        onFailure: (error) => mongoWatch.isUp && outageLog.failed(error),
+        signal: stopping,
+      });
+      outageLog.recovered();
+      return result;
+    } catch (error) {
+      if ((isTransientError(error) || error === handingOff.reason) && stopping.aborted) {
+        await job.moveToWait(token);
+        throw new WaitingError();
+      }
+      throw error;
+    }
   };
 }
 

@@ -2,13 +2,13 @@ import { repeatEvery } from '@analytics/shared/async/repeatEvery';
 import { TimeoutError, withTimeout } from '@analytics/shared/async/withTimeout';
 import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog } from '@analytics/shared/service/outageLog';
-import { createFailedJobMover, type FailedJobMoverDeps } from './moveFailedJob.ts';
+import { createMoveFailedJob, type MoveFailedJobDeps } from './moveFailedJob.ts';
 
 const SWEEP_INTERVAL_MS = 10_000;
 const PAGE_SIZE = 50;
 const CLOSE_DEADLINE_MS = 500;
 
-export interface FailedJobSweepOptions extends FailedJobMoverDeps {
+export interface FailedJobSweepOptions extends MoveFailedJobDeps {
   logger: Logger;
 }
 
@@ -29,7 +29,7 @@ export interface FailedJobSweep {
  */
 export function startFailedJobSweep(options: FailedJobSweepOptions): FailedJobSweep {
   const { queue, logger } = options;
-  const moveJob = createFailedJobMover(options);
+  const moveJob = createMoveFailedJob(options);
   const outageLog = createOutageLog(
     { began: 'cannot move failed jobs to the dead letters', ended: 'failed jobs are moved again' },
     logger,

@@ -2,8 +2,8 @@ import { INGEST_BATCH_JOB, INGEST_EVENT_JOB } from '@analytics/shared/event/even
 import type { Logger } from '@analytics/shared/service/logger';
 import { DelayedError, type Job, type Queue } from 'bullmq';
 import type { DeadLetterStore } from '../deadLetters/deadLetterStore.ts';
-import { type ClaimedJob, type JobResult, toClaimedJob } from './processJob.ts';
-import { readJob } from './readJob.ts';
+import { type JobResult, toQueuedJob } from './processJob.ts';
+import { type QueuedJob, readJob } from './readJob.ts';
 
 /** A batch that lost this many workers is split into single events, so that the harmful one fails alone. */
 const SPLIT_AFTER_DEATHS = 2;
@@ -45,10 +45,10 @@ export function createJobQuarantine(options: JobQuarantineOptions): JobQuarantin
   let running = 0;
   let isExclusiveRunning = false;
 
-  async function splitBatch(job: ClaimedJob): Promise<JobResult> {
+  async function splitBatch(job: QueuedJob): Promise<JobResult> {
     const result: JobResult = { events: 0, stored: 0, duplicates: 0, dead_letters: 0 };
     for (const { events, invalid } of readJob(job)) {
-      await deadLetters.save(invalid, { id: job.id, attempts: job.attemptsStarted });
+      await deadLetters.save(invalid, job);
       // The job id follows from the event: after an interruption, no event is queued twice.
       await queue.addBulk(
         events.map((event) => ({
@@ -82,7 +82,7 @@ export function createJobQuarantine(options: JobQuarantineOptions): JobQuarantin
       isExclusiveRunning = mustBeAlone;
       try {
         const mustSplit = job.name === INGEST_BATCH_JOB && deaths >= SPLIT_AFTER_DEATHS;
-        return await (mustSplit ? splitBatch(toClaimedJob(job)) : work());
+        return await (mustSplit ? splitBatch(toQueuedJob(job)) : work());
       } finally {
         running -= 1;
         isExclusiveRunning = false;

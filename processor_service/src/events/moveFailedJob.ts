@@ -7,7 +7,7 @@ import { describeOversize } from '../queue/jobSize.ts';
 import type { EventStore } from './eventStore.ts';
 import { type JobContent, type QueuedJob, readJob } from './readJob.ts';
 
-export interface FailedJobMoverDeps {
+export interface MoveFailedJobDeps {
   redis: Redis;
   queue: Queue;
   findMissing: EventStore['findMissing'];
@@ -23,7 +23,8 @@ export interface FailedJobMoverDeps {
  */
 export type MoveFailedJob = (jobId: string) => Promise<string | undefined>;
 
-export function createFailedJobMover(deps: FailedJobMoverDeps): MoveFailedJob {
+/** Creates the step that moves a failed job. */
+export function createMoveFailedJob(deps: MoveFailedJobDeps): MoveFailedJob {
   const { redis, queue, findMissing, deadLetters, logger } = deps;
 
   async function findBlocker(jobId: string): Promise<string | undefined> {
@@ -38,11 +39,11 @@ export function createFailedJobMover(deps: FailedJobMoverDeps): MoveFailedJob {
     const fields = await redis.hgetall(queue.toKey(jobId));
     if (Object.keys(fields).length > 0) {
       const reason = fields['failedReason'] ?? 'The job failed without a reason.';
-      const origin = { id: jobId, attempts: Number(fields['ats'] ?? 0) };
+      const job = parseJob(jobId, fields, queue.qualifiedName);
       let saved = 0;
-      for (const part of readJob(toQueuedJob(jobId, fields, queue.qualifiedName))) {
+      for (const part of readJob(job)) {
         const missing = await toDeadLetters(part, reason);
-        await deadLetters.save(missing, origin);
+        await deadLetters.save(missing, job);
         saved += missing.length;
       }
       if (saved === 0) {
@@ -75,13 +76,16 @@ function isRedisError({ name, message, syscall }: NodeJS.ErrnoException): boolea
   return isRefusal || syscall !== undefined || message.startsWith('Connection is closed');
 }
 
-function toQueuedJob(id: string, fields: Record<string, string>, queueQualifiedName: string): QueuedJob {
+/** Reads a failed job from its hash in Redis, in which `ats` is the number of its attempts. */
+function parseJob(id: string, fields: Record<string, string>, queueQualifiedName: string): QueuedJob {
   return {
     id,
     name: fields['name'] ?? '',
     data: parseData(fields['data'] ?? ''),
     timestamp: Number(fields['timestamp'] ?? 0),
     queueQualifiedName,
+    attempts: Number(fields['ats'] ?? 0),
+    isLastAttempt: true,
   };
 }
 

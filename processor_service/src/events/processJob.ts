@@ -15,27 +15,19 @@ export interface JobResult {
   dead_letters: number;
 }
 
-/** A job that a worker has taken. */
-export interface ClaimedJob extends QueuedJob {
-  /** How often a worker has taken it, including this time. */
-  attemptsStarted: number;
-  /** Whether this is the last attempt. */
-  isLastAttempt: boolean;
-}
-
 /** MongoDB rejected events of a job for a reason that may be temporary. The job's other events are stored. */
 class UnsettledEventsError extends Error {
   override name = 'UnsettledEventsError';
 }
 
-/** The fields of BullMQ's job that processing needs. */
-export function toClaimedJob(job: Job): ClaimedJob {
-  const { id, name, data, timestamp, queueQualifiedName, attemptsStarted } = job;
+/** Takes the fields of a job that a worker has taken. */
+export function toQueuedJob(job: Job): QueuedJob {
+  const { id = '', name, data, timestamp, queueQualifiedName, attemptsStarted: attempts } = job;
   const isLastAttempt = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
-  return { id: id ?? '', name, data, timestamp, queueQualifiedName, attemptsStarted, isLastAttempt };
+  return { id, name, data, timestamp, queueQualifiedName, attempts, isLastAttempt };
 }
 
-export type ProcessJob = (job: ClaimedJob) => Promise<JobResult>;
+export type ProcessJob = (job: QueuedJob) => Promise<JobResult>;
 
 /**
  * Creates the step that stores a job's events. An event that cannot be stored becomes a dead letter:
@@ -53,7 +45,7 @@ export function createProcessJob(
   /** Adds the outcomes of a part to `result`. Returns the reasons of the events that must be tried again. */
   async function processPart(
     { events, invalid }: JobContent,
-    job: ClaimedJob,
+    job: QueuedJob,
     result: JobResult,
   ): Promise<Rejection[]> {
     const outcomes = events.length > 0 ? await storeEvents(events) : [];
@@ -73,7 +65,7 @@ export function createProcessJob(
         }
       }
     }
-    await save(deadLetters, { id: job.id, attempts: job.attemptsStarted });
+    await save(deadLetters, job);
     result.events += events.length;
     result.dead_letters += deadLetters.length;
     return unsettled;

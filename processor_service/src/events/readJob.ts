@@ -17,7 +17,7 @@ const MAX_ITEMS = 250_000;
  */
 const ITEMS_PER_PART = 5000;
 
-/** The fields of a job that reading needs. */
+/** A job of the queue, as this service reads it from BullMQ or from Redis. */
 export interface QueuedJob {
   id: string;
   name: string;
@@ -26,6 +26,10 @@ export interface QueuedJob {
   timestamp: number;
   /** The prefix and the name of its queue. */
   queueQualifiedName: string;
+  /** How often a worker has taken it, including this time. */
+  attempts: number;
+  /** Whether the queue does not repeat it if this attempt fails. */
+  isLastAttempt: boolean;
 }
 
 /** A job item that is not a valid event. */

@@ -99,7 +99,15 @@ test('split asks, stores each event of the job once, keeps each poison as a dead
   const { own, events } = createBatch();
   const id = await addFailedJob(INGEST_BATCH_JOB, { source: 'importer', events, total: events.length });
   const { name = '', timestamp = 0 } = (await queue.getJob(id)) ?? {};
-  const [whole] = readJob({ id, name, data: { events }, timestamp, queueQualifiedName: queue.qualifiedName });
+  const [whole] = readJob({
+    id,
+    name,
+    data: { events },
+    timestamp,
+    attempts: 1,
+    isLastAttempt: true,
+    queueQualifiedName: queue.qualifiedName,
+  });
 
   expect(await commands.split(id)).toBe(true);
   await storeAll();

@@ -37,7 +37,7 @@ export async function startRunningJobs() {
       await waitUntil(async () => (await queue.getJob(job.id ?? '')) === undefined);
       const { name: jobName, data: jobData, timestamp } = job;
       const names = { id: job.id ?? '', name: jobName, queueQualifiedName: queue.qualifiedName };
-      return { ...names, data: jobData, timestamp, attemptsStarted: 1, isLastAttempt: true };
+      return { ...names, data: jobData, timestamp, attempts: 1, isLastAttempt: true };
     },
   };
 }
