@@ -76,7 +76,16 @@ function findPlainHost(url: string): string | undefined {
 
 function parseStart(url: string): URL | undefined {
   const start = URL_START.exec(url)?.[0];
-  return start !== undefined && URL.canParse(start) ? new URL(start) : undefined;
+  return start === undefined ? undefined : parseUrl(start);
+}
+
+/** Not `URL.canParse`: Node 20 and 22 take Latin-1 for UTF-8 in it, once V8 has optimized the call. */
+function parseUrl(text: string): URL | undefined {
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The URL Standard leaves the host of an unknown scheme as it is written, except for percent-encoding. */
@@ -88,7 +97,9 @@ function findHost(url: URL | undefined): string | undefined {
   return protocol === 'https:' || protocol === 'http:' ? dropTrailingDots(hostname) : normalizeHost(hostname);
 }
 
+/** Returns undefined if the host without its dots would be another one: `0..` is a name, but `0` is an address. */
 function dropTrailingDots(ascii: string): string | undefined {
   const host = ascii.endsWith('.') ? ascii.replace(/\.+$/, '') : ascii;
-  return host !== '' && host.length <= MAX_HOST_LENGTH ? host : undefined;
+  const isSame = host === ascii || domainToASCII(host) === host;
+  return isSame && host !== '' && host.length <= MAX_HOST_LENGTH ? host : undefined;
 }

@@ -49,7 +49,6 @@ const absent = [
   'http://%/',
   'http://a b/',
   'http://1.2.3.4.5/',
-  'https://xn--/',
   'news.example/page',
   '//news.example/page',
   '/page',
@@ -142,6 +141,22 @@ test('whatever a referrer is, what is stored of it is short, keeps its host, and
   );
   expect(kept).toBeGreaterThan(200);
 });
+
+test('a host is found however often it was read before', () => {
+  const hosts = new Set<string | undefined>();
+  for (let index = 0; index < 20_000; index += 1) {
+    hosts.add(findReferrerHost('https://é/'));
+  }
+
+  expect([...hosts]).toEqual(['xn--9ca']);
+});
+
+test.each(['http://0..', 'http://0。。/', 'https://a.0x..', 'app://0..。/x'])(
+  '%s is no referrer: without its trailing dots the host would be an address',
+  (referrer) => {
+    expect([findReferrerHost(referrer), toStoredReferrer(referrer)]).toEqual([undefined, undefined]);
+  },
+);
 
 test('a text of 64,000 characters is read within a second, whatever it is', () => {
   const texts = [
