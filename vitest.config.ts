@@ -15,6 +15,7 @@ export default defineConfig({
           name: 'unit',
           include: ['**/test/**/*.unit.test.ts', 'e2e/*.unit.test.ts', 'bench/test/**/*.test.ts'],
           pool: 'threads',
+          testTimeout: 20_000,
           isolate: false,
         },
       },

@@ -97,7 +97,10 @@ function findHost(url: URL | undefined): string | undefined {
   return protocol === 'https:' || protocol === 'http:' ? dropTrailingDots(hostname) : normalizeHost(hostname);
 }
 
-/** Returns undefined if the host without its dots would be another one: `0..` is a name, but `0` is an address. */
+/**
+ * Returns undefined if the host without its dots would be another one: `0..` is a name, but `0` is an
+ * address.
+ */
 function dropTrailingDots(ascii: string): string | undefined {
   const host = ascii.endsWith('.') ? ascii.replace(/\.+$/, '') : ascii;
   const isSame = host === ascii || domainToASCII(host) === host;

@@ -133,7 +133,7 @@ test('whatever a referrer is, what is stored of it is short, keeps its host, and
       expect(toStoredReferrer(stored ?? '')).toBe(stored);
       expect(stored?.length).toBeLessThanOrEqual(2048);
       expect(normalizeHost(host)).toBe(host);
-      if (/^https?:\/\//i.test(referrer) && URL.canParse(referrer)) {
+      if (/^https?:\/\//i.test(referrer)) {
         expect(host).toBe(new URL(referrer).hostname.replace(/\.+$/, ''));
       }
     }),
