@@ -66,7 +66,7 @@ test.each([
 });
 
 test('a job that is too large to be read is named in the log with the command that stores what is in it', async () => {
-  const processor = await startService('processor_service', 'worker', stack);
+  const processor = await startService('processor_service', stack);
   const redis = createWorkerRedis(stack);
   stack.register(() => closeRedis(redis));
   const foreignQueue = new Queue(stack.QUEUE_NAME, { connection: redis, prefix: stack.QUEUE_PREFIX });
@@ -105,7 +105,7 @@ test('the worker warns of dead letters once, counts them in /readyz, and logs no
   const client = new mongo.MongoClient(stack.MONGO_URI);
   stack.register(() => client.close());
   const database = client.db();
-  const processor = await startService('processor_service', 'worker', stack);
+  const processor = await startService('processor_service', stack);
   await waitUntil(async () => (await fetch(`${processor.url}/readyz`)).status === 200);
   await database.collection('events').createIndex({ user_id: 1 }, { unique: true, sparse: true });
   const redis = createWorkerRedis(stack);

@@ -46,14 +46,14 @@ test('no request on an open connection is lost when a service is stopped under l
   timeout: 60_000,
 }, async () => {
   const services = [
-    ['ingestion_service', 'server', POST_EVENT, EVENT],
-    ['reporting_service', 'server', { path: '/stats?site_id=s' }, ''],
-    ['processor_service', 'worker', { path: '/readyz' }, ''],
+    ['ingestion_service', POST_EVENT, EVENT],
+    ['reporting_service', { path: '/stats?site_id=s' }, ''],
+    ['processor_service', { path: '/readyz' }, ''],
   ] as const;
 
   const outcomes = await Promise.all(
-    services.map(async ([name, entry, options, body]) => {
-      const service = await startService(name, entry, stack);
+    services.map(async ([name, options, body]) => {
+      const service = await startService(name, stack);
       await waitUntil(async () => (await fetch(`${service.url}/readyz`)).status === 200);
       const { counts, ended } = startLoad(service, options, body);
       await waitUntil(() => (counts.get(200) ?? 0) + (counts.get(202) ?? 0) > 100);

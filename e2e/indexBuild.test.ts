@@ -58,7 +58,7 @@ function findLines({ log }: ServiceProcess, pattern: RegExp) {
 test('workers store events while the indexes are built, say how far that is, and roll up afterwards', async () => {
   await holdBuilds();
   const { processor, ...services } = await startServices(stack);
-  const second = await startService('processor_service', 'worker', stack);
+  const second = await startService('processor_service', stack);
   const { postEvent, getStats } = createClient({ processor, ...services });
   const event = { site_id: 'new', event_type: 'page_view', path: '/', timestamp: '2025-11-12T19:30:01Z' };
 

@@ -4,16 +4,13 @@ import { startService } from './startServices.ts';
 
 const stack = useTestStack();
 
-const services: [name: string, entry: string][] = [
-  ['ingestion_service', 'server'],
-  ['processor_service', 'worker'],
-  ['reporting_service', 'server'],
-];
+test.each(['ingestion_service', 'processor_service', 'reporting_service'])(
+  '%s listens on the address of HOST only, and logs it',
+  async (name) => {
+    const { url, log } = await startService(name, stack, { HOST: '127.0.0.1' });
 
-test.each(services)('%s listens on the address of HOST only, and logs it', async (name, entry) => {
-  const { url, log } = await startService(name, entry, stack, { HOST: '127.0.0.1' });
-
-  expect((await fetch(`${url}/livez`)).status).toBe(200);
-  await expect(fetch(`${url.replace('127.0.0.1', '[::1]')}/livez`)).rejects.toThrow('fetch failed');
-  expect(log.find(({ port }) => port !== undefined)).toMatchObject({ host: '127.0.0.1' });
-});
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
+    await expect(fetch(`${url.replace('127.0.0.1', '[::1]')}/livez`)).rejects.toThrow('fetch failed');
+    expect(log.find(({ port }) => port !== undefined)).toMatchObject({ host: '127.0.0.1' });
+  },
+);

@@ -58,12 +58,12 @@ async function readHealth({ url }: ServiceProcess): Promise<{ status: number; re
 }
 
 const [ingestion, processor] = await Promise.all([
-  startService('ingestion_service', 'server', nowhere, {
+  startService('ingestion_service', nowhere, {
     REDIS_URL: `rediss://queue:se%23same@localhost:${tls.port}/3`,
     NODE_EXTRA_CA_CERTS: tls.certificateFile,
     REDIS_DURABILITY: 'strict',
   }),
-  startService('processor_service', 'worker', nowhere, {
+  startService('processor_service', nowhere, {
     REDIS_URL: `redis://blind:se%23same@127.0.0.1:${redis.port}/3`,
   }),
 ]);
@@ -121,7 +121,7 @@ const wrong: [
 
 const proxy = await startTcpProxy(await findFreePort());
 stack.register(() => proxy.close());
-const misled = await startService('ingestion_service', 'server', { ...stack, REDIS_PORT: proxy.port });
+const misled = await startService('ingestion_service', { ...stack, REDIS_PORT: proxy.port });
 
 test.each(wrong)(
   'a service that is sent to %s says in /readyz and in one line of the log what to use',

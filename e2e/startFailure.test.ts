@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { readNodeArgs } from '@analytics/local-stack/nodeArgs';
 import { startOwnMongo, startOwnRedis } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
@@ -18,10 +19,10 @@ const stack = useTestStack();
 const rootFolder = join(import.meta.dirname, '..');
 
 /** Runs a service's build with settings that it can't work with, until it ends. */
-async function run(script: string, settings: Record<string, string>) {
+async function run(name: string, settings: Record<string, string>) {
   const { register: _, ...names } = stack;
   const known = Object.fromEntries(Object.entries(names).map(([key, value]) => [key, String(value)]));
-  const child = spawn(process.execPath, [join(rootFolder, script)], {
+  const child = spawn(process.execPath, readNodeArgs(join(rootFolder, name), 'start'), {
     env: { PATH: process.env['PATH'], PORT: '0', ...known, ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -33,24 +34,23 @@ async function run(script: string, settings: Record<string, string>) {
   return { code, output, errors };
 }
 
-test.each([
-  'ingestion_service/dist/server.js',
-  'processor_service/dist/worker.js',
-  'reporting_service/dist/server.js',
-])('%s ends with 1 and the list of the settings that are wrong', async (script) => {
-  const { code, errors } = await run(script, { PORT: 'http', LOG_LEVEL: 'loud' });
+test.each(['ingestion_service', 'processor_service', 'reporting_service'])(
+  '%s ends with 1 and the list of the settings that are wrong',
+  async (name) => {
+    const { code, errors } = await run(name, { PORT: 'http', LOG_LEVEL: 'loud' });
 
-  expect(code).toBe(1);
-  expect(errors).toMatch(/PORT must be a whole number from 0 to 65535 \([A-Z]+_PORT sets it, too\)/);
-  expect(errors).toMatch(/LOG_LEVEL must be one of trace, debug/);
-});
+    expect(code).toBe(1);
+    expect(errors).toMatch(/PORT must be a whole number from 0 to 65535 \([A-Z]+_PORT sets it, too\)/);
+    expect(errors).toMatch(/LOG_LEVEL must be one of trace, debug/);
+  },
+);
 
 test.each([
   ['mongodb://localhost:notaport/x'],
   ['mongodb://user:p/a?ss@localhost/x'],
   ['mongodb://localhost/x?unknownOption=1'],
 ])('a MONGO_URI that can never work ends the start, and no part of it is told: %s', async (uri) => {
-  const { code, output, errors } = await run('reporting_service/dist/server.js', { MONGO_URI: uri });
+  const { code, output, errors } = await run('reporting_service', { MONGO_URI: uri });
 
   expect([code, output]).toEqual([1, '']);
   expect(errors).toMatch(/^reporting_service can't start\. MONGO_URI is not a connection string/);
@@ -62,7 +62,7 @@ test('a port that is taken ends the start with one line that names it', async ()
   const port = await listen(other, 0);
   stack.register(() => closeServer(other));
 
-  const { code, output } = await run('ingestion_service/dist/server.js', { PORT: String(port) });
+  const { code, output } = await run('ingestion_service', { PORT: String(port) });
 
   expect(code).toBe(1);
   expect(JSON.parse(output.trim().split('\n').at(-1) ?? '')).toMatchObject({
@@ -72,7 +72,7 @@ test('a port that is taken ends the start with one line that names it', async ()
 });
 
 test('an address that this machine does not have ends the start with one line that says what to do', async () => {
-  const { code, output } = await run('ingestion_service/dist/server.js', { HOST: '192.0.2.1' });
+  const { code, output } = await run('ingestion_service', { HOST: '192.0.2.1' });
 
   expect(code).toBe(1);
   expect(JSON.parse(output.trim().split('\n').at(-1) ?? '')).toMatchObject({
@@ -106,8 +106,8 @@ test.each(volatileServers)(
     await admin.acl('SETUSER', 'blind', 'on', '>sesame', '~*', '&*', '+@all', '-info');
     await admin.quit();
 
-    for (const script of ['ingestion_service/dist/server.js', 'processor_service/dist/worker.js']) {
-      const { code, output, errors } = await run(script, {
+    for (const name of ['ingestion_service', 'processor_service']) {
+      const { code, output, errors } = await run(name, {
         REDIS_HOST: '',
         REDIS_PORT: '',
         REDIS_URL: `redis://${user}127.0.0.1:${redis.port}`,
@@ -126,14 +126,14 @@ test.each(volatileServers)(
 );
 
 test.each([
-  ['processor_service/dist/worker.js', { version: '5.0.9' }, 'is version 5.0.9, and 6.0 or newer is needed'],
-  ['reporting_service/dist/server.js', { version: '5.0.9' }, 'is version 5.0.9, and 6.0 or newer is needed'],
-  ['reporting_service/dist/server.js', { maxWireVersion: 7 }, 'is too old, and 6.0 or newer is needed'],
-])('%s ends at once on a MongoDB that says %o, with one line that says so', async (script, age, reason) => {
+  ['processor_service', { version: '5.0.9' }, 'is version 5.0.9, and 6.0 or newer is needed'],
+  ['reporting_service', { version: '5.0.9' }, 'is version 5.0.9, and 6.0 or newer is needed'],
+  ['reporting_service', { maxWireVersion: 7 }, 'is too old, and 6.0 or newer is needed'],
+])('%s ends at once on a MongoDB that says %o, with one line that says so', async (name, age, reason) => {
   const { port, close } = await startAgedMongo(Number(new URL(stack.MONGO_URI).port), age);
   stack.register(close);
 
-  const { code, output } = await run(script, { MONGO_URI: `mongodb://127.0.0.1:${port}/analytics` });
+  const { code, output } = await run(name, { MONGO_URI: `mongodb://127.0.0.1:${port}/analytics` });
 
   expect(code).toBe(1);
   const lines = output.trim().split('\n');
@@ -150,7 +150,7 @@ test('a user that MongoDB keeps in another database is told of authSource, and a
   const root = await mongoose.createConnection(`mongodb://127.0.0.1:${mongo.port}/admin`).asPromise();
   await root.db?.command({ createUser: 'root', pwd: 's3cret', roles: ['root'] });
   await root.close();
-  const start = (MONGO_URI: string) => startService('reporting_service', 'server', { ...stack, MONGO_URI });
+  const start = (MONGO_URI: string) => startService('reporting_service', { ...stack, MONGO_URI });
   const host = `127.0.0.1:${mongo.port}`;
   const [wrong, nobody] = await Promise.all([
     start(`mongodb://root:s3cret@${host}/analytics`),

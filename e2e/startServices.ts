@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { readNodeArgs } from '@analytics/local-stack/nodeArgs';
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { withTimeout } from '@analytics/shared/async/withTimeout';
@@ -30,15 +31,14 @@ export interface Services {
 }
 
 /**
- * Runs the three services as they run in production: each a process of its own, on its build, told by its
- * environment. Resolves when they listen, whether they are ready or not. `more` are settings besides the
- * stack's.
+ * Runs the three services as in production: each in its own process, from its build, by its start script.
+ * Resolves when they listen, whether they are ready or not. `more` are settings besides the stack's.
  */
 export async function startServices(stack: TestStack, more: Record<string, string> = {}): Promise<Services> {
   const [ingestion, processor, reporting] = await Promise.all([
-    startService('ingestion_service', 'server', stack, more),
-    startService('processor_service', 'worker', stack, more),
-    startService('reporting_service', 'server', stack, more),
+    startService('ingestion_service', stack, more),
+    startService('processor_service', stack, more),
+    startService('reporting_service', stack, more),
   ]);
   // A service that stops waits for quiet connections: all three at once.
   stack.register(() => Promise.all([ingestion.stop(), processor.stop(), reporting.stop()]));
@@ -58,12 +58,11 @@ export async function waitUntilReady(services: Services): Promise<void> {
  */
 export async function startService(
   name: string,
-  entry: string,
   stack: TestStack,
   more: Record<string, string> = {},
 ): Promise<ServiceProcess> {
   const { register: _, ...settings } = stack;
-  const child = spawn(process.execPath, [join(rootFolder, name, `dist/${entry}.js`)], {
+  const child = spawn(process.execPath, readNodeArgs(join(rootFolder, name), 'start'), {
     // A test that asks twice wants to know what is true, not what was a moment ago.
     env: { PATH: process.env['PATH'], PORT: '0', STATS_CACHE_TTL_SECONDS: '0', ...toText(settings), ...more },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -10,23 +10,18 @@ const away = { ...stack, REDIS_PORT: redisPort, MONGO_URI: `mongodb://127.0.0.1:
 
 const isAway = /is away: .*ECONNREFUSED/;
 
-const services: [name: string, entry: string, settings: typeof stack, lines: RegExp[]][] = [
-  ['ingestion_service', 'server', away, [isAway]],
-  ['processor_service', 'worker', away, [isAway]],
+const services: [name: string, settings: typeof stack, lines: RegExp[]][] = [
+  ['ingestion_service', away, [isAway]],
+  ['processor_service', away, [isAway]],
   // It has begun all that it does, and waits for Redis in each part of it.
-  [
-    'processor_service',
-    'worker',
-    { ...stack, REDIS_PORT: redisPort },
-    [isAway, /^taking jobs off the queue$/],
-  ],
-  ['reporting_service', 'server', away, [isAway]],
+  ['processor_service', { ...stack, REDIS_PORT: redisPort }, [isAway, /^taking jobs off the queue$/]],
+  ['reporting_service', away, [isAway]],
 ];
 
 test.each(services)(
   '%s (%#) ends with 0 within two seconds while what it needs was never there',
-  async (name, entry, settings, lines) => {
-    const service = await startService(name, entry, settings);
+  async (name, settings, lines) => {
+    const service = await startService(name, settings);
     const hasLogged = (line: RegExp) => service.log.some(({ msg }) => line.test(String(msg)));
     await waitUntil(() => lines.every(hasLogged));
     const startedAt = Date.now();

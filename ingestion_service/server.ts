@@ -1,11 +1,9 @@
 import { openRedis } from '@analytics/shared/redis/openRedis';
 import { createRequestRedis } from '@analytics/shared/redis/redis';
-import { collectGarbageEarly } from '@analytics/shared/service/collectGarbageEarly';
 import { startService } from '@analytics/shared/service/startService';
 import { parseConfig } from './src/config/config.ts';
 import { createIngestion } from './src/ingestion.ts';
 
-collectGarbageEarly();
 const service = startService({
   name: 'ingestion_service',
   folder: import.meta.dirname,

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { startOnPort } from '@analytics/local-stack/freePort';
+import { readNodeArgs } from '@analytics/local-stack/nodeArgs';
 import { type RunningServer, startServerProcess } from '@analytics/local-stack/serverProcess';
 import type { Bench } from './bench.ts';
 import type { Scope } from './scopes.ts';
@@ -8,21 +9,24 @@ import { ownServer } from './servers.ts';
 const READY_TIMEOUT_MS = 30_000;
 
 interface Program {
-  /** Below the root folder. */
-  script: string;
-  /** What the program writes when it is ready; without it, the program answers `GET /readyz`. */
+  /** A file below the root folder, or the folder of a service, which is run by its start script. */
+  program: string;
+  /** What the program writes when it is ready. Services answer `GET /readyz` instead. */
   readyLine?: string;
 }
 
-/** Every process that is measured: plain `node` on the build, configured by its environment alone. */
+/**
+ * Every process that is measured: plain `node` on the build, configured by its environment alone. Services
+ * have the V8 flags of their start scripts.
+ */
 const CONTENDERS = {
-  bare: { script: 'bench/dist/bare.js', readyLine: 'listening' },
-  naiveIngestion: { script: 'bench/dist/naive/ingestion.js', readyLine: 'listening' },
-  naiveWorker: { script: 'bench/dist/naive/worker.js', readyLine: 'taking jobs' },
-  naiveReporting: { script: 'bench/dist/naive/stats.js', readyLine: 'listening' },
-  ingestion: { script: 'ingestion_service/dist/server.js' },
-  worker: { script: 'processor_service/dist/worker.js' },
-  reporting: { script: 'reporting_service/dist/server.js' },
+  bare: { program: 'bench/dist/bare.js', readyLine: 'listening' },
+  naiveIngestion: { program: 'bench/dist/naive/ingestion.js', readyLine: 'listening' },
+  naiveWorker: { program: 'bench/dist/naive/worker.js', readyLine: 'taking jobs' },
+  naiveReporting: { program: 'bench/dist/naive/stats.js', readyLine: 'listening' },
+  ingestion: { program: 'ingestion_service' },
+  worker: { program: 'processor_service' },
+  reporting: { program: 'reporting_service' },
 } satisfies Record<string, Program>;
 
 export type ContenderName = keyof typeof CONTENDERS;
@@ -56,12 +60,13 @@ export async function startContender(
   name: ContenderName,
   settings: object = {},
 ): Promise<Contender> {
-  const { script, readyLine }: Program = CONTENDERS[name];
+  const { program, readyLine }: Program = CONTENDERS[name];
+  const path = join(bench.rootFolder, program);
   const server = await startOnPort(0, (port) =>
     startServerProcess({
-      name: script,
+      name: program,
       program: process.execPath,
-      args: [join(bench.rootFolder, script)],
+      args: readyLine ? [path] : readNodeArgs(path, 'start'),
       env: {
         PATH: process.env['PATH'],
         NODE_ENV: 'production',

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { readNodeArgs } from '@analytics/local-stack/nodeArgs';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { INGEST_BATCH_JOB } from '@analytics/shared/event/eventQueue';
 import { Queue } from 'bullmq';
@@ -67,8 +68,8 @@ async function postLargest({ ingestion }: System, load: Load, ledger: Ledger): P
 
 /** Runs the command as an operator does. Resolves with what it says. */
 async function runCommand({ settings }: System, ...args: string[]): Promise<string> {
-  const script = join(import.meta.dirname, '../../processor_service/dist/bin/deadLetters.js');
-  const { stdout } = await promisify(execFile)(process.execPath, [script, ...args], {
+  const command = readNodeArgs(join(import.meta.dirname, '../../processor_service'), 'dead-letters');
+  const { stdout } = await promisify(execFile)(process.execPath, [...command, ...args], {
     env: { ...process.env, ...settings },
   });
   return stdout;

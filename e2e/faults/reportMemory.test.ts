@@ -46,7 +46,7 @@ async function startReporting() {
       closings.push(close);
     },
   } as unknown as TestStack;
-  const { url, process: child, log } = await startService('reporting_service', 'server', stack);
+  const { url, process: child, log } = await startService('reporting_service', stack);
   child.once('exit', guard(child.pid as number));
   await waitUntil(async () => (await fetch(`${url}/readyz`)).status === 200);
   return {

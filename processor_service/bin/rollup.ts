@@ -1,6 +1,5 @@
 import { DAY_MS } from '@analytics/rollups/calendar';
 import { createMongoConnection, requireDatabase } from '@analytics/shared/mongo/mongo';
-import { collectGarbageEarly } from '@analytics/shared/service/collectGarbageEarly';
 import { readConfig } from '@analytics/shared/service/config';
 import { type CommandOutput, runCommand } from '@analytics/shared/service/runCommand';
 import { parseConfig } from '../src/config/config.ts';
@@ -28,8 +27,6 @@ MongoDB is that of the settings of processor_service.
 
 const CONNECT_TIMEOUT_MS = 5000;
 
-// As the worker does: a long rebuild runs beside the services.
-collectGarbageEarly();
 await runCommand({
   help: HELP,
   options: { site: { type: 'string' }, from: { type: 'string' }, to: { type: 'string' } },

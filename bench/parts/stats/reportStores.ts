@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { readNodeArgs } from '@analytics/local-stack/nodeArgs';
 import { ROLLUP_COLLECTIONS } from '@analytics/rollups/documents';
 import { mongo } from 'mongoose';
 import type { Bench } from '../../src/bench.ts';
@@ -55,10 +56,10 @@ export async function loadEvents(bench: Bench, { name, db }: Store, source: Site
 /** Rebuilds the rollups of a site with the `rollup` command. */
 export async function rebuildRollups(bench: Bench, { settings }: Store, site_id: string): Promise<void> {
   bench.progress.show(`stats: rebuilding the rollups of ${site_id}`);
-  const command = join(bench.rootFolder, 'processor_service/dist/bin/rollup.js');
+  const command = readNodeArgs(join(bench.rootFolder, 'processor_service'), 'rollup');
   const env = { PATH: process.env['PATH'], NODE_ENV: 'production', ...settings };
   await bench.scopes.run((scope) =>
-    runProgram(scope, process.execPath, [command, 'rebuild', '--site', site_id], env),
+    runProgram(scope, process.execPath, [...command, 'rebuild', '--site', site_id], env),
   );
   bench.progress.clear();
 }

@@ -111,13 +111,13 @@ function createServices({ stack }: Servers, proxies: Proxies | undefined, worker
         REDIS_PORT: proxies?.ingestionToRedis.port ?? stack.REDIS_PORT,
       };
       return add('ingestion', SERVER_EXIT_DEADLINE_MS, () =>
-        startService('ingestion_service', 'server', ingestionStack),
+        startService('ingestion_service', ingestionStack),
       );
     },
     addReporting: () =>
-      add('reporting', SERVER_EXIT_DEADLINE_MS, () => startService('reporting_service', 'server', stack)),
+      add('reporting', SERVER_EXIT_DEADLINE_MS, () => startService('reporting_service', stack)),
     addWorker: () =>
-      add('worker', WORKER_EXIT_DEADLINE_MS, () => startService('processor_service', 'worker', workerStack)),
+      add('worker', WORKER_EXIT_DEADLINE_MS, () => startService('processor_service', workerStack)),
     kill: () => Promise.all(started.map((service) => service.isRunning && service.kill())),
   };
 }

@@ -3,15 +3,16 @@ import { type Environment, portSetting, SettingsError } from '@analytics/shared/
 import { createPortTakenError, requireFreePort } from './freePort.ts';
 import { formatHost, toReachableHost } from './host.ts';
 import { readServiceWarning } from './logLine.ts';
+import { readNodeArgs } from './nodeArgs.ts';
 import { isPortTakenError, type RunningServer, startServerProcess } from './serverProcess.ts';
 import type { Stack } from './stack.ts';
 import { complain, type Progress } from './terminal.ts';
 
 /** In the order of their start; the end has the opposite order, so that what takes events in stops first. */
 const SERVICES = [
-  { name: 'reporting_service', script: 'dist/server.js', setting: 'REPORTING_PORT', defaultPort: 4000 },
-  { name: 'processor_service', script: 'dist/worker.js', setting: 'PROCESSOR_PORT', defaultPort: 5001 },
-  { name: 'ingestion_service', script: 'dist/server.js', setting: 'INGESTION_PORT', defaultPort: 3000 },
+  { name: 'reporting_service', setting: 'REPORTING_PORT', defaultPort: 4000 },
+  { name: 'processor_service', setting: 'PROCESSOR_PORT', defaultPort: 5001 },
+  { name: 'ingestion_service', setting: 'INGESTION_PORT', defaultPort: 3000 },
 ] as const;
 
 const READY_TIMEOUT_MS = 60_000;
@@ -99,19 +100,20 @@ interface ServiceOptions extends ServicesOptions {
 }
 
 async function startService(
-  { name, script, setting }: (typeof SERVICES)[number],
+  { name, setting }: (typeof SERVICES)[number],
   { rootFolder, stack, ports, host, signal, showWarning }: ServiceOptions,
 ): Promise<RunningServer> {
   const { PORT: _, ...inherited } = process.env;
   const settings = Object.entries(ports).map(([key, port]) => [key, String(port)]);
   const port = ports[setting];
+  const folder = join(rootFolder, name);
   let isListening = false;
   try {
     return await startServerProcess({
       name,
       program: process.execPath,
-      args: [script],
-      cwd: join(rootFolder, name),
+      args: readNodeArgs(folder, 'start'),
+      cwd: folder,
       env: {
         ...inherited,
         ...stack.redis.connection,

@@ -17,7 +17,7 @@ import { makeTemporaryFolder } from './temporaryFolder.ts';
 const ECHO = (setting: string) => `
   const http = require('node:http');
   const { ${setting}: port, HOST, PORT, SHUTDOWN_DRAIN_SECONDS, REDIS_HOST, MONGO_URI } = process.env;
-  console.log(JSON.stringify({ level: 30, msg: 'starting', HOST, PORT, SHUTDOWN_DRAIN_SECONDS, REDIS_HOST, MONGO_URI }));
+  console.log(JSON.stringify({ level: 30, msg: 'starting', flags: process.execArgv, HOST, PORT, SHUTDOWN_DRAIN_SECONDS, REDIS_HOST, MONGO_URI }));
   console.log(JSON.stringify({ level: 40, msg: 'a warning of all' }));
   let asked = 0;
   http.createServer((request, response) => {
@@ -38,6 +38,11 @@ async function createRepository(overrides: Record<string, string> = {}) {
     await mkdir(dirname(join(rootFolder, path)), { recursive: true });
     await writeFile(join(rootFolder, path), code);
   }
+  for (const folder of ['reporting_service', 'processor_service', 'ingestion_service']) {
+    const program = folder === 'processor_service' ? 'worker' : 'server';
+    const start = `node --always-sparkplug --stack-size=900 dist/${program}.js`;
+    await writeFile(join(rootFolder, folder, 'package.json'), JSON.stringify({ scripts: { start } }));
+  }
   const ports: ServicePorts = {
     REPORTING_PORT: await findFreePort(),
     PROCESSOR_PORT: await findFreePort(),
@@ -54,7 +59,7 @@ async function createRepository(overrides: Record<string, string> = {}) {
   return { rootFolder, ports, host: '127.0.0.1', stack, progress, signal: new AbortController().signal };
 }
 
-test('starts each service with its address and the way to Redis and MongoDB, and waits until all are ready', async () => {
+test('starts each service with the flags of its start script, its address and the way to Redis and MongoDB, and waits until all are ready', async () => {
   const repository = await createRepository();
   const complaints = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   onTestFinished(() => complaints.mockRestore());
@@ -76,6 +81,7 @@ test('starts each service with its address and the way to Redis and MongoDB, and
     expect(JSON.parse(log.split('\n')[0] ?? '')).toEqual({
       level: 30,
       msg: 'starting',
+      flags: ['--always-sparkplug', '--stack-size=900'],
       HOST: '127.0.0.1',
       SHUTDOWN_DRAIN_SECONDS: '0',
       REDIS_HOST: 'redis.example',

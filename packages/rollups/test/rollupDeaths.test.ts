@@ -55,7 +55,7 @@ test.each([
       DEATH_PATH: LATE_PATH,
       DEATH_MOMENT: moment,
     };
-    const worker = await startService('processor_service', 'worker', { ...settings, ...fatal });
+    const worker = await startService('processor_service', { ...settings, ...fatal });
     expect(await once(worker.process, 'exit')).toEqual([null, 'SIGKILL']);
 
     expect(await Event.countDocuments({ site_id, path: LATE_PATH })).toBe(stored);
@@ -64,7 +64,7 @@ test.each([
     await refresh();
     expect(await readStats()).toEqual({ views: 1 + stored, users: 1 + stored });
 
-    await startService('processor_service', 'worker', settings);
+    await startService('processor_service', settings);
     await waitUntil(
       async () => (await queue.getJobCountByTypes('active', 'wait', 'delayed')) === 0,
       Boolean,

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { readNodeArgs } from '@analytics/local-stack/nodeArgs';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import type { EventJob } from '@analytics/shared/event/event';
@@ -74,8 +75,8 @@ test('an event that is stored in an hour which MongoDB had counted early, by a c
 });
 
 function startRebuild(site_id: string): ChildProcess {
-  const program = join(import.meta.dirname, '../../../processor_service/dist/bin/rollup.js');
-  return spawn(process.execPath, [program, 'rebuild', '--site', site_id], {
+  const command = readNodeArgs(join(import.meta.dirname, '../../../processor_service'), 'rollup');
+  return spawn(process.execPath, [...command, 'rebuild', '--site', site_id], {
     env: { PATH: process.env['PATH'], MONGO_URI: stack.MONGO_URI },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
