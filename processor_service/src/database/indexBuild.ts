@@ -10,9 +10,10 @@ import type { Connection, mongo } from 'mongoose';
 import { type Collection, createWithZstd, type Index } from './createCollections.ts';
 import { createIndexProgress } from './indexProgress.ts';
 
-/** The pauses between attempts (ms). They are long, because each attempt may scan a whole collection. */
-const MIN_RETRY_MS = 1000;
-const MAX_RETRY_MS = 60_000;
+/** Long pauses, because each attempt may scan a whole collection. */
+const RETRY_DELAYS = { minDelayMs: 1000, maxDelayMs: 60_000 };
+
+const OUTAGE_WORDS = { began: 'cannot build the indexes', ended: 'the indexes can be built again' };
 
 export interface IndexBuildOptions {
   /** Opens a connection without a socket timeout. Resolves without one if the signal aborts first. */
@@ -47,10 +48,7 @@ export function startIndexBuild(options: IndexBuildOptions): IndexBuild {
   const connection = createMongoConnection();
   const names = collections.map(({ name }) => name);
   const progress = createIndexProgress(connection, names, logger);
-  const outageLog = createOutageLog(
-    { began: 'cannot build the indexes', ended: 'the indexes can be built again' },
-    logger,
-  );
+  const outageLog = createOutageLog(OUTAGE_WORDS, logger);
   const stopping = new AbortController();
   const { signal } = stopping;
   /** Why the last attempt failed, by collection. */
@@ -67,8 +65,7 @@ export function startIndexBuild(options: IndexBuildOptions): IndexBuild {
     return keepTrying(() => createIndexes(db.collection(name), indexes, logger), {
       log: { failed, recovered: () => failures.delete(name) },
       signal,
-      minDelayMs: MIN_RETRY_MS,
-      maxDelayMs: MAX_RETRY_MS,
+      ...RETRY_DELAYS,
     });
   }
 
@@ -97,9 +94,7 @@ export function startIndexBuild(options: IndexBuildOptions): IndexBuild {
       return isDone;
     },
     get health() {
-      const state = [...failures.values(), progress.text].filter(Boolean).join('; ');
-      const warning = `the indexes are not built yet${state && ` (${state})`}: until they are, reports are slow and nothing is rolled up`;
-      return isDone ? {} : { warnings: [warning] };
+      return isDone ? {} : { warnings: [describeMissing([...failures.values(), progress.text])] };
     },
     finished: Promise.race([run(), once(signal, 'abort').then(() => undefined)]),
     close: async () => {
@@ -108,6 +103,11 @@ export function startIndexBuild(options: IndexBuildOptions): IndexBuild {
       await closeMongo(connection);
     },
   };
+}
+
+function describeMissing(details: readonly (string | undefined)[]): string {
+  const state = details.filter(Boolean).join('; ');
+  return `the indexes are not built yet${state && ` (${state})`}: until they are, reports are slow and nothing is rolled up`;
 }
 
 /**

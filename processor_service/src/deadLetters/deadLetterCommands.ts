@@ -3,7 +3,12 @@ import type { Queue } from 'bullmq';
 import { mongo } from 'mongoose';
 import type { DeadLetterRecord } from '../models/DeadLetter.model.ts';
 import { buildDeadLetterFilter, type DeadLetterSelection } from './deadLetterFilter.ts';
-import { type DeadLetterVersion, deleteDeadLetters, replayDeadLetters } from './replayDeadLetters.ts';
+import {
+  type DeadLetterVersion,
+  deleteDeadLetters,
+  type ReplayResult,
+  replayDeadLetters,
+} from './replayDeadLetters.ts';
 
 export interface DeadLetterCommandsDeps {
   collection: mongo.Collection<DeadLetterRecord>;
@@ -53,10 +58,7 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
     work: (selected: DeadLetterVersion[]) => Promise<string>,
   ): Promise<void> {
     const filter = buildDeadLetterFilter(selection);
-    const selected = await collection
-      .find(filter, { sort: NEWEST_FIRST, limit: Math.min(limit, MAX_SELECTED) })
-      .project<DeadLetterVersion>({ _id: 1, last_failed_at: 1 })
-      .toArray();
+    const selected = await selectNewest(collection, filter, limit);
     if (selected.length === 0) {
       print('No dead letter matches.');
       return;
@@ -72,16 +74,12 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
     list: async (selection, limit) => {
       const filter = buildDeadLetterFilter(selection);
       const found = collection.find(filter, { sort: NEWEST_FIRST, limit });
-      for await (const { _id, last_failed_at, site_id, attempts, reason } of found) {
-        const fields = [_id.toHexString(), last_failed_at.toISOString(), site_id ?? '-', attempts, reason];
-        print(escapeControls(fields.join('  ')));
+      for await (const letter of found) {
+        print(formatLine(letter));
       }
       const total = await collection.countDocuments(filter);
-      print(
-        total > limit
-          ? `${describeCount(total)} in all, the newest ${limit} shown.`
-          : `${describeCount(total)} in all.`,
-      );
+      const shown = total > limit ? `, the newest ${limit} shown` : '';
+      print(`${describeCount(total)} in all${shown}.`);
     },
     show: async (id) => {
       const letter = mongo.ObjectId.isValid(id)
@@ -92,26 +90,58 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
     },
     replay: (selection, limit = MAX_SELECTED) =>
       confirmAndRun('Replay', selection, limit, async (selected) => {
-        const { replayed, skipped } = await replayDeadLetters({
+        const result = await replayDeadLetters({
           collection,
           selected,
           queue: await openQueue(),
-          onProgress: (result) => showProgress(`${result.replayed} back in the queue`),
+          onProgress: ({ replayed }) => showProgress(`${replayed} back in the queue`),
         });
-        const left =
-          skipped > 0 ? `; ${describeCount(skipped)} left, for they hold nothing that could be an event` : '';
-        return `${describeCount(replayed)} put back into the queue${left}.`;
+        return describeReplay(result);
       }),
     purge: (selection, limit = MAX_SELECTED) =>
       confirmAndRun('Delete for good', selection, limit, async (selected) => {
-        let deleted = 0;
-        for (const page of chunk(selected, DELETE_PAGE)) {
-          deleted += await deleteDeadLetters(collection, page);
-          showProgress(`${deleted} deleted`);
-        }
+        const deleted = await deleteInPages(collection, selected, (count) =>
+          showProgress(`${count} deleted`),
+        );
         return `${describeCount(deleted)} deleted.`;
       }),
   };
+}
+
+/** Resolves with the number of deleted dead letters, and reports it after each page. */
+async function deleteInPages(
+  collection: DeadLetterCommandsDeps['collection'],
+  selected: readonly DeadLetterVersion[],
+  onProgress: (deleted: number) => void,
+): Promise<number> {
+  let deleted = 0;
+  for (const page of chunk(selected, DELETE_PAGE)) {
+    deleted += await deleteDeadLetters(collection, page);
+    onProgress(deleted);
+  }
+  return deleted;
+}
+
+function selectNewest(
+  collection: DeadLetterCommandsDeps['collection'],
+  filter: Record<string, unknown>,
+  limit: number,
+): Promise<DeadLetterVersion[]> {
+  return collection
+    .find(filter, { sort: NEWEST_FIRST, limit: Math.min(limit, MAX_SELECTED) })
+    .project<DeadLetterVersion>({ _id: 1, last_failed_at: 1 })
+    .toArray();
+}
+
+function formatLine({ _id, last_failed_at, site_id, attempts, reason }: DeadLetterRecord): string {
+  const fields = [_id.toHexString(), last_failed_at.toISOString(), site_id ?? '-', attempts, reason];
+  return escapeControls(fields.join('  '));
+}
+
+function describeReplay({ replayed, skipped }: ReplayResult): string {
+  const left =
+    skipped > 0 ? `; ${describeCount(skipped)} left, for they hold nothing that could be an event` : '';
+  return `${describeCount(replayed)} put back into the queue${left}.`;
 }
 
 /** Replaces the JSON text of the content by the object, which is easier to read. */

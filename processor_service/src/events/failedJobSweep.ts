@@ -34,7 +34,7 @@ export function startFailedJobSweep(options: FailedJobSweepOptions): FailedJobSw
     { began: 'cannot move failed jobs to the dead letters', ended: 'failed jobs are moved again' },
     logger,
   );
-  let reportedJobs = new Map<string, string>();
+  const reportUnmovable = createUnmovableReport(logger);
 
   /** Resolves with the jobs that cannot be moved, and the reasons. */
   async function moveAll(signal: AbortSignal): Promise<Map<string, string>> {
@@ -58,19 +58,6 @@ export function startFailedJobSweep(options: FailedJobSweepOptions): FailedJobSw
     }
   }
 
-  /** Logs each unmovable job once per reason. It stays in the queue, where an operator can find it. */
-  function reportUnmovable(blocked: Map<string, string>): void {
-    for (const [jobId, blocker] of blocked) {
-      if (reportedJobs.get(jobId) !== blocker) {
-        logger.error(
-          { job_id: jobId, reason: blocker },
-          'cannot move a failed job to the dead letters; it stays in the queue',
-        );
-      }
-    }
-    reportedJobs = blocked;
-  }
-
   const sweep = repeatEvery(SWEEP_INTERVAL_MS, async (signal) => {
     try {
       reportUnmovable(await moveAll(signal));
@@ -92,5 +79,21 @@ export function startFailedJobSweep(options: FailedJobSweepOptions): FailedJobSw
         }
       });
     },
+  };
+}
+
+/** Logs each unmovable job once per reason. It stays in the queue, where an operator can find it. */
+function createUnmovableReport(logger: Pick<Logger, 'error'>): (blocked: Map<string, string>) => void {
+  let reportedJobs = new Map<string, string>();
+  return (blocked) => {
+    for (const [jobId, blocker] of blocked) {
+      if (reportedJobs.get(jobId) !== blocker) {
+        logger.error(
+          { job_id: jobId, reason: blocker },
+          'cannot move a failed job to the dead letters; it stays in the queue',
+        );
+      }
+    }
+    reportedJobs = blocked;
   };
 }

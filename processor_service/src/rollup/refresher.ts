@@ -1,7 +1,7 @@
 import { GRANULARITIES, type Granularity } from '@analytics/rollups/calendar';
 import type { InvalidationDocument } from '@analytics/rollups/documents';
 import { chunk } from '@analytics/shared/async/chunk';
-import { runAtOnce } from '@analytics/shared/async/runAtOnce';
+import { forEachConcurrent } from '@analytics/shared/async/forEachConcurrent';
 import {
   type BucketBuilder,
   type BucketBuilderDeps,
@@ -44,7 +44,7 @@ export function createRefresher(deps: BucketBuilderDeps): Refresher {
           // Open sites after the claim only. They then have every dimension that another process found before
           // it made these invalidations, and the current code: discarding all rollups ends the claims.
           attempts.forgetSites();
-          await runAtOnce(CONCURRENT_TASKS, divideIntoTasks(granularity, claimed), (task) =>
+          await forEachConcurrent(CONCURRENT_TASKS, divideIntoTasks(granularity, claimed), (task) =>
             attempts.attempt(task, version),
           );
         }

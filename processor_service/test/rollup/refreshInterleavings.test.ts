@@ -1,7 +1,7 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { HOUR_MS } from '@analytics/rollups/calendar';
 import type { Invalidations } from '@analytics/rollups/invalidations';
-import { runAtOnce } from '@analytics/shared/async/runAtOnce';
+import { forEachConcurrent } from '@analytics/shared/async/forEachConcurrent';
 import fc from 'fast-check';
 import { beforeEach, expect, test } from 'vitest';
 import { createEventStore } from '../../src/events/eventStore.ts';
@@ -137,7 +137,7 @@ test.each(Object.entries(CLOCKS))(
         .toArray(),
     );
 
-    await runAtOnce(8, cases, (each) =>
+    await forEachConcurrent(8, cases, (each) =>
       runInOrder(each.order, [writeEvent(each, invalidator), countHour(each)]),
     );
 
@@ -175,7 +175,7 @@ test('in every order of a refresher that merges a day and one that counts an hou
   await invalidations.invalidateHours(places.map((place) => ({ ...place, granularity: 'hour' as const })));
   await passServerTime();
 
-  await runAtOnce(8, cases, (each) => runInOrder(each.order, [mergeDay(each), countHour(each)]));
+  await forEachConcurrent(8, cases, (each) => runInOrder(each.order, [mergeDay(each), countHour(each)]));
 
   await expectExact(cases);
   expect([...outcomes].sort()).toEqual(['refreshed', 'still-stale']);
@@ -207,7 +207,7 @@ test('a writer and two refreshers of the same hour lose no event in many orders'
   const invalidator = createWriteInvalidator(runServerClockAhead(), () => 0);
   await createEventStore(Event, invalidator).storeEvents(places.map(createEvent));
 
-  await runAtOnce(8, cases, (each) =>
+  await forEachConcurrent(8, cases, (each) =>
     runInOrder(each.order, [writeEvent(each, invalidator), countHour(each), countHour(each)]),
   );
 

@@ -1,5 +1,5 @@
 import { chunk } from '@analytics/shared/async/chunk';
-import { runAtOnce } from '@analytics/shared/async/runAtOnce';
+import { forEachConcurrent } from '@analytics/shared/async/forEachConcurrent';
 import { mongo } from 'mongoose';
 import type { RollupCollections, UserPageDocument } from '../documents.ts';
 import { toPageKey } from '../keys.ts';
@@ -31,7 +31,7 @@ export async function lookUpInTier(
   // A code that another process has written counts once it can't be rolled back any more.
   const options = { ...readOptions, readConcern: 'majority', batchSize: PAGES_PER_COMMAND } as const;
   const ids = [...pages.values()].map(({ _id }) => _id);
-  await runAtOnce(CONCURRENT_COMMANDS, chunk(ids, PAGES_PER_COMMAND), async (some) => {
+  await forEachConcurrent(CONCURRENT_COMMANDS, chunk(ids, PAGES_PER_COMMAND), async (some) => {
     for await (const document of userPages.find({ _id: { $in: some } }, options)) {
       const page = pages.get(document._id.page);
       if (page) {

@@ -29,10 +29,11 @@ export interface GroupCommit<Item, Result> {
  *   event
  *   loop's turn, so that all items of the turn share a write.
  * - Busy: items are pending until a write is acknowledged, or until they are a full group. The next write
- *   starts
- * before the results of the acknowledged one are delivered, so that the server does not wait for this
- * process.
+ * starts before the results of the acknowledged one are delivered, so that the server does not wait for this
+ *   process.
  * - Saturated: `maxInFlight` writes are in flight. Items are pending until one is acknowledged.
+ *
+ * Its functions stay together, although they are more than 60 lines, because they share one small state.
  */
 export function createGroupCommit<Item, Result>({
   write,
@@ -49,23 +50,20 @@ export function createGroupCommit<Item, Result>({
   let isFlushScheduled = false;
 
   function scheduleFlush(): void {
-    if (!isFlushScheduled) {
-      isFlushScheduled = true;
-      setImmediate(() => {
-        isFlushScheduled = false;
-        flush();
-      });
+    if (isFlushScheduled) {
+      return;
     }
+    isFlushScheduled = true;
+    setImmediate(() => {
+      isFlushScheduled = false;
+      flush();
+    });
   }
 
   function flush(): void {
-    while (pending.length > 0 && mayStart()) {
+    while (pending.length > 0 && (inFlight.size < maxEagerInFlight || mayStartFull())) {
       start();
     }
-  }
-
-  function mayStart(): boolean {
-    return inFlight.size < maxEagerInFlight || mayStartFull();
   }
 
   function mayStartFull(): boolean {

@@ -7,15 +7,15 @@ export async function* prefetch<Item, Result>(
   count: number,
   read: (item: Item) => Promise<Result>,
 ): AsyncGenerator<Result> {
-  const begun: Promise<Result>[] = [];
+  const pending: Promise<Result>[] = [];
   for (const item of items) {
     const result = read(item);
     // The `await` below reports a failure. After an earlier failure there is no `await`, and no need for one.
     result.catch(() => {});
-    begun.push(result);
-    if (begun.length >= count) {
-      yield (await begun.shift()) as Result;
+    pending.push(result);
+    if (pending.length >= count) {
+      yield (await pending.shift()) as Result;
     }
   }
-  yield* begun;
+  yield* pending;
 }

@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** How long a computation may hold the event loop, in milliseconds. */
+/** How long a computation may block the event loop (ms). */
 const MAX_HELD_MS = 20;
 
 /**
- * Makes a function for a long computation to call and await now and then. Once the computation has run for
- * `maxHeldMs`, the call lets timers and I/O run first; otherwise it costs next to nothing.
+ * Creates a function that a long computation calls and awaits regularly. Once the computation has run for
+ * `maxHeldMs`, the call lets timers and I/O run. Otherwise it returns undefined, at almost no cost.
  */
 export function createEventLoopYield(maxHeldMs = MAX_HELD_MS): () => Promise<void> | undefined {
   let sinceMs = performance.now();
