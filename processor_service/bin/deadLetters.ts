@@ -3,10 +3,9 @@ import { withTimeout } from '@analytics/shared/async/withTimeout';
 import { openEventQueue } from '@analytics/shared/event/eventQueue';
 import { createMongoConnection, requireDatabase } from '@analytics/shared/mongo/mongo';
 import { createRequestRedis, createWorkerRedis, describeRedis } from '@analytics/shared/redis/redis';
-import { probeRedis } from '@analytics/shared/redis/redisProbe';
+import { createRedisProbe, type RedisProbe } from '@analytics/shared/redis/redisProbe';
 import { readConfig } from '@analytics/shared/service/config';
 import { type CommandOutput, runCommand } from '@analytics/shared/service/runCommand';
-import type { Redis } from 'ioredis';
 import { type Config, parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
 import { createDeadLetterCommands, type DeadLetterCommands } from '../src/deadLetters/deadLetterCommands.ts';
@@ -118,6 +117,7 @@ async function withCommands(
   }
   const connection = createMongoConnection();
   const redis = createRequestRedis(config);
+  const probe = createRedisProbe(redis, `${config.QUEUE_PREFIX}:${config.QUEUE_NAME}`);
   // A job may be of any size, so its commands have no time limit.
   const patientRedis = createWorkerRedis(config);
   try {
@@ -130,7 +130,7 @@ async function withCommands(
       confirm: (question: string) => confirm(question, isSure),
     };
     const openQueue = async () => {
-      await requireRedis(redis, config);
+      await requireRedis(probe, config);
       // Not before: BullMQ writes at once, and a Redis that rejects the write loses the connection of the
       // probe.
       return openEventQueue(redis, { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX });
@@ -148,9 +148,8 @@ async function withCommands(
   }
 }
 
-async function requireRedis(redis: Redis, config: Config): Promise<void> {
-  const probing = probeRedis(redis, `${config.QUEUE_PREFIX}:${config.QUEUE_NAME}`);
-  await withTimeout(probing, CONNECT_TIMEOUT_MS).catch((cause: Error) => {
+async function requireRedis(probe: RedisProbe, config: Config): Promise<void> {
+  await withTimeout(probe(), CONNECT_TIMEOUT_MS).catch((cause: Error) => {
     throw new Error(`${describeRedis(config)} can't be used: ${cause.message}`, { cause });
   });
 }

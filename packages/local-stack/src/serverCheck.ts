@@ -8,7 +8,7 @@ import {
   requireMongoUri,
 } from '@analytics/shared/mongo/mongo';
 import { closeRedis, createRequestRedis } from '@analytics/shared/redis/redis';
-import { probeRedis } from '@analytics/shared/redis/redisProbe';
+import { createRedisProbe } from '@analytics/shared/redis/redisProbe';
 import { redisSettings } from '@analytics/shared/redis/redisSettings';
 import { type Environment, parseSettings, queueSettings } from '@analytics/shared/service/config';
 import { z } from 'zod';
@@ -32,8 +32,9 @@ const LOADING = /^LOADING /;
 export async function requireUsableRedis(settings: Environment, options: CheckOptions): Promise<void> {
   const config = parseSettings(z.object({ ...redisSettings, ...queueSettings }), settings);
   const redis = createRequestRedis(config);
+  const probe = createRedisProbe(redis, `${config.QUEUE_PREFIX}:${config.QUEUE_NAME}`);
   try {
-    await tryInTime(() => probeRedis(redis, `${config.QUEUE_PREFIX}:${config.QUEUE_NAME}`), options);
+    await tryInTime(probe, options);
   } catch (error) {
     if (!LOADING.test((error as Error).message)) {
       throw error;

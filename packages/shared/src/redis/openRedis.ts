@@ -4,7 +4,7 @@ import { exitWithFatalError } from '../service/fatal.ts';
 import type { Service } from '../service/startService.ts';
 import { closeRedis, describeRedis, renewRedisConnection } from './redis.ts';
 import { describeWarnings, watchRedisDurability } from './redisDurability.ts';
-import { probeRedis } from './redisProbe.ts';
+import { createRedisProbe } from './redisProbe.ts';
 import type { RedisSettings } from './redisSettings.ts';
 
 interface RedisConfig extends RedisSettings {
@@ -30,6 +30,7 @@ export function openRedis(
 ): { redis: Redis; redisWatch: DependencyWatch } {
   const redis = create(config);
   register('Redis', () => closeRedis(redis));
+  const probe = createRedisProbe(redis, `${config.QUEUE_PREFIX}:${config.QUEUE_NAME}`);
   const durability = watchRedisDurability({
     redis,
     isStrict: config.REDIS_DURABILITY === 'strict',
@@ -40,7 +41,7 @@ export function openRedis(
   const redisWatch = createDependencyWatch({
     dependency: describeRedis(config),
     probe: async () => {
-      await probeRedis(redis, `${config.QUEUE_PREFIX}:${config.QUEUE_NAME}`);
+      await probe();
       await durability.requireDurable();
     },
     onStillDown: () => renewRedisConnection(redis),

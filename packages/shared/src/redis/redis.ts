@@ -1,7 +1,6 @@
 import { isIP } from 'node:net';
 import { Redis, type RedisOptions } from 'ioredis';
 import { withTimeout } from '../async/withTimeout.ts';
-import { noteRedisErrors } from './redisErrors.ts';
 import { findRedisAddress, type RedisSettings } from './redisSettings.ts';
 
 const CONNECT_TIMEOUT_MS = 2000;
@@ -128,7 +127,6 @@ function createRedis(settings: RedisSettings, options: ConnectionOptions): Redis
         ? REFUSED_RECONNECT_DELAY_MS
         : Math.min(50 * 2 ** attempt, MAX_RECONNECT_DELAY_MS),
   });
-  noteRedisErrors(redis);
   redis.on('error', (error: Error & { command?: { name: string } }) => {
     // ioredis would go on in database 0, where another installation may have its queue.
     if (error.command?.name === 'select') {

@@ -1,27 +1,10 @@
 import type { Redis } from 'ioredis';
 
-/** Why each connection was last lost or refused. The dependency watch logs it. */
-const lastErrors = new WeakMap<Redis, Error>();
-
-/** Why the connection was last lost or refused, since it last worked. */
-export function findRedisError(redis: Redis): Error | undefined {
-  return lastErrors.get(redis);
-}
-
-/** Notes why Redis can't be used, until `forgetRedisError`. */
-export function noteRedisError(redis: Redis, error: Error): void {
-  lastErrors.set(redis, error);
-}
-
-export function forgetRedisError(redis: Redis): void {
-  lastErrors.delete(redis);
-}
-
 /**
- * Notes every failure of a connection: what ioredis says, and an end before the first answer, of which it
- * says nothing.
+ * Calls `onFailure` for every failure of a connection: with what ioredis says, and for a connection that ends
+ * before the first answer, of which ioredis says nothing.
  */
-export function noteRedisErrors(redis: Redis): void {
+export function watchRedisErrors(redis: Redis, onFailure: (error: Error) => void): void {
   let isAnswered = false;
   let attemptError: NodeJS.ErrnoException | undefined;
   redis.on('connecting', () => {
@@ -31,7 +14,7 @@ export function noteRedisErrors(redis: Redis): void {
   redis.on('connect', () => {
     redis.once('close', () => {
       if (!isAnswered && (attemptError === undefined || attemptError.code === 'ECONNRESET')) {
-        noteRedisError(redis, new Error(CLOSED_EARLY, { cause: attemptError }));
+        onFailure(new Error(CLOSED_EARLY, { cause: attemptError }));
       }
     });
   });
@@ -41,7 +24,7 @@ export function noteRedisErrors(redis: Redis): void {
   redis.on('error', (error: NodeJS.ErrnoException) => {
     attemptError = error;
     const isTlsTimeout = error.code === 'ETIMEDOUT' && redis.options.tls;
-    noteRedisError(redis, isTlsTimeout ? new Error(NO_TLS, { cause: error }) : error);
+    onFailure(isTlsTimeout ? new Error(NO_TLS, { cause: error }) : error);
   });
 }
 

@@ -1,47 +1,58 @@
 import { once } from 'node:events';
 import type { Redis } from 'ioredis';
-import { explainRedisError, findRedisError, forgetRedisError, noteRedisError } from './redisErrors.ts';
-
-/** The probe of each connection that has no answer yet. */
-const pending = new WeakMap<Redis, Promise<void>>();
+import { explainRedisError, watchRedisErrors } from './redisErrors.ts';
 
 /**
- * Asks Redis for what the queue needs of it: a server that takes writes. Deletes two keys that do not exist,
- * which Redis refuses as it refuses any write (a replica, a disk that is full, too few replicas, a cluster
- * that has the keys elsewhere), and which otherwise changes nothing, not even in the append-only file or on a
- * replica. A Redis whose memory is full passes, because deleting is still possible; new events are refused
+ * Rejects if Redis cannot be used, as soon as that is known. The message says why and what to do; the cause
+ * is what Redis said.
+ */
+export type RedisProbe = () => Promise<void>;
+
+/**
+ * Creates the probe of a connection. Create it before the connection can fail: it reports the last error that
+ * it saw. A probe asks Redis for what the queue needs: a server that accepts writes. It deletes two keys that
+ * do not exist. Redis refuses that as it refuses any write (a replica, a full disk, too few replicas, a
+ * cluster that has the keys elsewhere); otherwise it changes nothing, not even in the append-only file or on
+ * a replica. A Redis whose memory is full passes, because deleting is still possible; new events are refused
  * before it is full.
  *
- * @param keyPrefix What the keys begin with, so that a user who may only touch the queue's keys can ask. Two
- *   keys, because a cluster takes BullMQ's scripts only where all keys of a queue are in one slot.
- * @throws Error that says why Redis can't be used and what to do, as soon as that is known; the cause is what
- *   Redis said.
+ * @param keyPrefix The beginning of the keys, so that a user who may only touch the queue's keys can ask. Two
+ *   keys, because a cluster accepts BullMQ's scripts only where all keys of a queue are in one slot.
  */
-export function probeRedis(redis: Redis, keyPrefix: string): Promise<void> {
-  // One at a time: while Redis hangs, commands and listeners would pile up on the connection.
-  const probe = pending.get(redis) ?? ask(redis, keyPrefix).finally(() => pending.delete(redis));
-  pending.set(redis, probe);
-  return probe;
-}
+export function createRedisProbe(redis: Redis, keyPrefix: string): RedisProbe {
+  /** Why the connection was last lost or refused, since it last worked. */
+  let lastError: Error | undefined;
+  let pending: Promise<void> | undefined;
+  watchRedisErrors(redis, (error) => {
+    lastError = error;
+  });
 
-async function ask(redis: Redis, keyPrefix: string): Promise<void> {
-  try {
-    if (redis.status !== 'ready') {
-      const known = findRedisError(redis);
-      if (known) {
-        throw known;
+  async function ask(): Promise<void> {
+    try {
+      if (redis.status !== 'ready') {
+        if (lastError) {
+          throw lastError;
+        }
+        await untilReady(redis);
       }
-      await untilReady(redis);
+      await giveUpOnError(redis, redis.del(`${keyPrefix}:probe:1`, `${keyPrefix}:probe:2`));
+      lastError = undefined;
+    } catch (error) {
+      if (isReply(error)) {
+        lastError = error;
+      }
+      // An error of ioredis about a command without a connection says less than that of the connection.
+      throw explainRedisError(isReply(error) ? error : (lastError ?? (error as Error)));
     }
-    await giveUpOnError(redis, redis.del(`${keyPrefix}:probe:1`, `${keyPrefix}:probe:2`));
-    forgetRedisError(redis);
-  } catch (error) {
-    if (isReply(error)) {
-      noteRedisError(redis, error);
-    }
-    // What ioredis says of a command without a connection is less than what is known of the connection.
-    throw explainRedisError(isReply(error) ? error : (findRedisError(redis) ?? (error as Error)));
   }
+
+  return () => {
+    // One at a time: while Redis hangs, commands and listeners would pile up on the connection.
+    pending ??= ask().finally(() => {
+      pending = undefined;
+    });
+    return pending;
+  };
 }
 
 /** Waits for the connection under way. Rejects if it fails. */

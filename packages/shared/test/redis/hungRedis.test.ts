@@ -10,16 +10,16 @@ import {
   createWorkerRedis,
   renewRedisConnection,
 } from '../../src/redis/redis.ts';
-import { probeRedis } from '../../src/redis/redisProbe.ts';
+import { createRedisProbe, type RedisProbe } from '../../src/redis/redisProbe.ts';
 
 const stack = useTestStack();
 const server = await startOwnRedis();
 stack.register(() => server.remove());
 
-function open(create: typeof createRequestRedis, port: number): Redis {
+function open(create: typeof createRequestRedis, port: number): { redis: Redis; probe: RedisProbe } {
   const redis = create({ REDIS_HOST: '127.0.0.1', REDIS_PORT: port });
   stack.register(() => redis.disconnect());
-  return redis;
+  return { redis, probe: createRedisProbe(redis, 'bull:queue') };
 }
 
 function countListeners(redis: Redis): number[] {
@@ -34,19 +34,19 @@ const connections: [name: string, create: typeof createRequestRedis][] = [
 test.each(connections)(
   'probes of a Redis that hangs do not pile up on the %s connection',
   async (_name, create) => {
-    const redis = open(create, server.port);
-    await probeRedis(redis, 'bull:queue');
+    const { redis, probe } = open(create, server.port);
+    await probe();
     process.kill(server.pid, 'SIGSTOP');
-    const first = probeRedis(redis, 'bull:queue');
+    const first = probe();
     const before = countListeners(redis);
 
-    const others = Array.from({ length: 20 }, () => probeRedis(redis, 'bull:queue'));
+    const others = Array.from({ length: 20 }, probe);
     const during = countListeners(redis);
     process.kill(server.pid, 'SIGCONT');
     await Promise.all([first, ...others]);
 
     expect(during).toEqual(before);
-    await expect(probeRedis(redis, 'bull:queue')).resolves.toBeUndefined();
+    await expect(probe()).resolves.toBeUndefined();
   },
 );
 
@@ -66,16 +66,16 @@ test('a connection whose other end never greets is made anew', async () => {
     door.close();
   });
   await waitUntil(() => door.listening);
-  const redis = open(createWorkerRedis, (door.address() as { port: number }).port);
+  const { redis, probe } = open(createWorkerRedis, (door.address() as { port: number }).port);
   await waitUntil(() => redis.status === 'connect');
 
-  const probe = probeRedis(redis, 'bull:queue');
+  const probing = probe();
   renewRedisConnection(redis);
-  await expect(probe).rejects.toThrow('no answer on this connection');
+  await expect(probing).rejects.toThrow('no answer on this connection');
 
   await expect(
     waitUntil(() =>
-      probeRedis(redis, 'bull:queue').then(
+      probe().then(
         () => 'usable',
         () => '',
       ),
@@ -86,8 +86,8 @@ test('a connection whose other end never greets is made anew', async () => {
 test.each(connections)(
   'the %s connection to a Redis that hangs is closed within two seconds',
   async (_name, create) => {
-    const redis = open(create, server.port);
-    await probeRedis(redis, 'bull:queue');
+    const { redis, probe } = open(create, server.port);
+    await probe();
     process.kill(server.pid, 'SIGSTOP');
 
     const startedMs = performance.now();

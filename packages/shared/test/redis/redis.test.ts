@@ -7,7 +7,7 @@ import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import { createRequestRedis, createWorkerRedis } from '../../src/redis/redis.ts';
-import { probeRedis } from '../../src/redis/redisProbe.ts';
+import { createRedisProbe, type RedisProbe } from '../../src/redis/redisProbe.ts';
 import { parseRedisUrl } from '../../src/redis/redisSettings.ts';
 
 const stack = useTestStack();
@@ -24,10 +24,10 @@ const connections: [string, (settings: Parameters<typeof createRequestRedis>[0])
   ['worker', createWorkerRedis],
 ];
 
-function open(create: typeof createRequestRedis, url: string): Redis {
+function open(create: typeof createRequestRedis, url: string): { redis: Redis; probe: RedisProbe } {
   const redis = create({ REDIS_HOST: 'elsewhere', REDIS_PORT: 1, REDIS_URL: parseRedisUrl(url) });
   stack.register(() => redis.disconnect());
-  return redis;
+  return { redis, probe: createRedisProbe(redis, 'bull:queue') };
 }
 
 const tls = await startTlsServer(server.port);
@@ -36,11 +36,11 @@ stack.register(() => tls.close());
 const addressOf = (user: string, database = '') => `redis://${user}@127.0.0.1:${server.port}${database}`;
 
 /** What a probe says, once it says the same twice. */
-async function readVerdict(redis: Redis): Promise<string> {
+async function readVerdict({ probe }: { probe: RedisProbe }): Promise<string> {
   const verdicts: string[] = [];
   return waitUntil(
     async () => {
-      verdicts.unshift(await probeRedis(redis, 'bull:queue').then(() => 'usable', String));
+      verdicts.unshift(await probe().then(() => 'usable', String));
       return verdicts[0] as string;
     },
     (verdict) => verdict === verdicts[1],
@@ -85,17 +85,17 @@ const tlsFailures: [name: string, url: string, verdict: RegExp][] = [
 
 test.each(tlsFailures)('%s is named, and what to do about it', async (_name, url, verdict) => {
   const [, create] = connections[0] as (typeof connections)[number];
-  const redis = open(create, url);
+  const { probe } = open(create, url);
 
   await waitUntil(
-    () => probeRedis(redis, 'bull:queue').catch(String),
+    () => probe().catch(String),
     (answer) => verdict.test(String(answer)),
   );
 });
 
 test.each(connections)('the %s connection uses the database of the URL', async (_name, create) => {
-  const redis = open(create, addressOf(':sesame', '/3'));
-  await probeRedis(redis, 'bull:queue');
+  const { redis, probe } = open(create, addressOf(':sesame', '/3'));
+  await probe();
 
   await redis.set('bull:here', '3');
 
@@ -107,11 +107,11 @@ test.each(connections)('the %s connection uses the database of the URL', async (
 test.each(connections)(
   'a database that is not there is not replaced by database 0 on the %s connection',
   async (_name, create) => {
-    const redis = open(create, addressOf(':sesame', '/99'));
+    const { redis, probe } = open(create, addressOf(':sesame', '/99'));
 
-    expect(await readVerdict(redis)).toMatch(/it has no database of the number at the end of REDIS_URL/);
+    expect(await readVerdict({ probe })).toMatch(/it has no database of the number at the end of REDIS_URL/);
     redis.set('bull:lost', '1').catch(() => {});
-    await readVerdict(redis);
+    await readVerdict({ probe });
 
     expect(await admin.get('bull:lost')).toBeNull();
   },
@@ -147,33 +147,33 @@ test.each(kinds)('%s is not usable, and the reason says what is', async (_name, 
 test('a node of a cluster that has all slots is usable for a queue with a hash tag only', async () => {
   const node = await startOwnRedis(['--cluster-enabled', 'yes']);
   stack.register(() => node.remove());
-  const redis = open(createWorkerRedis, `redis://127.0.0.1:${node.port}`);
+  const { redis, probe } = open(createWorkerRedis, `redis://127.0.0.1:${node.port}`);
   await redis.cluster(
     'ADDSLOTS',
     Array.from({ length: 16_384 }, (_, slot) => slot),
   );
   await waitUntil(async () => String(await redis.cluster('INFO')).includes('cluster_state:ok'));
 
-  await expect(probeRedis(redis, 'bull:queue')).rejects.toThrow(/it is a node of a Redis Cluster/);
-  await expect(probeRedis(redis, '{bull}:queue')).resolves.toBeUndefined();
+  await expect(probe()).rejects.toThrow(/it is a node of a Redis Cluster/);
+  await expect(createRedisProbe(redis, '{bull}:queue')()).resolves.toBeUndefined();
 });
 
 test('a Redis whose memory is full is usable: what is in it can still be taken out', async () => {
   const full = await startOwnRedis(['--maxmemory', '1']);
   stack.register(() => full.remove());
-  const redis = open(createWorkerRedis, `redis://127.0.0.1:${full.port}`);
+  const { redis, probe } = open(createWorkerRedis, `redis://127.0.0.1:${full.port}`);
 
-  expect(await readVerdict(redis)).toBe('usable');
+  expect(await readVerdict({ probe })).toBe('usable');
   await expect(redis.set('bull:x', '1')).rejects.toThrow(/^OOM/);
 });
 
 test('a probe writes nothing', async () => {
-  const redis = open(createRequestRedis, addressOf(':sesame'));
-  await probeRedis(redis, 'bull:queue');
+  const { probe } = open(createRequestRedis, addressOf(':sesame'));
+  await probe();
   const readAofBytes = async () => /^aof_current_size:(\d+)/m.exec(await admin.info())?.[1];
   const before = await readAofBytes();
 
-  await probeRedis(redis, 'bull:queue');
+  await probe();
 
   expect(Number(before)).toBeGreaterThan(0);
   expect(await readAofBytes()).toBe(before);
@@ -184,14 +184,14 @@ test('a command of a worker waits while Redis takes no writes, and is carried ou
   stack.register(() => own.remove());
   const [worker, requests] = [createWorkerRedis, createRequestRedis].map((create) =>
     open(create, `redis://127.0.0.1:${own.port}`),
-  ) as [Redis, Redis];
+  ) as [ReturnType<typeof open>, ReturnType<typeof open>];
   const control = new Redis(own.port);
   stack.register(() => control.quit());
-  await Promise.all([probeRedis(worker, 'bull:queue'), probeRedis(requests, 'bull:queue')]);
+  await Promise.all([worker.probe(), requests.probe()]);
   await control.replicaof('127.0.0.1', await findFreePort());
 
-  const waiting = worker.incr('bull:count');
-  await expect(requests.incr('bull:count')).rejects.toThrow(/^READONLY/);
+  const waiting = worker.redis.incr('bull:count');
+  await expect(requests.redis.incr('bull:count')).rejects.toThrow(/^READONLY/);
   const verdict = await readVerdict(worker);
   await control.replicaof('NO', 'ONE');
 
@@ -208,7 +208,7 @@ test('a command of a worker waits while Redis reads its data after a start, and 
   const own = await startOwnRedis(['--key-load-delay', '300']);
   stack.register(() => own.remove());
   const worker = open(createWorkerRedis, `redis://127.0.0.1:${own.port}`);
-  const writing = worker.pipeline();
+  const writing = worker.redis.pipeline();
   for (let key = 0; key < 5000; key += 1) {
     writing.set(`bull:${key}`, '');
   }
@@ -216,9 +216,9 @@ test('a command of a worker waits while Redis reads its data after a start, and 
   await own.kill();
 
   const restarting = own.restart();
-  const waiting = worker.incr('bull:count');
+  const waiting = worker.redis.incr('bull:count');
   const verdict = await waitUntil(
-    () => probeRedis(worker, 'bull:queue').catch(String),
+    () => worker.probe().catch(String),
     (answer) => answer === undefined || /LOADING/.test(answer),
   );
   await restarting;
