@@ -22,7 +22,7 @@ const postBatch = (app: Express, count: number, change: object = {}) =>
     .send({ events: Array(count).fill({ ...event, ...change }) });
 const untilAccepted = (app: Express) => waitUntil(async () => (await postEvent(app)).status === 202);
 
-/** Posts until the answer is no 202, and resolves with what the client is told. */
+/** Posts until an event is rejected, and resolves with the reason for the client. */
 async function postUntilRejected(post: () => Promise<request.Response>): Promise<unknown[]> {
   const { status, headers, text } = await waitUntil(post, (response) => response.status !== 202);
   return [status, headers['retry-after'], JSON.parse(text).detail];
@@ -33,7 +33,7 @@ const toKey = (state: string) => shared.queue.toKey(state);
 const client = new Redis(stack.REDIS_PORT, stack.REDIS_HOST);
 stack.register(() => client.quit());
 
-// A Redis whose memory and whose users the tests may change; its own user may always do everything.
+// A Redis whose memory and users the tests change. Its default user keeps all permissions.
 const server = await startOwnRedis();
 stack.register(() => server.remove());
 const admin = new Redis(server.port, '127.0.0.1');
@@ -44,7 +44,7 @@ const MAX_MEMORY = '1gb';
 const ownStack = { ...stack, REDIS_PORT: server.port };
 const OWN_WAIT_KEY = `${stack.QUEUE_PREFIX}:${stack.QUEUE_NAME}:wait`;
 
-/** Starts a service on that Redis, and keeps what its backpressure logs. */
+/** Starts a service on that Redis, and records the log of its backpressure. */
 async function startOnOwnRedis(limits: Partial<BackpressureOptions>) {
   const lines: string[] = [];
   const log = (...args: unknown[]) => lines.push(String(args.at(-1)));
@@ -63,7 +63,7 @@ afterEach(async () => {
   await admin.acl('SETUSER', 'default', '+@all');
 });
 
-test('past the high-water mark of the queue the answer is 503; it recovers when the queue is shorter', async () => {
+test('above the limit of the queue the answer is 503, until the queue is shorter', async () => {
   const { app, queue } = shared;
   await untilAccepted(app);
 
@@ -77,7 +77,7 @@ test('past the high-water mark of the queue the answer is 503; it recovers when 
   expect(waiting).toBeGreaterThan(10);
 });
 
-// Jobs that never were in the list `wait` of the queue under test.
+// Jobs that skip the list `wait` of the queue under test.
 const source = new Queue('source', { connection: client, prefix: stack.QUEUE_PREFIX });
 stack.register(() => source.close());
 
@@ -92,7 +92,7 @@ test.each([
   ['active', {}],
   ['prioritized', { priority: 1 }],
   ['delayed', { delay: 3_600_000 }],
-])('jobs that are %s count, too', async (state, opts) => {
+])('%s jobs count, too', async (state, opts) => {
   const { app, queue } = shared;
   await queue.obliterate({ force: true });
   await untilAccepted(app);
@@ -122,7 +122,7 @@ test('a batch counts as its events', async () => {
   expect(await queue.count()).toBeGreaterThan(5);
 });
 
-test('what is queued between two samples counts at once', async () => {
+test('a job that is queued between two samples counts immediately', async () => {
   const { app, queue } = await startApp(
     { ...stack, QUEUE_NAME: 'bursts' },
     { maxWaitingEvents: 1000, sampleIntervalMs: 3_600_000 },
@@ -135,7 +135,7 @@ test('what is queued between two samples counts at once', async () => {
   expect(await queue.count()).toBe(2);
 });
 
-test('past the high-water mark of Redis memory the answer is 503; it recovers when there is room again', async () => {
+test('above the limit of Redis memory the answer is 503, until there is room', async () => {
   const { app } = await startOnOwnRedis({ maxMemoryPercent: 80 });
   await untilAccepted(app);
   const used = await readUsedBytes();
@@ -148,7 +148,7 @@ test('past the high-water mark of Redis memory the answer is 503; it recovers wh
   expect(rejection).toEqual([503, '2', NEARLY_FULL]);
 });
 
-test('without maxmemory half of the machine is the limit, and the log says so once', async () => {
+test("without maxmemory the limit is half of the machine's memory, and the log says so once", async () => {
   await admin.config('SET', 'maxmemory', 0);
   const room = 300_000;
   const maxMemoryPercent = (100 * ((await readUsedBytes()) + room)) / ((await readMachineBytes()) / 2);
@@ -171,7 +171,7 @@ test.each([
   ['INFO', ['-info'], { maxQueueBytes: 50_000 }, /^The memory of Redis cannot be read.*INFO.*NOPERM/],
   ['INFO, LLEN and ZCARD', ['-info', '-llen', '-zcard'], { maxWaitingEvents: 50 }, /LLEN and ZCARD.*NOPERM/],
 ])(
-  'a Redis user who may not %s is told so in the log, and new events are limited all the same',
+  'if the Redis user may not %s, the log says so, and new events are still limited',
   async (_name, rules, limits, warning) => {
     await admin.acl('SETUSER', 'default', ...rules);
     const { app, lines } = await startOnOwnRedis(limits);
@@ -195,7 +195,7 @@ test.each([
   },
 );
 
-test('where Redis hides its memory, a queue without a limit of its own holds a gibibyte', async () => {
+test('if Redis does not report its memory, a queue without a limit in the settings holds a gibibyte', async () => {
   await admin.acl('SETUSER', 'default', '-info');
   const { app } = await startOnOwnRedis({ maxWaitingEvents: 1_000_000_000 });
   await untilAccepted(app);

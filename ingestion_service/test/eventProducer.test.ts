@@ -50,7 +50,7 @@ test('while Redis hangs the answer is 503 within 2 s; it recovers by itself', as
   expect(answeredAfterMs).toBeLessThan(2000);
 });
 
-test('an event that was accepted is still there after Redis was killed', async () => {
+test('an accepted event survives a kill of Redis', async () => {
   await waitUntilAccepted();
   const before = await queue.getWaitingCount();
   expect((await post()).status).toBe(202);
@@ -62,13 +62,13 @@ test('an event that was accepted is still there after Redis was killed', async (
   expect(await queue.getWaitingCount()).toBe(before + 1);
 });
 
-test('events that arrive while Redis works on a write go together in the next ones, each confirmed', async () => {
+test('events that arrive during a write share the next writes, and each is acknowledged', async () => {
   await waitUntilAccepted();
   await queue.obliterate({ force: true });
   const enqueue = () => enqueueEvents([{ ...event, user_id: null, _id: createEventId() }]);
 
   const first = enqueue();
-  // The producer writes in this turn of the event loop, and hears of Redis again in the next one.
+  // The producer writes in this turn of the event loop, and gets Redis' answer in a later one.
   await new Promise(setImmediate);
   const others = Array.from({ length: 99 }, enqueue);
   await Promise.all([first, ...others]);
@@ -76,11 +76,11 @@ test('events that arrive while Redis works on a write go together in the next on
   const jobs = await queue.getJobs(['waiting']);
   const sizes = jobs.map(({ data }): number => data.events?.length ?? 1);
   expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(100);
-  // The one that came first, a second write once it was large enough, and all the others.
+  // The first event, a second write once it was large enough, and all others.
   expect(sizes).toHaveLength(3);
 });
 
-test('a batch is one job, whole', async () => {
+test('a batch is one job', async () => {
   await waitUntilAccepted();
   await queue.obliterate({ force: true });
   const batches = [300, 300, 1, 500].map((count, batch) =>

@@ -30,7 +30,7 @@ const createJob = (change: Partial<EventJob> = {}): EventJob => ({
   ...change,
 });
 
-/** How many bytes of data each waiting job has, and how many events they carry together. */
+/** The bytes of data of each waiting job, and the events of all of them. */
 async function readJobs(): Promise<{ sizes: number[]; events: number }> {
   const jobs = await queue.getJobs(['waiting']);
   const sizes = await Promise.all(jobs.map(({ id }) => redis.hstrlen(queue.toKey(id ?? ''), 'data')));
@@ -43,7 +43,7 @@ const PROPERTIES = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [
 test.each([
   ['a field without a limit', { timestamp: `2025-11-12T19:30:01.${'1'.repeat(65_000)}Z` }],
   ['text of three bytes a character', { properties: PROPERTIES }],
-])('no job outgrows its bytes, be they in %s', async (_name, change) => {
+])('no job exceeds its bytes: %s', async (_name, change) => {
   const events = Array.from({ length: 300 }, () => createJob(change));
 
   await Promise.all(events.map((event) => enqueueEvents([event])));
@@ -53,7 +53,7 @@ test.each([
   expect(Math.max(...sizes)).toBeLessThanOrEqual(FILL_BYTES);
 });
 
-test('events that wait in the process are limited by their bytes; the rest gets a 503', async () => {
+test('pending events are limited by their bytes; the others get a 503', async () => {
   const large = () => enqueueEvents([createJob({ timestamp: '1'.repeat(5 * MEBI) })]);
 
   const results = await Promise.allSettled(Array.from({ length: 8 }, large));
@@ -66,7 +66,7 @@ test('events that wait in the process are limited by their bytes; the rest gets 
   expect((await readJobs()).events).toBe(6);
 });
 
-test('events that no job could hold are refused with 413, and nothing is queued', async () => {
+test('events that exceed a job are rejected with 413, and nothing is queued', async () => {
   const events = [createJob(), createJob({ path: 'x'.repeat(16 * MEBI) })];
 
   await expect(enqueueEvents(events)).rejects.toMatchObject({ status: 413 });

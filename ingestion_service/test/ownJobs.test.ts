@@ -11,7 +11,7 @@ const toKey = (id: string) => `${stack.QUEUE_PREFIX}:${id}`;
 const JOBS = 1500;
 const ids = Array.from({ length: JOBS }, (_, index) => String(index + 1));
 
-test('what no worker has finished is counted, also of more jobs than are remembered one by one', async () => {
+test('unfinished jobs are counted, even if they exceed the checkpoints', async () => {
   const ownJobs = createOwnJobs(redis, toKey);
   for (const id of ids) {
     await redis.hset(toKey(id), 'timestamp', 1);
@@ -26,7 +26,7 @@ test('what no worker has finished is counted, also of more jobs than are remembe
   const none = await ownJobs.count();
 
   expect(all).toEqual({ events: 2 * JOBS, bytes: 30 * JOBS });
-  // Up to three jobs that are gone are counted together with one that is there.
+  // A checkpoint counts up to three finished jobs together with an unfinished one.
   expect(half.events).toBeGreaterThanOrEqual(2 * 500);
   expect(half.events).toBeLessThanOrEqual(2 * 503);
   expect(half.bytes).toBe(half.events * 15);

@@ -13,8 +13,8 @@ export const event = {
 };
 
 /**
- * Starts the service for a file that posts single events; before each test its queue is empty and it takes
- * events.
+ * Starts the service for a test file that posts single events. Before each test its queue is empty and it
+ * accepts events.
  */
 export async function startPosting() {
   const { app, queue } = await startApp(useTestStack());

@@ -29,11 +29,11 @@ const MAX_CHECKPOINTS = 1000;
 const NO_JOB = '0';
 
 /**
- * Counts the jobs of this process without any permission that adding a job does not need. A finished job is
- * removed at once and jobs are taken in order, so all jobs up to a checkpoint are done when its own job is
- * gone.
+ * Counts the unfinished jobs of this process, with only the permissions that adding a job needs. A finished
+ * job is removed immediately, and jobs are taken in order, so all jobs up to a checkpoint are finished when
+ * the last one is gone.
  *
- * @param toKey Makes the key of a job.
+ * @param toKey Returns the key of a job.
  */
 export function createOwnJobs(redis: Pick<Redis, 'hmget'>, toKey: (jobId: string) => string): OwnJobs {
   const checkpoints: Checkpoint[] = [];

@@ -13,8 +13,8 @@ export interface QueueEstimate {
   /** Records a job that this process has queued. */
   record(load: QueuedLoad): void;
   /**
-   * Takes a sample of the queue, unless it fails to produce one. The jobs that are recorded meanwhile are
-   * added to it. Resolves with whether there is a new sample.
+   * Replaces the last sample by a new one, if `takeSample` resolves with one. The jobs that are recorded
+   * meanwhile are added to it. Resolves with whether there is a new sample.
    */
   refresh(takeSample: () => Promise<QueueSample | undefined>): Promise<boolean>;
   /** The load of the last sample and of the jobs since. */

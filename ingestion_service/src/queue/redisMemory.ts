@@ -1,22 +1,22 @@
-/** How full a Redis is, and how full it may become. */
+/** The memory of a Redis: used, and available to it. */
 export interface RedisMemory {
   usedBytes: number;
-  /** Its `maxmemory`; without one, half of its machine's memory. */
+  /** Its `maxmemory`, or half of its machine's memory if it has none. */
   maxBytes: number;
   hasMaxMemory: boolean;
 }
 
 /**
- * A Redis without `maxmemory` may take this share of its machine's memory. The other half is for programs
- * beside it and for the copy that Redis makes of changed pages while it rewrites its append-only file
+ * A Redis without `maxmemory` may use this share of its machine's memory. The other half is for other
+ * programs, and for the copies of changed pages while Redis rewrites its append-only file
  * (https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/memory-optimization/).
  */
 const MACHINE_SHARE = 0.5;
 
 /**
- * Reads the answer to `INFO memory`.
+ * Parses the answer to `INFO memory`.
  *
- * @throws Error if it does not tell how full Redis is, or of how much.
+ * @throws Error if the used or the available memory is missing.
  */
 export function readRedisMemory(info: string): RedisMemory {
   const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? Number.NaN);

@@ -2,16 +2,14 @@ import { connectMongo } from '@analytics/shared/mongo/mongo';
 import type { Connection } from 'mongoose';
 import type { Config } from './config.ts';
 
-/**
- * A write that got no answer by then counts as failed and is tried again; it is safe to store an event twice.
- */
+/** A write without an answer within this time fails and is repeated (ms). Storing an event twice is safe. */
 const SOCKET_TIMEOUT_MS = 20_000;
 
 const WRITE_CONCERN = { w: 'majority', journal: true } as const;
 
 /**
- * Opens the writing connection. A write counts only when a majority of the replica set has it in its journal,
- * so that no event is taken off the queue before it would survive a crash.
+ * Opens the connection for writes. A write counts once it is in the journals of a majority of the replica
+ * set, so an event leaves the queue only when it survives a crash.
  */
 export function connectDatabase(connection: Connection, config: Config, signal: AbortSignal): Promise<void> {
   return connectMongo(connection, config.MONGO_URI, signal, {
@@ -22,9 +20,8 @@ export function connectDatabase(connection: Connection, config: Config, signal: 
 }
 
 /**
- * Opens the connection that waits for index builds, which may take hours: it has no socket timeout. The
- * server would go on with a build whose client gave up, and each further try would only be one more that
- * waits.
+ * Opens the connection for index builds, which may take hours, without a socket timeout. After a timeout the
+ * server would continue the build, and each retry would wait for the same build.
  */
 export function connectIndexBuilder(
   connection: Connection,

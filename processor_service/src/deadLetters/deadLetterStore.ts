@@ -95,8 +95,8 @@ export function createDeadLetterStore(
     },
     get health() {
       refreshCount();
-      const letters = count === 1 ? '1 dead letter waits' : `${count} dead letters wait`;
-      return count === 0 ? {} : { warnings: [`${letters} for a person: see npm run dead-letters -- list`] };
+      const waiting = count === 1 ? '1 dead letter waits' : `${count} dead letters wait`;
+      return count === 0 ? {} : { warnings: [`${waiting} for a person: see npm run dead-letters -- list`] };
     },
   };
 }

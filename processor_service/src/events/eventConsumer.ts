@@ -73,11 +73,11 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
   return {
     close: async () => {
       stopping.abort();
-      const handOver = setTimeout(() => handingOff.abort(), FINISH_DEADLINE_MS);
+      const handOff = setTimeout(() => handingOff.abort(), FINISH_DEADLINE_MS);
       // Without Redis, no job can finish or return to the queue. The locks expire by themselves.
       const deadline = setTimeout(() => worker.disconnect(), redisWatch.isUp ? CLOSE_DEADLINE_MS : 0);
       await worker.close(!redisWatch.isUp);
-      clearTimeout(handOver);
+      clearTimeout(handOff);
       clearTimeout(deadline);
     },
   };
@@ -119,9 +119,9 @@ function createConsumeJob(
 /** Rejects when the signal aborts. The work continues; storing its events twice does no harm. */
 function rejectOnAbort<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const giveUp = () => reject(signal.reason);
-    signal.addEventListener('abort', giveUp);
-    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort);
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }
 

@@ -23,18 +23,18 @@ const MAX_UNIT_BYTES = 3;
 /** An upper bound of the document's bytes, which costs a tenth of measuring them. */
 export function boundBytes(record: InsertRecord): number {
   const { referrer, referrer_host, properties } = record;
-  let units = (referrer?.length ?? 0) + (referrer_host?.length ?? 0);
+  let textLength = (referrer?.length ?? 0) + (referrer_host?.length ?? 0);
   for (const name of STORED_TEXT_NAMES) {
-    units += record[name]?.length ?? 0;
+    textLength += record[name]?.length ?? 0;
   }
   let bytes = FIXED_BYTES;
   if (properties !== undefined) {
     bytes += properties.size * PROPERTY_BYTES;
     for (const [name, value] of properties) {
-      units += name.length + (typeof value === 'string' ? value.length : 0);
+      textLength += name.length + (typeof value === 'string' ? value.length : 0);
     }
   }
-  return bytes + units * MAX_UNIT_BYTES;
+  return bytes + textLength * MAX_UNIT_BYTES;
 }
 
 /** @throws Error if the document exceeds MongoDB's limit. */

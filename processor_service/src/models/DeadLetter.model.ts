@@ -1,19 +1,19 @@
 import type { EventJob } from '@analytics/shared/event/event';
 import { type Connection, type Model, Schema, type SchemaDefinition, type Types } from 'mongoose';
 
-/** What was accepted and can't be stored: a document of the collection `dead_letters`. */
+/** A document of the collection `dead_letters`: an accepted event or item that cannot be stored. */
 export interface DeadLetterRecord {
-  /** The event's own `_id`, so that an event is here once; for a raw job, one that follows from the job. */
+  /** The `_id` of the event, so that it has one dead letter. That of an invalid item follows from its job. */
   _id: Types.ObjectId;
-  /** What the job carried, as JSON text: BSON does not take everything that JSON can hold. */
+  /** The event or item as JSON text, because BSON cannot represent all of JSON. */
   raw?: string;
-  /** The event, in place of `raw`, in letters of earlier versions. */
+  /** The event in dead letters of earlier versions, instead of `raw`. */
   event?: EventJob;
-  /** The site, if it could be read. */
+  /** The site, if it is known. */
   site_id: string | null;
   reason: string;
   job_id: string;
-  /** How often a worker had taken the job up. */
+  /** How often a worker has taken the job. */
   attempts: number;
   first_failed_at: Date;
   last_failed_at: Date;

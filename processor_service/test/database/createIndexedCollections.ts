@@ -7,7 +7,7 @@ import { startIndexBuild } from '../../src/database/indexBuild.ts';
 
 const silent = createLogger({ name: 'processor_service', level: 'silent', isPretty: false });
 
-/** Creates the collections and their indexes as `worker.ts` does, and waits for both. */
+/** Creates the collections and their indexes as the service does, and waits for both. */
 export async function createIndexedCollections(
   connection: Connection,
   models: Parameters<typeof listCollections>[0],

@@ -14,7 +14,7 @@ const Event = createEventModel(connection);
 const { signal } = new AbortController();
 await connectDatabase(connection, parseConfig({ MONGO_URI: stack.MONGO_URI }), signal);
 
-test('an index that somebody made with other options is left as it is and does not stop the worker', async () => {
+test('an existing index with other options stays unchanged and does not stop the worker', async () => {
   const warnings: unknown[] = [];
   const logger = {
     ...createLogger({ name: 'x', level: 'silent', isPretty: false }),

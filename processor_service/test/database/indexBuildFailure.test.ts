@@ -25,7 +25,7 @@ async function countFailures(): Promise<number> {
   return answer['failpoint.failCommand'].timesEntered;
 }
 
-test('a build that fails is tried again, logged once, and said by /readyz meanwhile', async () => {
+test('a failed build is repeated, logged once, and reported by /readyz', async () => {
   const log: string[] = [];
   const write = (line: unknown) => void log.push(String(line));
   await admin.command({
@@ -60,7 +60,7 @@ test('a build that fails is tried again, logged once, and said by /readyz meanwh
   ]);
 });
 
-test('the connection that waits for a build has no socket timeout, whatever the URI says', async () => {
+test('the connection of a build has no socket timeout, even if the URI sets one', async () => {
   const builder = createMongoConnection();
   shared.register(() => closeMongo(builder));
   const MONGO_URI = `${stack.MONGO_URI}?socketTimeoutMS=50`;

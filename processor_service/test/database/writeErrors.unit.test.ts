@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
 import { readOutcomes, TransientWriteError } from '../../src/database/writeErrors.ts';
 
-/** What MongoDB answers for the second of three documents. */
+/** MongoDB's answer for the second of three documents. */
 const reply = (error: object) => ({ writeErrors: [{ index: 1, code: 0, errmsg: 'why', ...error }] });
 
 test.each([6, 24, 50, 89, 112, 189, 365, 371, 9001, 10058, 11601, 11602, 13388, 13435, 14031])(
-  'error %i of a document passes: the write is done again',
+  'error %i of a document is transient: the write is repeated',
   (code) => {
     expect(() => readOutcomes(reply({ code }), 3)).toThrow(TransientWriteError);
   },
 );
 
-test('whatever the server says can be retried passes', () => {
+test('an error with the label of a retryable write is transient', () => {
   const labelled = { ...reply({ code: 4_711 }), errorLabels: ['RetryableWriteError'] };
 
   expect(() => readOutcomes(labelled, 3)).toThrow(TransientWriteError);
@@ -23,7 +23,7 @@ test.each([
   [1, false],
   [16755, false],
   [4711, false],
-])('error %i of a document is final: %s; its neighbours are stored', (code, isFinal) => {
+])('error %i of a document is final: %s; the others are stored', (code, isFinal) => {
   expect(readOutcomes(reply({ code }), 3)).toEqual([
     'stored',
     {

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { createEvent } from '../createEvent.ts';
 import { startDeadLetterCommands } from './startDeadLetterCommands.ts';
 
-const { queue, DeadLetter, person, commands, keep, keepThree } = await startDeadLetterCommands();
+const { queue, DeadLetter, person, commands, save, saveThree } = await startDeadLetterCommands();
 
-test('list shows the newest letters first, a line each, and how many there are', async () => {
-  const { b, c } = await keepThree();
+test('list shows the newest dead letters first, one per line, and their number', async () => {
+  const { b, c } = await saveThree();
 
   await commands.list({}, 2);
 
@@ -26,8 +26,8 @@ const selections: [name: string, selection: object, names: string[]][] = [
   ['all of these', { site: 'a', reason: 'failed', since: new Date('2025-11-12T11:00:00Z') }, ['c']],
 ];
 
-test.each(selections)('letters are chosen by %s', async (_name, selection, names) => {
-  const events = await keepThree();
+test.each(selections)('dead letters are selected by %s', async (_name, selection, names) => {
+  const events = await saveThree();
 
   await commands.list(selection, 10);
 
@@ -35,8 +35,8 @@ test.each(selections)('letters are chosen by %s', async (_name, selection, names
   expect(Object.entries(events).flatMap(([name, { _id }]) => (ids.has(_id) ? [name] : []))).toEqual(names);
 });
 
-test('show writes a letter whole', async () => {
-  const { a } = await keepThree();
+test('show prints all of a dead letter', async () => {
+  const { a } = await saveThree();
 
   expect(await commands.show(a._id)).toBe(true);
   expect(JSON.parse(person.lines[0] ?? '')).toMatchObject({
@@ -47,18 +47,21 @@ test('show writes a letter whole', async () => {
   });
 });
 
-test.each(['000000000000000000000000', 'nonsense'])('show says that there is no letter %s', async (id) => {
-  expect(await commands.show(id)).toBe(false);
-});
+test.each(['000000000000000000000000', 'nonsense'])(
+  'show says that there is no dead letter %s',
+  async (id) => {
+    expect(await commands.show(id)).toBe(false);
+  },
+);
 
 test.each(['replay', 'purge'] as const)(
-  '%s acts on exactly the letters that it counted; one that arrives or fails again before the answer stays',
+  '%s handles exactly the dead letters that it counted; one that arrives or fails again before the answer stays',
   async (command) => {
-    const { a } = await keepThree();
+    const { a } = await saveThree();
     const late = createEvent({ site_id: 'late' });
     person.whileAsked = async () => {
-      await keep(late, 'arrived meanwhile', '2025-11-12T09:00:00Z');
-      await keep(a, 'failed again', '2025-11-12T13:00:00Z');
+      await save(late, 'arrived meanwhile', '2025-11-12T09:00:00Z');
+      await save(a, 'failed again', '2025-11-12T13:00:00Z');
     };
 
     await commands[command]({});
@@ -70,9 +73,9 @@ test.each(['replay', 'purge'] as const)(
 );
 
 test.each(['replay', 'purge'] as const)(
-  '%s with a limit takes the letters that list shows',
+  '%s with a limit handles the dead letters that list shows',
   async (command) => {
-    const { a } = await keepThree();
+    const { a } = await saveThree();
 
     await commands[command]({}, 2);
 
@@ -81,16 +84,16 @@ test.each(['replay', 'purge'] as const)(
   },
 );
 
-test('a site id cannot give orders to the terminal', async () => {
-  await keep(createEvent({ site_id: '\u001b[2J\u009b1m' }), 'r', '2025-11-12T10:00:00Z');
+test('a site id cannot control the terminal', async () => {
+  await save(createEvent({ site_id: '\u001b[2J\u009b1m' }), 'r', '2025-11-12T10:00:00Z');
 
   await commands.list({}, 1);
 
   expect(person.lines[0]).toContain('  \\u001b[2J\\u009b1m  ');
 });
 
-test('what is not confirmed changes nothing', async () => {
-  await keepThree();
+test('without confirmation nothing changes', async () => {
+  await saveThree();
   person.isConfirmed = false;
 
   await commands.replay({});
@@ -101,7 +104,7 @@ test('what is not confirmed changes nothing', async () => {
 });
 
 test('purge counts, asks and deletes', async () => {
-  await keepThree();
+  await saveThree();
 
   await commands.purge({ site: 'a' });
 
@@ -112,7 +115,7 @@ test('purge counts, asks and deletes', async () => {
   ]);
 });
 
-test('nothing is asked when no letter matches', async () => {
+test('no question is asked when no dead letter matches', async () => {
   await commands.purge({ site: 'nobody' });
 
   expect([person.questions, person.lines]).toEqual([[], ['No dead letter matches.']]);

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { readTime } from '../../src/deadLetters/deadLetterFilter.ts';
 
-// A machine that is not in UTC, where JavaScript reads a time without a zone otherwise.
+// JavaScript reads a time without a zone in the zone of the machine.
 vi.stubEnv('TZ', 'America/New_York');
 
 test.each([
@@ -15,7 +15,7 @@ test.each([
 });
 
 test.each(['yesterday', '1', '2025-13-01', '2025-01-01 00:00', '12 November 2025'])(
-  '%s is refused',
+  '%s is rejected',
   (text) => {
     expect(() => readTime(text)).toThrow(`${text} is not a time. Write it as 2025-11-12T00:00:00Z.`);
   },

@@ -52,7 +52,7 @@ afterEach(async () => {
   await DeadLetter.deleteMany();
 });
 
-/** Puts a foreign producer's job among the failed ones, where a worker puts one that is too large. */
+/** Adds a foreign producer's job to the failed jobs, as a worker does with a job that is too large. */
 async function addFailedJob(name: string, data: unknown): Promise<string> {
   const { id = '' } = await foreignQueue.add(name, data);
   await redis.multi().lrem(queue.toKey('wait'), 1, id).zadd(queue.toKey('failed'), Date.now(), id).exec();
@@ -67,7 +67,7 @@ async function storeAll(): Promise<void> {
 
 const PROPERTIES = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`p${i}`, '語'.repeat(1024)]));
 
-/** Some events of each kind that a foreign producer may queue, for five jobs of ours. */
+/** Events of each kind that a foreign producer may queue, enough for five of our own jobs. */
 function createBatch() {
   const own = Array.from({ length: 35 }, (_, i) => createEvent({ path: `/${i}`, properties: PROPERTIES }));
   const { _id: _, ...input } = createEvent({ properties: PROPERTIES });
@@ -95,7 +95,7 @@ test('a job that is too large is listed with its size; other failed jobs are not
   ]);
 });
 
-test('split asks, stores each event of the job once, keeps each poison as a dead letter, and removes the job', async () => {
+test('split asks, stores each event of the job once, saves every other item as a dead letter, and removes the job', async () => {
   const { own, events } = createBatch();
   const id = await addFailedJob(INGEST_BATCH_JOB, { source: 'importer', events, total: events.length });
   const { name = '', timestamp = 0 } = (await queue.getJob(id)) ?? {};
@@ -129,7 +129,7 @@ test('split asks, stores each event of the job once, keeps each poison as a dead
   expect(await queue.getJobCountByTypes('failed')).toBe(0);
 });
 
-test('a split that is cut off and repeated stores nothing twice', async () => {
+test('an interrupted and repeated split stores no event twice', async () => {
   const { events } = createBatch();
   const id = await addFailedJob(INGEST_BATCH_JOB, { events });
   let added = 0;
@@ -153,7 +153,7 @@ test('a split that is cut off and repeated stores nothing twice', async () => {
   expect([await Event.countDocuments(), await DeadLetter.countDocuments()]).toEqual([37, 3]);
 });
 
-test('what is no event and too large for a dead letter keeps the job, until it is discarded', async () => {
+test('an item that is too large for a dead letter keeps the job until it is discarded', async () => {
   const event = createEvent();
   const id = await addFailedJob(INGEST_BATCH_JOB, { events: ['x'.repeat(16 * MEBI), event] });
 
@@ -170,7 +170,7 @@ test('what is no event and too large for a dead letter keeps the job, until it i
   expect([left, await Event.countDocuments(), await queue.getJobCountByTypes('failed')]).toEqual([1, 1, 0]);
 });
 
-test('what is not confirmed changes nothing', async () => {
+test('without confirmation nothing changes', async () => {
   const id = await addFailedJob(INGEST_BATCH_JOB, { events: createBatch().events });
   isConfirmed = false;
 
@@ -191,7 +191,7 @@ test.each([
   ['a batch without a list', INGEST_BATCH_JOB, '{"events":{}}', /holds no list of events/],
   ['a batch that is cut off', INGEST_BATCH_JOB, '{"events":[{"a":1},{"b"', /ends before its JSON does/],
   ['a batch that is no JSON', INGEST_BATCH_JOB, '{"events":[nonsense]}', /is no JSON/],
-])('split says why it cannot split %s, and changes nothing', async (_name, name, data, reason) => {
+])('split reports why it cannot split %s, and changes nothing', async (_name, name, data, reason) => {
   const id = await addFailedJob(name, {});
   await redis.hset(queue.toKey(id), 'data', data);
 
@@ -201,7 +201,7 @@ test.each([
   expect(await queue.getJobCounts('wait', 'failed')).toEqual({ wait: 0, failed: 1 });
 });
 
-test('a batch is cut into the items that JSON sees in it', () => {
+test('a batch is divided into the items that JSON.parse finds', () => {
   const value = fc.json({ maxDepth: 3 }).map((text): unknown => JSON.parse(text));
   const batch = fc.record(
     { before: value, events: fc.array(value), 'eve"nts': value },

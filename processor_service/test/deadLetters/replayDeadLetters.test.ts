@@ -16,12 +16,12 @@ const {
   person,
   commands,
   openCommands,
-  keep,
-  keepThree,
+  save,
+  saveThree,
 } = await startDeadLetterCommands();
 
-test('replay counts, asks, puts the letters back into the queue with their own _id, and removes them', async () => {
-  const { b, c } = await keepThree();
+test('replay counts, asks, puts the events back into the queue with their own _id, and deletes the dead letters', async () => {
+  const { b, c } = await saveThree();
   const consumer = startConsumer(stack, processJob);
 
   await commands.replay({ reason: 'validation' });
@@ -33,7 +33,7 @@ test('replay counts, asks, puts the letters back into the queue with their own _
   expect(await DeadLetter.countDocuments()).toBe(1);
 });
 
-test('replay makes jobs that can be read of letters that are too large for one, and removes a letter after its job is queued', async () => {
+test('replay divides dead letters into jobs of readable size, and deletes a dead letter after its job is queued', async () => {
   // Quotes take twice as many bytes in JSON.
   const properties = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`p${i}`, '"'.repeat(1024)]));
   const events = Array.from({ length: 450 }, () => createEvent({ properties }));
@@ -52,8 +52,8 @@ test('replay makes jobs that can be read of letters that are too large for one, 
   expect(await DeadLetter.countDocuments()).toBe(0);
 });
 
-test('replay keeps the letters of a job that Redis did not take', async () => {
-  await keepThree();
+test('replay keeps the dead letters of a job that Redis rejected', async () => {
+  await saveThree();
   const failingQueue = { add: () => Promise.reject(new Error('Redis went away')) };
   const replaying = openCommands(failingQueue).replay({});
 
@@ -61,13 +61,13 @@ test('replay keeps the letters of a job that Redis did not take', async () => {
   expect(await DeadLetter.countDocuments()).toBe(3);
 });
 
-test('a letter that failed again while it was replayed stays', async () => {
+test('a dead letter that fails again during its replay stays', async () => {
   const event = createEvent({ site_id: 'a' });
-  await keep(event, 'first', '2025-11-12T10:00:00Z');
+  await save(event, 'first', '2025-11-12T10:00:00Z');
   const slowQueue = {
     add: async (...args: Parameters<typeof queue.add>) => {
       const job = await queue.add(...args);
-      await keep(event, 'again', '2025-11-12T13:00:00Z');
+      await save(event, 'again', '2025-11-12T13:00:00Z');
       return job;
     },
   };
@@ -83,7 +83,7 @@ test('a letter that failed again while it was replayed stays', async () => {
   ]);
 });
 
-test('a letter of an earlier version, which holds its event as BSON, is shown and replayed', async () => {
+test('a dead letter of an earlier version, with its event as BSON, is shown and replayed', async () => {
   const event = createEvent({ site_id: 'earlier' });
   const letter = { event, site_id: 'earlier', reason: 'r', job_id: '7', attempts: 1 };
   const _id = new Types.ObjectId(event._id);
@@ -104,7 +104,7 @@ test('a letter of an earlier version, which holds its event as BSON, is shown an
   expect(await DeadLetter.countDocuments()).toBe(0);
 });
 
-test('a letter without an _id is replayed under its own if it could be an event, and left if it could not', async () => {
+test('a dead letter without an _id is replayed under its own if it can be an event, and skipped if not', async () => {
   const { _id, ...input } = createEvent({ site_id: 'raw' });
   await deadLetters.save(
     [

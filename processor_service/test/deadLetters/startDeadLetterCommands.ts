@@ -11,20 +11,20 @@ import { openQueue, openStore } from '../events/startConsumer.ts';
 const logger = createLogger({ name: 'dead-letters', level: 'silent', isPretty: false });
 
 /**
- * Opens the commands for a file whose tests give them to a person. Before each test there is no letter and no
- * job.
+ * Opens the commands for a test file, with a person who answers their questions. Before each test there is no
+ * dead letter and no job.
  */
 export async function startDeadLetterCommands() {
   const stack = useTestStack();
   const queue = openQueue(stack);
   const { Event, DeadLetter, processJob } = await openStore(stack);
 
-  /** What the person has seen, and what they do. */
+  /** What the commands have printed and asked, and the answer of the person. */
   const person = {
     lines: [] as string[],
     questions: [] as string[],
     isConfirmed: true,
-    /** What happens while the person decides. */
+    /** Runs before the answer. */
     whileAsked: async () => {},
   };
 
@@ -47,20 +47,20 @@ export async function startDeadLetterCommands() {
     Object.assign(person, { lines: [], questions: [], isConfirmed: true, whileAsked: async () => {} });
   });
 
-  async function keep(event: EventJob, reason: string, failedAt: string): Promise<void> {
-    const letters = createDeadLetterStore(DeadLetter, logger, () => new Date(failedAt));
-    await letters.save([{ event, reason, cause: '' }], { id: '7', attempts: 2 });
+  async function save(event: EventJob, reason: string, failedAt: string): Promise<void> {
+    const deadLetters = createDeadLetterStore(DeadLetter, logger, () => new Date(failedAt));
+    await deadLetters.save([{ event, reason, cause: '' }], { id: '7', attempts: 2 });
   }
 
-  async function keepThree() {
+  async function saveThree() {
     const [a, b, c] = [
       createEvent({ site_id: 'a' }),
       createEvent({ site_id: 'b' }),
       createEvent({ site_id: 'a' }),
     ];
-    await keep(a, 'too large (BSON)', '2025-11-12T10:00:00Z');
-    await keep(b, 'Document failed validation', '2025-11-12T11:00:00Z');
-    await keep(c, 'Document failed validation', '2025-11-12T12:00:00Z');
+    await save(a, 'too large (BSON)', '2025-11-12T10:00:00Z');
+    await save(b, 'Document failed validation', '2025-11-12T11:00:00Z');
+    await save(c, 'Document failed validation', '2025-11-12T12:00:00Z');
     return { a, b, c };
   }
 
@@ -72,10 +72,10 @@ export async function startDeadLetterCommands() {
     deadLetters: createDeadLetterStore(DeadLetter, logger),
     processJob,
     person,
-    /** The commands with another queue. */
+    /** Opens the commands with another queue. */
     openCommands,
     commands: openCommands(queue),
-    keep,
-    keepThree,
+    save,
+    saveThree,
   };
 }

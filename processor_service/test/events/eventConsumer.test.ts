@@ -4,7 +4,7 @@ import type { mongo } from 'mongoose';
 import { expect, test } from 'vitest';
 import { createSiteEvent, startRunningJobs } from '../queue/runJobs.ts';
 
-const { stack, Event, processJob, runJob, findBySite, findLetters } = await startRunningJobs();
+const { stack, Event, processJob, runJob, findBySite, findDeadLetters } = await startRunningJobs();
 
 test('an event is stored with its timestamp as a Date, the times of storing, and no other field', async () => {
   const before = Date.now();
@@ -40,7 +40,7 @@ test('a batch is stored whole', async () => {
   );
 });
 
-test('an event is stored once when two jobs carry it, or one job twice; the first wins and no letter is left', async () => {
+test('an event is stored once when two jobs carry it, or one job twice; the first is kept, and no dead letter is written', async () => {
   const event = createSiteEvent({ path: '/first' });
   const second = { ...event, path: '/second' };
 
@@ -49,7 +49,7 @@ test('an event is stored once when two jobs carry it, or one job twice; the firs
   const batch = await runJob({ events: [second, second] }, INGEST_BATCH_JOB);
 
   expect((await findBySite(event.site_id)).map(({ path }) => path)).toEqual(['/first']);
-  expect([await findLetters(job.id), await findLetters(batch.id)]).toEqual([[], []]);
+  expect([await findDeadLetters(job.id), await findDeadLetters(batch.id)]).toEqual([[], []]);
 });
 
 test('a job that runs again reports duplicates and stores nothing', async () => {
@@ -58,7 +58,7 @@ test('a job that runs again reports duplicates and stores nothing', async () => 
   expect(await processJob(job)).toEqual({ events: 2, stored: 0, duplicates: 2, dead_letters: 0 });
 });
 
-test('an event of a foreign producer is stored with an _id that follows from its job, once, however often it runs', async () => {
+test('an event of a foreign producer gets its _id from its job, and is stored once when the job runs again', async () => {
   const { _id: _, ...input } = createSiteEvent();
 
   const job = await runJob(input);
@@ -70,7 +70,7 @@ test('an event of a foreign producer is stored with an _id that follows from its
   expect(rerun).toMatchObject({ stored: 0, duplicates: 1 });
 });
 
-test('an event of a foreign producer with an event_id is the same event as if it had come by HTTP', async () => {
+test('an event of a foreign producer with an event_id has the same _id as over HTTP', async () => {
   const { _id: _, ...input } = createSiteEvent();
 
   await runJob({ ...input, event_id: 'order-1' });
@@ -80,7 +80,7 @@ test('an event of a foreign producer with an event_id is the same event as if it
   ]);
 });
 
-test('a job of more events than go into one insert is stored in parts, each event once, however often it runs', async () => {
+test('a job with more events than one insert is stored in parts, and each event once when it runs again', async () => {
   const { _id: _, ...input } = createSiteEvent();
   const events: unknown[] = Array.from({ length: 12_000 }, (_, index) => ({ ...input, path: `/${index}` }));
   events[7000] = 'no event';
@@ -97,13 +97,13 @@ test('a job of more events than go into one insert is stored in parts, each even
   expect(inserts?.map(({ ninserted }) => ninserted)).toEqual([5000, 4999, 2000]);
   expect(await processJob(job)).toEqual({ events: 11_999, stored: 0, duplicates: 11_999, dead_letters: 1 });
   expect(await Event.countDocuments({ site_id: input.site_id })).toBe(11_999);
-  expect((await findLetters(job.id)).map(({ _id }) => String(_id))).toEqual([
+  expect((await findDeadLetters(job.id)).map(({ _id }) => String(_id))).toEqual([
     deriveEventId(`${stack.QUEUE_PREFIX}:${stack.QUEUE_NAME}`, `${job.id}\0${job.timestamp}\0${7000}`),
   ]);
 });
 
 test.each([true, false])(
-  'an event in another spelling is stored as any other, whether its producer fixed its _id (%s) or not',
+  'an event in another valid spelling is stored like any other, with (%s) or without an _id of its producer',
   async (hasId) => {
     const { _id, ...input } = createSiteEvent({
       path: '/first',
@@ -133,7 +133,7 @@ test.each([true, false])(
   },
 );
 
-test('the writer builds the indexes that the design names', async () => {
+test('the processor builds the indexes of the design', async () => {
   const indexes = await Event.collection.indexes();
 
   expect(indexes.map(({ key }) => key)).toEqual([

@@ -9,7 +9,7 @@ import { openStore } from './startConsumer.ts';
 
 const { Event, store } = await openStore(useTestStack());
 
-test('a referrer is stored with its host, properties as they are, and nothing of them where there is none', async () => {
+test('a referrer is stored with its host, properties unchanged, and absent fields not at all', async () => {
   const plain = createEvent();
   const full: EventJob = {
     ...createEvent(),
@@ -50,7 +50,7 @@ test('no events are stored without a write', async () => {
   expect(await store.storeEvents([])).toEqual([]);
 });
 
-test('the outcome of each event of a write is told in their order', async () => {
+test('a write resolves with the outcome of each event, in their order', async () => {
   const [good, refused, duplicate, other] = [
     createEvent(),
     createEvent({ path: '/refused' }),
@@ -72,7 +72,7 @@ test('the outcome of each event of a write is told in their order', async () => 
   ]);
 });
 
-test('every name of a property is stored as it is, whatever it means to a library', async () => {
+test('every property name is stored unchanged, even one with a meaning for a library', async () => {
   const names = [
     '_bsontype',
     'toBSON',
@@ -104,7 +104,7 @@ const unwritable: [name: string, change: object, reason: RegExp][] = [
 ];
 
 test.each(unwritable)(
-  'an event that %s is refused alone; its neighbours are stored',
+  'an event that %s is rejected alone; the others are stored',
   async (_name, change, reason) => {
     const culprits = [1, 2].map(() => ({ ...createEvent(), ...change }) as EventJob);
     const [first, second] = culprits as [EventJob, EventJob];
@@ -117,7 +117,7 @@ test.each(unwritable)(
   },
 );
 
-test('an event that meets a bug of this code is refused alone, and may be tried again', async () => {
+test('an event that triggers a bug is rejected alone, and not finally', async () => {
   const events = Array.from({ length: 20 }, (_, index) => createEvent({ path: `/${index}` }));
   const buggy = createEventStore(Event, {
     invalidate: async (records) => {
@@ -139,7 +139,7 @@ test('an event that meets a bug of this code is refused alone, and may be tried 
   expect(outcomes).toEqual(events.map((_, index) => (index === 7 || index === 13 ? refusal : 'stored')));
 });
 
-test('only a duplicate _id counts as a duplicate, not one in an index that an operator made', async () => {
+test('only a duplicate _id counts as a duplicate, not a duplicate in an index of the operator', async () => {
   const [event, other] = [createEvent({ user_id: 'ann' }), createEvent({ user_id: 'ann' })];
   await Event.collection.createIndex(
     { user_id: 1 },
@@ -160,7 +160,7 @@ test('only a duplicate _id counts as a duplicate, not one in an index that an op
   ]);
 });
 
-test('events that are too many for one command are all stored, and told in their order', async () => {
+test('more events than fit into one command are all stored, with their outcomes in order', async () => {
   const [first, last] = [createEvent(), createEvent()];
   const others = Array.from({ length: 19_998 }, (_, index) =>
     createEvent({ path: `/${index}`.padEnd(2048, 'ñ') }),
@@ -181,7 +181,7 @@ test('events whose hosts take nine bytes a character are all stored', async () =
   expect(await store.storeEvents(events)).toEqual(events.map(() => 'stored'));
 });
 
-test('the hours of events that a dead worker had stored are refreshed again', async () => {
+test('the hours of events that a dead worker stored are invalidated again', async () => {
   const { invalidations } = openRollups(Event.db).collections;
   const [stored, missing] = [createEvent({ site_id: 'stored' }), createEvent({ site_id: 'missing' })];
   await store.storeEvents([stored]);
@@ -193,7 +193,7 @@ test('the hours of events that a dead worker had stored are refreshed again', as
   expect(await invalidations.distinct('_id.site_id')).toEqual(['stored']);
 });
 
-test('the events of a job are looked up in commands that take little time each, however many there are', async () => {
+test('many events are looked up in several short commands', async () => {
   const events = Array.from({ length: 2100 }, () => createEvent());
   const stored = events.filter((_, index) => index % 2 === 0);
   await Event.collection.insertMany(stored.map(({ _id }) => ({ _id: new Types.ObjectId(_id) })) as never);

@@ -16,13 +16,13 @@ const queue = openQueue(stack);
 const { DeadLetter, store } = await openStore(stack);
 startConsumer(stack, () => Promise.reject(new UnrecoverableError('a bug')), { concurrency: 50 });
 
-/** The lines of every sweep. */
+/** The log lines of all sweeps. */
 const lines: { level: string; job_id?: string; reason?: string; text: string }[] = [];
 const write = (level: string) => (fields: object | string, text?: string) =>
   lines.push(typeof fields === 'string' ? { level, text: fields } : { level, ...fields, text: text ?? '' });
 const logger = { info: write('info'), warn: write('warn'), error: write('error') } as unknown as Logger;
 
-/** Starts a sweep as a processor of its own does. */
+/** Starts a sweep, as another processor does. */
 function startSweep() {
   const redis = createWorkerRedis(stack);
   const deadLetters = createDeadLetterStore(DeadLetter, logger);
@@ -47,7 +47,7 @@ beforeEach(async () => {
 });
 
 test.each([1, 2])(
-  'two processors that sweep at once make one letter of each failed job, and warn of it once (round %i)',
+  'two processors that sweep at the same time write one dead letter per failed job, and one warning (round %i)',
   async () => {
     await failJobs(Array.from({ length: 50 }, () => createEvent()));
 
@@ -60,7 +60,7 @@ test.each([1, 2])(
   },
 );
 
-test('a job that cannot be moved is reported once and keeps none from being moved; it is moved when it can be', async () => {
+test('a job that cannot be moved is reported once and does not block others; it is moved when possible', async () => {
   const events = ['first', 'refused', 'last'].map((site_id) => createEvent({ site_id }));
   await DeadLetter.db.db?.command({ collMod: 'dead_letters', validator: { site_id: { $ne: 'refused' } } });
   for (const [index, event] of events.entries()) {

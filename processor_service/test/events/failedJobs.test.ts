@@ -28,7 +28,7 @@ const sweep = startFailedJobSweep({
 });
 stack.register(() => sweep.close());
 
-test('of a job that failed for good, what is not stored goes to the dead letters, and the job goes', async () => {
+test('the events of a failed job that are not stored become dead letters, and the job is removed', async () => {
   const [stored, lost] = [createEvent(), createEvent()];
   await store.storeEvents([stored]);
   const consumer = startConsumer(stack, () => Promise.reject(new UnrecoverableError('a bug')), {
@@ -54,9 +54,9 @@ test('of a job that failed for good, what is not stored goes to the dead letters
   expect(await Event.countDocuments()).toBe(1);
 });
 
-test('a job that took its worker down too often goes to the dead letters, and the queue goes on', async () => {
+test('a job that lost too many workers becomes dead letters, and the queue continues', async () => {
   const [poison, good] = [createEvent(), createEvent()];
-  // What the look for forgotten jobs writes into a job that was left more often than it may be.
+  // BullMQ's check for stalled jobs writes this into a job that stalled too often.
   const job = await queue.add(INGEST_EVENT_JOB, poison, { ...eventJobOptions, delay: 60_000 });
   await redis.hset(queue.toKey(job.id ?? ''), 'defa', 'job stalled more than allowable limit');
   await job.promote();
@@ -74,7 +74,7 @@ test('a job that took its worker down too often goes to the dead letters, and th
 
 const MEBI = 1024 * 1024;
 
-test('a job of exactly the most bytes is read', async () => {
+test('a job of exactly the limit is read', async () => {
   const event = createEvent();
   const frame = JSON.stringify({ events: [event], padding: '' });
   const padding = 'x'.repeat(MAX_JOB_BYTES - frame.length);
@@ -92,7 +92,7 @@ test.each([
   ['twenty million letters', 'x'.repeat(20 * MEBI - 2)],
   ['fewer letters of two bytes each', 'ü'.repeat(10 * MEBI - 1)],
 ])(
-  'a job too large to be read (%s) fails unread and stays in the queue; those behind it are moved',
+  'a job that is too large (%s) fails unread and stays in the queue; later jobs are moved',
   async (_name, data) => {
     const event = createEvent();
     const large = await openForeignQueue(stack).add(INGEST_EVENT_JOB, data);
@@ -109,7 +109,7 @@ test.each([
 
     await queue.add(INGEST_EVENT_JOB, event);
     await waitUntil(async () => (await DeadLetter.countDocuments({ _id: event._id })) === 1);
-    // The job goes once its letter is there.
+    // The job is removed after its dead letter is saved.
     await waitUntil(async () => (await queue.getFailedCount()) === 1);
     await consumer.close();
 

@@ -8,7 +8,7 @@ import { createEvent } from '../createEvent.ts';
 const text = (maxLength: number) => fc.string({ unit: 'binary', minLength: 1, maxLength });
 const value = fc.oneof(text(300), fc.double({ noNaN: true }), fc.integer(), fc.boolean());
 
-/** Records with texts of one to three bytes a unit and, of opaque hosts, nine. */
+/** Records with texts of one to three bytes per code unit, and opaque hosts of nine. */
 const record = fc
   .record({
     path: text(300),

@@ -20,14 +20,14 @@ const logger = createLogger({ name: 'processor_service', level: 'silent', isPret
 
 const CONCURRENCY = 30;
 
-/** Queues a job that was left by this many dead workers. `stc` is where BullMQ counts that. */
-async function addLeftJob(name: string, data: unknown, stalledCount: number): Promise<void> {
+/** Queues a job that lost this many workers. BullMQ counts them in `stc`. */
+async function addAbandonedJob(name: string, data: unknown, stalledCount: number): Promise<void> {
   const job = await queue.add(name, data, { delay: 3_600_000 });
   await redis.hset(queue.toKey(job.id ?? ''), 'stc', stalledCount);
   await job.promote();
 }
 
-function startGuardedConsumer(step: ProcessJob, addBulk: Queue['addBulk'] = queue.addBulk.bind(queue)) {
+function startQuarantinedConsumer(step: ProcessJob, addBulk: Queue['addBulk'] = queue.addBulk.bind(queue)) {
   const quarantine = createJobQuarantine({
     queue: { addBulk },
     deadLetters,
@@ -41,25 +41,32 @@ const isQueueEmpty = async () =>
   (await queue.getJobCountByTypes('wait', 'active', 'delayed', 'failed')) === 0;
 
 /**
- * Runs jobs that were left `deaths` times, and jobs that never were. Those that run go on until `together` of
- * the former and all of the latter run and every other suspect was put off. Resolves with how many of each
- * ran together at most.
+ * Runs suspects that lost `deaths` workers, and other jobs. No job ends before `together` suspects and all
+ * other jobs run and the other suspects are delayed. Resolves with the most of each kind that ran together.
  */
-async function runLeftJobs({ deaths, count, together }: { deaths: number; count: number; together: number }) {
+async function runAbandonedJobs({
+  deaths,
+  count,
+  together,
+}: {
+  deaths: number;
+  count: number;
+  together: number;
+}) {
   const left = Array.from({ length: count }, () => createEvent());
   const others = Array.from({ length: 10 }, () => createEvent());
   const leftIds = new Set(left.map(({ _id }) => _id));
-  const putOff = new Set<unknown>();
+  const delayed = new Set<unknown>();
   const running = { left: 0, others: 0 };
   const most = { left: 0, others: 0 };
   const quarantine = createJobQuarantine({ queue, deadLetters, concurrency: CONCURRENCY, logger });
   const run: JobQuarantine['run'] = (job, ...rest) =>
     quarantine.run(job, ...rest).catch((error) => {
-      putOff.add(job.id);
+      delayed.add(job.id);
       throw error;
     });
   for (const event of left) {
-    await addLeftJob(INGEST_EVENT_JOB, event, deaths);
+    await addAbandonedJob(INGEST_EVENT_JOB, event, deaths);
   }
   for (const event of others) {
     await queue.add(INGEST_EVENT_JOB, event);
@@ -70,7 +77,7 @@ async function runLeftJobs({ deaths, count, together }: { deaths: number; count:
       const kind = leftIds.has((job.data as EventJob)._id) ? 'left' : 'others';
       running[kind] += 1;
       most[kind] = Math.max(most[kind], running[kind]);
-      await waitUntil(() => most.others === others.length && putOff.size === count - together);
+      await waitUntil(() => most.others === others.length && delayed.size === count - together);
       const result = await processJob(job);
       running[kind] -= 1;
       return result;
@@ -83,16 +90,16 @@ async function runLeftJobs({ deaths, count, together }: { deaths: number; count:
   return most;
 }
 
-test('of the jobs that a dead worker left, a few run together; others go on beside them', async () => {
-  expect(await runLeftJobs({ deaths: 1, count: 20, together: 6 })).toEqual({ left: 6, others: 10 });
+test('of the jobs that a dead worker left, a few run together; other jobs run next to them', async () => {
+  expect(await runAbandonedJobs({ deaths: 1, count: 20, together: 6 })).toEqual({ left: 6, others: 10 });
 });
 
-test('of the jobs that two dead workers left, one runs at a time; others go on beside it', async () => {
-  expect(await runLeftJobs({ deaths: 2, count: 5, together: 1 })).toEqual({ left: 1, others: 10 });
+test('of the jobs that two dead workers left, one runs at a time; other jobs run next to it', async () => {
+  expect(await runAbandonedJobs({ deaths: 2, count: 5, together: 1 })).toEqual({ left: 1, others: 10 });
 });
 
-test('a job that is put off for a moment is not left for a second', async () => {
-  const consumer = startGuardedConsumer(processJob);
+test('a briefly delayed job does not wait for a second', async () => {
+  const consumer = startQuarantinedConsumer(processJob);
   const waitsMs: number[] = [];
   for (let round = 0; round < 3; round += 1) {
     const event = createEvent();
@@ -106,13 +113,13 @@ test('a job that is put off for a moment is not left for a second', async () => 
   expect(Math.min(...waitsMs)).toBeLessThan(1000);
 });
 
-test('a job that failed is no suspect: it runs at once, however many do', async () => {
+test('a failed job is not a suspect: it runs immediately, next to any number of jobs', async () => {
   const runs = new Map<string, number>();
   let failures = 0;
-  const consumer = startGuardedConsumer(async (job) => {
+  const consumer = startQuarantinedConsumer(async (job) => {
     const run = (runs.get(job.id) ?? 0) + 1;
     runs.set(job.id, run);
-    // Each run goes on only beside that of all others, so that one job at a time would never be through.
+    // A run ends only while all others run, so one job at a time would never end.
     await waitUntil(() => runs.size === 10 && [...runs.values()].every((each) => each >= run));
     if (!job.isLastAttempt) {
       failures += 1;
@@ -134,12 +141,12 @@ test('a job that failed is no suspect: it runs at once, however many do', async 
   expect(failures).toBe(40);
 });
 
-test('a batch that was left twice is taken apart: its events are stored, what is none goes to the dead letters', async () => {
+test('a batch that lost two workers is split: its events are stored, and its other items become dead letters', async () => {
   const events = [createEvent(), createEvent(), createEvent()];
-  await addLeftJob(INGEST_BATCH_JOB, { events: [...events, { nonsense: true }] }, 2);
+  await addAbandonedJob(INGEST_BATCH_JOB, { events: [...events, { nonsense: true }] }, 2);
   const sizes: number[] = [];
 
-  const consumer = startGuardedConsumer(async (job) => {
+  const consumer = startQuarantinedConsumer(async (job) => {
     const result = await processJob(job);
     sizes.push(result.events);
     return result;
@@ -152,12 +159,12 @@ test('a batch that was left twice is taken apart: its events are stored, what is
   expect(await DeadLetter.collection.find().toArray()).toMatchObject([{ raw: '{"nonsense":true}' }]);
 });
 
-test('a batch that could not be taken apart whole is taken apart again; nothing is stored twice', async () => {
+test('an interrupted split is repeated, and stores no event twice', async () => {
   const events = Array.from({ length: 4 }, () => createEvent());
-  await addLeftJob(INGEST_BATCH_JOB, { events }, 2);
+  await addAbandonedJob(INGEST_BATCH_JOB, { events }, 2);
   let tries = 0;
 
-  const consumer = startGuardedConsumer(processJob, async (jobs) => {
+  const consumer = startQuarantinedConsumer(processJob, async (jobs) => {
     tries += 1;
     const added = await queue.addBulk(tries === 1 ? jobs.slice(0, 2) : jobs);
     if (tries === 1) {

@@ -30,12 +30,12 @@ function enqueueEvents(site_id: string, count: number) {
   );
 }
 
-test('while MongoDB is away nothing fails; when it is back everything is stored without a restart', async () => {
+test('while MongoDB is away no job fails; when it returns all events are stored without a restart', async () => {
   startConsumer(stack, processJob);
   await mongo.kill();
 
   await enqueueEvents('outage', 20);
-  // All five places are taken by jobs that wait for MongoDB, through several of their tries.
+  // Five jobs use the whole concurrency, and wait for MongoDB during several attempts.
   await waitUntil(async () => (await queue.getActiveCount()) === 5);
   expect(await queue.getFailedCount()).toBe(0);
   await mongo.restart();
@@ -44,7 +44,7 @@ test('while MongoDB is away nothing fails; when it is back everything is stored 
   expect(await queue.getFailedCount()).toBe(0);
 });
 
-test('a worker that stops while MongoDB is away gives its jobs back, their attempts unspent', async () => {
+test('a worker that stops while MongoDB is away returns its jobs with all attempts left', async () => {
   const consumer = startConsumer({ ...stack, QUEUE_NAME: 'second' }, processJob, { concurrency: 2 });
   const second = openQueue({ ...stack, QUEUE_NAME: 'second' });
   await mongo.kill();
@@ -62,7 +62,7 @@ test('a worker that stops while MongoDB is away gives its jobs back, their attem
   await mongo.restart();
 });
 
-test('a write to a MongoDB that hangs fails after its time, and works when it goes on', async () => {
+test('a write to a hung MongoDB times out, and succeeds once MongoDB continues', async () => {
   const mongo = await startOwnMongo();
   shared.register(() => mongo.remove());
   const { store } = await openStore({ ...shared, MONGO_URI: `mongodb://127.0.0.1:${mongo.port}/x` });

@@ -12,7 +12,7 @@ const queue = openQueue(stack);
 const { Event, DeadLetter, processJob } = await openStore(stack);
 startConsumer(stack, processJob, { concurrency: 20 });
 
-/** The options of a foreign producer's job; BullMQ's default is one attempt. */
+/** The options of a foreign producer's job. BullMQ's default is one attempt. */
 const foreign = (attempts: number) => ({ attempts, backoff: { type: 'fixed', delay: 20 } });
 
 beforeEach(async () => {
@@ -31,7 +31,7 @@ const findStored = async (events: readonly EventJob[]) =>
     .sort();
 
 test.each([1, 50])(
-  'an event that an index of the operator refuses becomes a dead letter after five tries, alone; its producer asked for %i',
+  'an event that an index of the operator rejects becomes a dead letter alone, after five attempts; its producer set %i',
   async (attempts) => {
     await DeadLetter.deleteMany();
     const refused = createEvent({ user_id: 'ann' });
@@ -59,7 +59,7 @@ test.each([1, 50])(
 );
 
 test.each([{ type: 'fixed', delay: 20 }, { type: 'a strategy of the producer' }])(
-  'an event that MongoDB takes at a later try is stored, and no letter is made: backoff $type',
+  'an event that MongoDB accepts at a later attempt is stored without a dead letter: backoff $type',
   async (backoff) => {
     await DeadLetter.deleteMany();
     const event = createEvent({ user_id: 'ann' });
@@ -73,7 +73,7 @@ test.each([{ type: 'fixed', delay: 20 }, { type: 'a strategy of the producer' }]
   },
 );
 
-test('a job whose producer asked to remove it when it fails is kept until it is moved to the dead letters', async () => {
+test('a failed job stays until it is moved to the dead letters, even if its producer set removeOnFail', async () => {
   const name = { ...stack, QUEUE_NAME: 'removing' };
   const removing = openQueue(name);
   startConsumer(name, () => Promise.reject(new UnrecoverableError('a bug')));

@@ -20,7 +20,7 @@ import { openRollups } from '../rollup/openRollups.ts';
 
 const logger = createLogger({ name: 'processor_service', level: 'silent', isPretty: false });
 
-/** Opens the file's queue, as a producer would. */
+/** Opens the queue of the test file, as the producer does. */
 export function openQueue(stack: TestStack): Queue {
   const redis = createWorkerRedis(stack);
   stack.register(() => closeRedis(redis));
@@ -29,7 +29,7 @@ export function openQueue(stack: TestStack): Queue {
   return queue;
 }
 
-/** Opens the file's queue as a program of another maker would: with BullMQ alone. */
+/** Opens the queue of the test file as a foreign producer does, with BullMQ alone. */
 export function openForeignQueue(stack: TestStack): Queue {
   const redis = createWorkerRedis(stack);
   stack.register(() => closeRedis(redis));
@@ -38,7 +38,7 @@ export function openForeignQueue(stack: TestStack): Queue {
   return queue;
 }
 
-/** Connects to the file's database as the service does. */
+/** Connects to the database of the test file, as the service does. */
 export async function openStore(stack: TestStack) {
   const connection = createMongoConnection();
   stack.register(() => connection.close());
@@ -59,7 +59,7 @@ export async function openStore(stack: TestStack) {
   };
 }
 
-/** Starts taking jobs, as `worker.ts` does. */
+/** Starts to take jobs, as the service does. */
 export function startConsumer(
   stack: TestStack,
   processJob: ProcessJob,

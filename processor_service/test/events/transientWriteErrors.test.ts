@@ -24,7 +24,7 @@ await connectDatabase(connection, parseConfig({ MONGO_URI }), signal);
 const store = createEventStore(Event, createWriteInvalidator(openRollups(connection).invalidations));
 const admin = connection.getClient().db('admin');
 
-/** Makes MongoDB fail at its next insert, as its own tests do. */
+/** Makes the next insert fail, by the failpoint that MongoDB's own tests use. */
 function failNextInsert(data: Record<string, unknown>) {
   return admin.command({
     configureFailPoint: 'failCommand',
@@ -36,14 +36,13 @@ function failNextInsert(data: Record<string, unknown>) {
 afterEach(() => admin.command({ configureFailPoint: 'failCommand', mode: 'off' }));
 
 test.each([24, 91, 189, 365, 10107, 11600, 11601, 14031])(
-  'a command that fails with the passing code %i is thrown on, to be tried again',
+  'a command that fails with the transient code %i is thrown and can be repeated',
   async (errorCode) => {
     const event = createEvent();
     await failNextInsert({ errorCode });
 
     await expect(store.storeEvents([event])).rejects.toMatchObject({ code: errorCode });
-    // As the consumer does: after some of these codes the driver looks for a primary first, which may take
-    // its time.
+    // Like the consumer. After some of these codes the driver first looks for a primary.
     const again = retryUntilDone(() => store.storeEvents([event]), {
       isTransient: isTransientError,
       onFailure: () => {},
@@ -53,7 +52,7 @@ test.each([24, 91, 189, 365, 10107, 11600, 11601, 14031])(
   },
 );
 
-test('a write that a majority did not confirm is thrown on, although it may be stored', async () => {
+test('a write without the acknowledgement of a majority is thrown, although it may be stored', async () => {
   const event = createEvent();
   await failNextInsert({ writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' } });
 
@@ -61,7 +60,7 @@ test('a write that a majority did not confirm is thrown on, although it may be s
   expect(await store.storeEvents([event])).toEqual(['duplicate']);
 });
 
-test('a write counts only when a majority has it in its journal', async () => {
+test('a write counts once it is in the journals of a majority', async () => {
   await connection.db?.setProfilingLevel('all');
   await store.storeEvents([createEvent()]);
   await connection.db?.setProfilingLevel('off');

@@ -3,7 +3,7 @@ import { eventJobOptions, INGEST_BATCH_JOB, INGEST_EVENT_JOB } from '@analytics/
 import { expect, test } from 'vitest';
 import { createSiteEvent, startRunningJobs } from '../queue/runJobs.ts';
 
-const { queue, Event, processJob, runJob, findBySite, findLetters } = await startRunningJobs();
+const { queue, Event, processJob, runJob, findBySite, findDeadLetters } = await startRunningJobs();
 
 const unstorable: [name: string, data: unknown, jobName: string, reason: RegExp][] = [
   ['of an unknown name', createSiteEvent(), 'ingest-evnet', /no job of the name ingest-evnet/],
@@ -56,12 +56,12 @@ const unstorable: [name: string, data: unknown, jobName: string, reason: RegExp]
 ];
 
 test.each(unstorable)(
-  'a job %s goes to the dead letters at once, as it was',
+  'a job %s becomes a dead letter immediately, unchanged',
   async (_name, data, jobName, reason) => {
     const job = await runJob(data, jobName);
     await processJob(job);
 
-    const letters = await findLetters(job.id);
+    const letters = await findDeadLetters(job.id);
     expect(letters).toEqual([
       {
         _id: expect.anything(),
@@ -78,19 +78,19 @@ test.each(unstorable)(
   },
 );
 
-test('a job whose data is no JSON goes to the dead letters at once, as it was', async () => {
+test('a job whose data is not JSON becomes a dead letter immediately, unchanged', async () => {
   const job = await queue.add(INGEST_EVENT_JOB, createSiteEvent(), { ...eventJobOptions, delay: 60_000 });
   const redis = await queue.getBackend().client;
   await redis.hset(queue.toKey(job.id ?? ''), { data: '{"site_id":"s", torn' });
   await job.promote();
   await waitUntil(async () => (await queue.getWaitingCount()) + (await queue.getActiveCount()) === 0);
 
-  expect(await findLetters(job.id)).toMatchObject([
+  expect(await findDeadLetters(job.id)).toMatchObject([
     { raw: JSON.stringify('{"site_id":"s", torn'), attempts: 1 },
   ]);
 });
 
-test('what is no event in a batch goes to the dead letters alone; its neighbours are stored', async () => {
+test('an item of a batch that is not an event becomes a dead letter alone; the events are stored', async () => {
   const { site_id } = createSiteEvent();
   const good = [createSiteEvent({ site_id, path: '/1' }), createSiteEvent({ site_id, path: '/2' })];
   const bad = [{ ...createSiteEvent({ site_id }), path: '' }, 'nonsense'];
@@ -98,12 +98,12 @@ test('what is no event in a batch goes to the dead letters alone; its neighbours
   const job = await runJob({ events: [good[0], bad[0], good[0], bad[1], good[1]] }, INGEST_BATCH_JOB);
 
   expect((await findBySite(site_id)).map(({ path }) => path)).toEqual(['/1', '/2']);
-  expect((await findLetters(job.id)).map((letter) => letter['raw']).sort()).toEqual(
+  expect((await findDeadLetters(job.id)).map((letter) => letter['raw']).sort()).toEqual(
     bad.map((item) => JSON.stringify(item)).sort(),
   );
 });
 
-test('an event that MongoDB refuses for good goes to the dead letters; its neighbours are stored', async () => {
+test('an event that MongoDB finally rejects becomes a dead letter; the others are stored', async () => {
   const { site_id } = createSiteEvent();
   const refused = createSiteEvent({ site_id, path: '/refused' });
   await Event.db.db?.command({ collMod: 'events', validator: { path: { $ne: '/refused' } } });
@@ -115,7 +115,7 @@ test('an event that MongoDB refuses for good goes to the dead letters; its neigh
 
   await Event.db.db?.command({ collMod: 'events', validator: {} });
   expect((await findBySite(site_id)).map(({ path }) => path)).toEqual(['/kept']);
-  expect(await findLetters(job.id)).toEqual([
+  expect(await findDeadLetters(job.id)).toEqual([
     {
       _id: expect.anything(),
       raw: JSON.stringify(refused),

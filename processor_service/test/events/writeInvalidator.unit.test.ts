@@ -7,7 +7,7 @@ const HOUR = Date.parse('2025-11-12T19:00:00Z');
 
 const name = ({ site_id, startMs }: SiteBucket) => `${site_id} ${(startMs - HOUR) / 3_600_000}`;
 
-/** `counted` names the hours that a refresher has claimed or cleared when the check asks. */
+/** `counted` are the hours that a refresh has claimed or resolved before the check. */
 function createInvalidator(counted: string[] = []) {
   const invalidated: string[] = [];
   const clock = { nowMs: 1000 };
@@ -55,7 +55,7 @@ test('only an hour that was counted during the write is invalidated again after 
   expect(invalidated).toEqual(['a 0', 'a 1', 'b 1', 'a 1']);
 });
 
-test('of very many leases the latest are remembered', async () => {
+test('beyond the limit of leases, the latest are kept', async () => {
   const { invalidated, clock, invalidate } = createInvalidator();
   await invalidate(Array.from({ length: 10_001 }, (_, hour) => at('a', hour * 60)));
   clock.nowMs += WRITE_LEASE_MS;
@@ -67,7 +67,7 @@ test('of very many leases the latest are remembered', async () => {
   expect(invalidated).toHaveLength(10_002);
 });
 
-test('an invalidation that failed is tried again at the next write', async () => {
+test('a failed invalidation is repeated at the next write', async () => {
   let isBroken = true;
   const { invalidate } = createWriteInvalidator({
     invalidateHours: async () => {

@@ -8,11 +8,11 @@ import { openQueue, startConsumer } from '../events/startConsumer.ts';
 const stack = useTestStack();
 const queue = openQueue(stack);
 
-/** Three of them fit into the budget, and with a fourth it is used up. */
+/** Three fit into the budget, and a fourth exceeds it. */
 const LARGE = 'x'.repeat(0.3 * MAX_HELD_BYTES);
 const LARGEST = 'x'.repeat(MAX_JOB_BYTES - '""'.length);
 
-/** Jobs that are running, in the order in which they began. */
+/** The running jobs, in the order of their starts. */
 const running: { data: unknown; finish: () => void }[] = [];
 
 afterEach(async () => {
@@ -42,7 +42,7 @@ async function addJobs(...data: unknown[]): Promise<void> {
 
 const lengthsOfRunning = () => running.map(({ data }) => String(data).length);
 
-/** Lets a running job finish and waits until it has left the queue. */
+/** Ends the oldest running job and waits until it has left the queue. */
 async function finishOne(): Promise<void> {
   const left = await queue.getJobCountByTypes('wait', 'active');
   running.shift()?.finish();
@@ -65,7 +65,7 @@ test('a worker takes no further job while those that it holds use up its budget,
   await consumer.close();
 });
 
-test('small jobs that are done at once do not each bring a large one', async () => {
+test('small jobs that finish at the same time do not each fetch a large one', async () => {
   await addJobs(...Array(20).fill('small'), ...Array(20).fill(LARGE));
   const consumer = start();
   await waitUntil(() => running.length === 20);
@@ -99,7 +99,7 @@ test('a job larger than the budget runs alone', async () => {
   await consumer.close();
 });
 
-test('a worker that stops gives back at once what waits for its turn', async () => {
+test('a worker that stops immediately returns the jobs that wait', async () => {
   await addJobs(...Array(4).fill(LARGE));
   const consumer = start();
   await waitUntil(async () => (await queue.getActiveCount()) === 4);

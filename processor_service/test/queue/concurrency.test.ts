@@ -7,7 +7,7 @@ import { openQueue, startConsumer } from '../events/startConsumer.ts';
 const stack = useTestStack();
 const queue = openQueue(stack);
 
-test('as many jobs run at once as WORKER_CONCURRENCY says, and no more', async () => {
+test('WORKER_CONCURRENCY jobs run at the same time, and no more', async () => {
   const running: (() => void)[] = [];
   let finished = 0;
   await Promise.all(Array.from({ length: 12 }, () => queue.add(INGEST_EVENT_JOB, {})));

@@ -6,7 +6,7 @@ import { eventJobOptions, INGEST_EVENT_JOB } from '@analytics/shared/event/event
 import { createEvent } from '../createEvent.ts';
 import { openQueue, openStore, startConsumer } from '../events/startConsumer.ts';
 
-/** An event of a site that no other test has. */
+/** An event of a new site. */
 export const createSiteEvent = (change: Partial<EventJob> = {}): EventJob =>
   createEvent({
     site_id: createEventId(),
@@ -16,7 +16,7 @@ export const createSiteEvent = (change: Partial<EventJob> = {}): EventJob =>
     ...change,
   });
 
-/** Takes jobs as `worker.ts` does, for a file that looks at what became of them. */
+/** Starts a consumer for a test file that checks the results of its jobs. */
 export async function startRunningJobs() {
   const stack = useTestStack();
   const queue = openQueue(stack);
@@ -29,9 +29,9 @@ export async function startRunningJobs() {
     Event,
     processJob,
     findBySite: (site_id: string) => Event.collection.find({ site_id }).sort({ path: 1 }).toArray(),
-    findLetters: (job_id: string | undefined) =>
+    findDeadLetters: (job_id: string | undefined) =>
       DeadLetter.collection.find({ job_id: job_id ?? '' }).toArray(),
-    /** Queues a job, waits until it is done and gone, and gives it back as it was. */
+    /** Queues a job, waits until it is done, and resolves with it as it was queued. */
     runJob: async (data: unknown, name = INGEST_EVENT_JOB) => {
       const job = await queue.add(name, data, eventJobOptions);
       await waitUntil(async () => (await queue.getJob(job.id ?? '')) === undefined);

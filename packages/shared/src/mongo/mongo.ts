@@ -11,39 +11,36 @@ const HEARTBEAT_INTERVAL_MS = 2000;
 const RECONNECT_DELAY_MS = 500;
 const CLOSE_TIMEOUT_MS = 1000;
 
-/** What is known of a connection until MongoDB can be used. */
+/** The state of a connection until MongoDB is usable. */
 interface Opening {
-  /** Why it could not be used so far. */
+  /** The error of the last attempt. */
   error?: Error;
-  /** Emits `outcome` when a try has ended, however. */
-  tries: EventEmitter;
+  /** Emits `outcome` at the end of each attempt. */
+  attempts: EventEmitter;
 }
 
 const openings = new WeakMap<Connection, Opening>();
 
 /**
- * When a probe gives up a connection that hangs. A watch judges long before; on a busy machine a connection
- * may take a while.
+ * When a probe abandons a hung connection (ms). It is longer than the timeout of a watch, because a
+ * connection may take a while on a busy machine.
  */
 const PROBE_TIMEOUT_MS = 3000;
 
-/**
- * Enough for all pings that hang until the first of them is given up, so that the next one never waits behind
- * them.
- */
+/** Enough for all pings that hang until the first one times out, so that no ping waits for another. */
 const PROBE_CONNECTIONS = 5;
 
-/** Makes a connection that is not open yet, so that models can be registered on it. */
+/** Creates a connection without opening it, so that models can be registered on it. */
 export function createMongoConnection(): Connection {
   const connection = mongoose.createConnection();
-  openings.set(connection, { tries: new EventEmitter() });
+  openings.set(connection, { attempts: new EventEmitter() });
   return connection;
 }
 
 /**
- * Opens a connection and makes sure that this MongoDB can be used, retrying until it can; once open, the
- * driver reconnects by itself. It logs nothing: the dependency watch logs outages. Resolves without a
- * connection when `signal` ends the retries.
+ * Opens a connection and checks that MongoDB is usable. Retries until it is; afterwards the driver reconnects
+ * by itself. Logs nothing, because the dependency watch logs outages. Resolves without a connection if
+ * `signal` aborts first.
  *
  * @throws UnusableMongoError if MongoDB is too old.
  */
@@ -58,8 +55,7 @@ export async function connectMongo(
       serverSelectionTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
       heartbeatFrequencyMS: HEARTBEAT_INTERVAL_MS,
       ...(hasDatabase(uri) ? {} : { dbName: DEFAULT_DATABASE }),
-      // Whatever the URI says: a secondary may be behind, and answers and rollups made there would lack what
-      // was stored.
+      // Overrides the URI: a secondary may lag, and its answers and rollups would lack stored events.
       readPreference: 'primary',
       ...options,
     });
@@ -67,7 +63,7 @@ export async function connectMongo(
   const failed = (error: Error) => {
     if (opening) {
       opening.error = error;
-      opening.tries.emit('outcome');
+      opening.attempts.emit('outcome');
     }
   };
   const keepTryingTo = (operation: () => Promise<unknown>) =>
@@ -86,13 +82,13 @@ export async function connectMongo(
   if ((await keepTryingTo(open)) && (await keepTryingTo(() => requireUsable(connection)))) {
     openings.delete(connection);
     delete opening?.error;
-    opening?.tries.emit('outcome');
+    opening?.attempts.emit('outcome');
   }
 }
 
 /**
- * Asks MongoDB for its version, and for something that it tells only to those who may use the database: a
- * server that asks for users answers a ping, too.
+ * Checks the version, and the permission to use the database: a server that requires authentication answers a
+ * ping without it.
  */
 async function requireUsable({ db }: Connection): Promise<void> {
   const { version } = (await db?.admin().buildInfo()) ?? {};
@@ -102,16 +98,16 @@ async function requireUsable({ db }: Connection): Promise<void> {
 
 export interface MongoProbe {
   /**
-   * Asks MongoDB for a sign of life. Before `connection` could be used once it rejects with why, as soon as
-   * that is known.
+   * Pings MongoDB. Until `connection` is open, it rejects with the error of the last attempt, and waits for
+   * the first one.
    */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Makes a probe for the server of a connection. It has a client of its own: in the pool of the connection it
- * would wait behind the work, and a busy service would take MongoDB for dead.
+ * Creates a probe for the server of a connection. It has a client of its own. In the pool of the connection
+ * it would wait for other commands, and MongoDB would seem away to a busy service.
  */
 export function createMongoProbe(connection: Connection, uri: string): MongoProbe {
   const client = new mongoose.mongo.MongoClient(uri, {
@@ -127,7 +123,7 @@ export function createMongoProbe(connection: Connection, uri: string): MongoProb
     ping: async () => {
       const opening = openings.get(connection);
       if (opening && !opening.error) {
-        await once(opening.tries, 'outcome');
+        await once(opening.attempts, 'outcome');
       }
       if (opening?.error) {
         throw opening.error;
@@ -138,7 +134,7 @@ export function createMongoProbe(connection: Connection, uri: string): MongoProb
   };
 }
 
-/** Closes a connection. A server that hangs is not waited for: it would have to answer the goodbye. */
+/** Closes a connection. Does not wait long for a hung server, which would have to answer. */
 export async function closeMongo(connection: { close: (force: boolean) => Promise<void> }): Promise<void> {
   try {
     await withTimeout(connection.close(true), CLOSE_TIMEOUT_MS);
@@ -150,9 +146,9 @@ export async function closeMongo(connection: { close: (force: boolean) => Promis
 }
 
 /**
- * The database of a connection that `connectMongo` has opened. For a command, which waits only so long.
+ * Returns the database of a connection, for a command, which limits the time of `connectMongo`.
  *
- * @throws Error that says why it could not be opened, or not be used.
+ * @throws Error with the reason if the connection is not open or MongoDB not usable.
  */
 export function requireDatabase(connection: Connection, uri: string): mongoose.mongo.Db {
   const opening = openings.get(connection);
@@ -164,8 +160,8 @@ export function requireDatabase(connection: Connection, uri: string): mongoose.m
 }
 
 /**
- * How a person finds the server: its hosts, without the credentials, which must not reach a log. Of a URI
- * that can't be taken apart for sure, nothing.
+ * Describes a server by its hosts, without credentials, which must not reach a log. Describes no part of a
+ * URI that does not match exactly.
  */
 export function describeMongo(uri: string): string {
   const hosts = /^mongodb(?:\+srv)?:\/\/(?:[^/?@]*@)?([^/?@]+)(?:[/?][^@]*)?$/.exec(uri)?.[1];
@@ -173,15 +169,15 @@ export function describeMongo(uri: string): string {
 }
 
 /**
- * Makes sure that the driver understands a URI, so that one that can never work ends the start.
+ * Checks that the driver can parse a URI, so that a wrong one ends the start.
  *
- * @throws SettingsError without any part of the URI, which may hold a password.
+ * @throws SettingsError without any part of the URI, which may contain a password.
  */
 export function requireMongoUri(uri: string): void {
   try {
     new mongoose.mongo.MongoClient(uri);
   } catch {
-    // The driver's words can quote the URI.
+    // The driver's message may quote the URI.
     throw new SettingsError(
       'MONGO_URI is not a connection string that MongoDB understands. Special characters in the user name and the password must be percent-encoded, and options spelt as in the manual.',
     );

@@ -16,7 +16,7 @@ function createOperation(failures: number, error: Error = new TransientError('aw
   return { operation, calledAt };
 }
 
-test('a passing failure is tried again until it works, each told of', async () => {
+test('a transient failure is repeated until the success, and each is reported', async () => {
   const told: string[] = [];
   const { operation, calledAt } = createOperation(4);
 
@@ -49,7 +49,7 @@ test('the waits grow from the least to the cap, and never fall below half of it'
   );
 });
 
-test('any other failure is thrown on at once', async () => {
+test('any other failure is thrown immediately', async () => {
   const { operation, calledAt } = createOperation(1, new Error('broken'));
   const options = { isTransient, onFailure: () => {}, signal: new AbortController().signal };
 
@@ -57,7 +57,7 @@ test('any other failure is thrown on at once', async () => {
   expect(calledAt.length).toBe(1);
 });
 
-test('the signal ends a wait at once, with the failure that it waited for', async () => {
+test('the signal ends a wait immediately, with the last failure', async () => {
   const stopping = new AbortController();
   const { operation } = createOperation(Number.POSITIVE_INFINITY);
   const startedAt = performance.now();
