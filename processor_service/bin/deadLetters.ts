@@ -121,8 +121,8 @@ async function withCommands(
   // A job may be of any size, so its commands have no time limit.
   const patientRedis = createWorkerRedis(config);
   try {
-    await connectDatabase(connection, config, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
-    requireDatabase(connection, config.MONGO_URI);
+    const failure = await connectDatabase(connection, config, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
+    requireDatabase(connection, config.MONGO_URI, failure);
     const DeadLetter = createDeadLetterModel(connection);
     const terminal = {
       print,

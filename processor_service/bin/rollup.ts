@@ -102,8 +102,8 @@ async function withRollups(work: (rollups: Rollups) => Promise<number>): Promise
   }
   const connection = createMongoConnection();
   try {
-    await connectDatabase(connection, config, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
-    const db = requireDatabase(connection, config.MONGO_URI);
+    const failure = await connectDatabase(connection, config, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
+    const db = requireDatabase(connection, config.MONGO_URI, failure);
     return await work(createRollups(db, createEventModel(connection).collection.collectionName));
   } finally {
     await connection.close();

@@ -11,7 +11,11 @@ const WRITE_CONCERN = { w: 'majority', journal: true } as const;
  * Opens the connection for writes. A write counts once it is in the journals of a majority of the replica
  * set, so an event leaves the queue only when it survives a crash.
  */
-export function connectDatabase(connection: Connection, config: Config, signal: AbortSignal): Promise<void> {
+export function connectDatabase(
+  connection: Connection,
+  config: Config,
+  signal: AbortSignal,
+): Promise<Error | undefined> {
   return connectMongo(connection, config.MONGO_URI, signal, {
     writeConcern: WRITE_CONCERN,
     maxPoolSize: config.WORKER_CONCURRENCY + 2,
@@ -27,7 +31,7 @@ export function connectIndexBuilder(
   connection: Connection,
   config: Config,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Error | undefined> {
   return connectMongo(connection, config.MONGO_URI, signal, {
     writeConcern: WRITE_CONCERN,
     socketTimeoutMS: 0,

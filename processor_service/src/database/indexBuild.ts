@@ -17,7 +17,7 @@ const OUTAGE_WORDS = { began: 'cannot build the indexes', ended: 'the indexes ca
 
 export interface IndexBuildOptions {
   /** Opens a connection without a socket timeout. Resolves without one if the signal aborts first. */
-  connect: (connection: Connection, signal: AbortSignal) => Promise<void>;
+  connect: (connection: Connection, signal: AbortSignal) => Promise<unknown>;
   collections: readonly Collection[];
   /** Logs that MongoDB is away. */
   mongoWatch: Pick<DependencyWatch, 'isUp'>;

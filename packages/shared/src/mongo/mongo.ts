@@ -1,4 +1,3 @@
-import { EventEmitter, once } from 'node:events';
 import mongoose, { type Connection, type ConnectOptions } from 'mongoose';
 import { keepTrying } from '../async/keepTrying.ts';
 import { TimeoutError, withTimeout } from '../async/withTimeout.ts';
@@ -11,36 +10,28 @@ const HEARTBEAT_INTERVAL_MS = 2000;
 const RECONNECT_DELAY_MS = 500;
 const CLOSE_TIMEOUT_MS = 1000;
 
-/** The state of a connection until MongoDB is usable. */
-interface Opening {
-  /** The error of the last attempt. */
-  error?: Error;
-  /** Emits `outcome` at the end of each attempt. */
-  attempts: EventEmitter;
-}
-
-const openings = new WeakMap<Connection, Opening>();
+/**
+ * The event of a connection after each attempt to open it; its argument is the error, if the attempt failed.
+ */
+const ATTEMPT_EVENT = 'attempt';
 
 /**
- * When a probe abandons a hung connection (ms). It is longer than the timeout of a watch, because a
- * connection may take a while on a busy machine.
+ * When a probe gives up a connection that hangs (ms). Longer than the watch waits: a busy machine is slow.
  */
 const PROBE_TIMEOUT_MS = 3000;
 
-/** Enough for all pings that hang until the first one times out, so that no ping waits for another. */
+/** Enough for all pings that hang until the first of them times out, so that the next one never waits. */
 const PROBE_CONNECTIONS = 5;
 
-/** Creates a connection without opening it, so that models can be registered on it. */
+/** Creates a connection that is not open yet, so that models can be registered on it. */
 export function createMongoConnection(): Connection {
-  const connection = mongoose.createConnection();
-  openings.set(connection, { attempts: new EventEmitter() });
-  return connection;
+  return mongoose.createConnection();
 }
 
 /**
- * Opens a connection and checks that MongoDB is usable. Retries until it is; afterwards the driver reconnects
- * by itself. Logs nothing, because the dependency watch logs outages. Resolves without a connection if
- * `signal` aborts first.
+ * Opens a connection and makes sure that this MongoDB can be used, retrying until it can; once open, the
+ * driver reconnects by itself. It logs nothing: the dependency watch logs outages. Resolves with the last
+ * error if `signal` ends the attempts first.
  *
  * @throws UnusableMongoError if MongoDB is too old.
  */
@@ -49,22 +40,20 @@ export async function connectMongo(
   uri: string,
   signal: AbortSignal,
   options: ConnectOptions,
-): Promise<void> {
+): Promise<Error | undefined> {
+  let failure: Error | undefined = new Error('it does not answer');
   const open = () =>
     connection.openUri(uri, {
       serverSelectionTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
       heartbeatFrequencyMS: HEARTBEAT_INTERVAL_MS,
       ...(hasDatabase(uri) ? {} : { dbName: DEFAULT_DATABASE }),
-      // Overrides the URI: a secondary may lag, and its answers and rollups would lack stored events.
+      // Overrides the URI: a secondary may lag, and reports and rollups from it would lack stored events.
       readPreference: 'primary',
       ...options,
     });
-  const opening = openings.get(connection);
   const failed = (error: Error) => {
-    if (opening) {
-      opening.error = error;
-      opening.attempts.emit('outcome');
-    }
+    failure = error;
+    connection.emit(ATTEMPT_EVENT, error);
   };
   const keepTryingTo = (operation: () => Promise<unknown>) =>
     keepTrying(
@@ -80,15 +69,15 @@ export async function connectMongo(
       },
     );
   if ((await keepTryingTo(open)) && (await keepTryingTo(() => requireUsable(connection)))) {
-    openings.delete(connection);
-    delete opening?.error;
-    opening?.attempts.emit('outcome');
+    failure = undefined;
+    connection.emit(ATTEMPT_EVENT);
   }
+  return failure;
 }
 
 /**
- * Checks the version, and the permission to use the database: a server that requires authentication answers a
- * ping without it.
+ * Asks MongoDB for its version, and for a list that only users of the database get: a server that requires
+ * authentication answers a ping without it.
  */
 async function requireUsable({ db }: Connection): Promise<void> {
   const { version } = (await db?.admin().buildInfo()) ?? {};
@@ -98,16 +87,16 @@ async function requireUsable({ db }: Connection): Promise<void> {
 
 export interface MongoProbe {
   /**
-   * Pings MongoDB. Until `connection` is open, it rejects with the error of the last attempt, and waits for
-   * the first one.
+   * Resolves when MongoDB answers. Until the connection has been opened, it waits for the first attempt and
+   * rejects with the error of the last one.
    */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Creates a probe for the server of a connection. It has a client of its own. In the pool of the connection
- * it would wait for other commands, and MongoDB would seem away to a busy service.
+ * Creates the probe of a connection that is not being opened yet. The probe has its own client: in the pool
+ * of the connection it would wait behind the work, and a busy service would consider MongoDB dead.
  */
 export function createMongoProbe(connection: Connection, uri: string): MongoProbe {
   const client = new mongoose.mongo.MongoClient(uri, {
@@ -119,14 +108,18 @@ export function createMongoProbe(connection: Connection, uri: string): MongoProb
     heartbeatFrequencyMS: HEARTBEAT_INTERVAL_MS,
     readPreference: 'primary',
   });
+  let failure: Error | undefined;
+  const firstAttempt = new Promise<void>((resolve) => {
+    connection.on(ATTEMPT_EVENT, (error?: Error) => {
+      failure = error;
+      resolve();
+    });
+  });
   return {
     ping: async () => {
-      const opening = openings.get(connection);
-      if (opening && !opening.error) {
-        await once(opening.attempts, 'outcome');
-      }
-      if (opening?.error) {
-        throw opening.error;
+      await firstAttempt;
+      if (failure) {
+        throw failure;
       }
       await client.db('admin').command({ ping: 1 });
     },
@@ -134,7 +127,7 @@ export function createMongoProbe(connection: Connection, uri: string): MongoProb
   };
 }
 
-/** Closes a connection. Does not wait long for a hung server, which would have to answer. */
+/** Closes a connection. Waits at most a second for a server that hangs. */
 export async function closeMongo(connection: { close: (force: boolean) => Promise<void> }): Promise<void> {
   try {
     await withTimeout(connection.close(true), CLOSE_TIMEOUT_MS);
@@ -146,22 +139,25 @@ export async function closeMongo(connection: { close: (force: boolean) => Promis
 }
 
 /**
- * Returns the database of a connection, for a command, which limits the time of `connectMongo`.
+ * The database of an open connection, for a command, which waits for MongoDB only for a limited time.
  *
- * @throws Error with the reason if the connection is not open or MongoDB not usable.
+ * @param failure What `connectMongo` resolved with.
+ * @throws Error that says why the connection could not be opened.
  */
-export function requireDatabase(connection: Connection, uri: string): mongoose.mongo.Db {
-  const opening = openings.get(connection);
-  if (opening || !connection.db) {
-    const reason = opening?.error?.message ?? 'it does not answer';
-    throw new Error(`${describeMongo(uri)} can't be used: ${reason}`);
+export function requireDatabase(
+  { db }: Connection,
+  uri: string,
+  failure: Error | undefined,
+): mongoose.mongo.Db {
+  if (failure || !db) {
+    throw new Error(`${describeMongo(uri)} can't be used: ${failure?.message ?? 'it is not connected'}`);
   }
-  return connection.db;
+  return db;
 }
 
 /**
- * Describes a server by its hosts, without credentials, which must not reach a log. Describes no part of a
- * URI that does not match exactly.
+ * Describes a server by its hosts, without the credentials, which must not reach a log. A URI of an unknown
+ * form is described as MongoDB only.
  */
 export function describeMongo(uri: string): string {
   const hosts = /^mongodb(?:\+srv)?:\/\/(?:[^/?@]*@)?([^/?@]+)(?:[/?][^@]*)?$/.exec(uri)?.[1];

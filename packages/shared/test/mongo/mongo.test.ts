@@ -34,8 +34,8 @@ test('the trying ends with the signal, and until then a ping says why there is n
   // reason.
   await waitUntil(readReason, (reason) => reason.includes('ECONNREFUSED'));
   stopping.abort();
-  await connecting;
-  expect(() => requireDatabase(connection, 'mongodb://me:secret@127.0.0.1:1/x')).toThrow(
+  const failure = await connecting;
+  expect(() => requireDatabase(connection, 'mongodb://me:secret@127.0.0.1:1/x', failure)).toThrow(
     /^MongoDB at 127\.0\.0\.1:1 can't be used: connect ECONNREFUSED 127\.0\.0\.1:1$/,
   );
 });
