@@ -25,7 +25,9 @@ function start(options: Partial<GroupCommitOptions<number, string>> = {}) {
 
 test('items of the same turn share a write, without a timer', async () => {
   const { submit, written, acknowledge } = start();
-  const results = [submit(1), submit(2), submit(3)];
+  const results = [submit(1), submit(2)];
+  await Promise.resolve();
+  results.push(submit(3));
   await nextTurn();
 
   expect(written).toEqual([[1, 2, 3]]);
@@ -34,11 +36,25 @@ test('items of the same turn share a write, without a timer', async () => {
 });
 
 test('items that arrive during a write go out together in the next one, before its results are delivered', async () => {
-  const { submit, written, acknowledge } = start();
+  const written: number[][] = [];
   let groupsAtResult = 0;
-  const first = submit(1).then(() => {
-    groupsAtResult = written.length;
+  // A promise reads `then` at the moment at which it is resolved.
+  const result = Object.defineProperty({}, 'then', {
+    get: () => {
+      groupsAtResult ||= written.length;
+    },
   });
+  const acknowledge: (() => void)[] = [];
+  const { submit } = createGroupCommit<number, object>({
+    maxInFlight: 2,
+    maxEagerInFlight: 1,
+    write: (items) =>
+      new Promise((resolve) => {
+        written.push(items);
+        acknowledge.push(() => resolve(items.map(() => result)));
+      }),
+  });
+  const first = submit(1);
   await nextTurn();
   void submit(2);
   await nextTurn();
@@ -67,7 +83,7 @@ test('a full group starts at once, up to the limit of writes in flight', async (
 
 test('isFull sees the pending items and the number in flight at each submission', async () => {
   const seen: [number, number][] = [];
-  const { submit } = start({
+  const { submit, acknowledge } = start({
     isFull: (pending, inFlight) => {
       seen.push([pending.length, inFlight]);
       return false;
@@ -80,6 +96,11 @@ test('isFull sees the pending items and the number in flight at each submission'
 
   expect(seen).toContainEqual([2, 0]);
   expect(seen.at(-1)).toEqual([1, 2]);
+
+  acknowledge[0]?.();
+  await nextTurn();
+  void submit(4);
+  expect(seen.at(-1)).toEqual([1, 1]);
 });
 
 test('a group has as many items as takeCount says; the others follow', async () => {
@@ -98,11 +119,14 @@ test('a group has as many items as takeCount says; the others follow', async () 
 
 test('a failed write rejects its items only, and an Error among the results its item only', async () => {
   const { submit, acknowledge } = start();
-  const failed = submit(1);
+  const failed = [submit(0), submit(1)];
   await nextTurn();
   const stored = submit(2);
   acknowledge[0]?.(new Error('refused'));
-  await expect(failed).rejects.toThrow('refused');
+  expect(await Promise.allSettled(failed)).toMatchObject([
+    { status: 'rejected', reason: { message: 'refused' } },
+    { status: 'rejected', reason: { message: 'refused' } },
+  ]);
   acknowledge[1]?.();
   expect(await stored).toBe('stored 2');
 
