@@ -8,23 +8,22 @@ export const INGEST_EVENT_JOB = 'ingest-event';
 export const INGEST_BATCH_JOB = 'ingest-batch';
 
 /**
- * The most events that one job carries. As many as MongoDB takes well in one insert; few enough that a worker
- * that dies leaves little to do again.
+ * The most events of one job. MongoDB inserts this many efficiently, and a dead worker leaves little work to
+ * repeat.
  */
 export const MAX_JOB_EVENTS = 500;
 
 /**
- * The most bytes of JSON in one job's data. The consumer does not parse more, because that could take all of
- * a worker's memory, and a queue of `openEventQueue` does not add more. Our own jobs are filled far less
- * (`packJobs`); the rest is room for foreign producers.
+ * The most bytes of JSON in one job's data. The consumer does not parse more, which could take all of its
+ * memory, and a queue of `openEventQueue` does not add more. Our own jobs are much smaller (`packJobs`), but
+ * those of foreign producers may not be.
  */
 export const MAX_JOB_BYTES = 16 * 1024 * 1024;
 
 /**
- * How every event job is queued. The attempts are for what nobody foresaw: MongoDB's absence costs none. A
- * completed job goes at once, because what it did is in the log and in MongoDB, and a kept one would hold its
- * events in Redis. A failed one stays until it is in `dead_letters`, because what was accepted must not be
- * lost.
+ * The options of every event job. Attempts are for unexpected errors: an outage of MongoDB uses none. A
+ * completed job is removed immediately, because its events are in MongoDB and its result is in the log. A
+ * failed job stays until its events are in `dead_letters`, so that no accepted event is lost.
  */
 export const eventJobOptions = {
   attempts: 5,
@@ -34,30 +33,29 @@ export const eventJobOptions = {
 } satisfies JobsOptions;
 
 export interface EventQueueNames {
-  /** The queue's own name. */
   queueName: string;
-  /** Under which BullMQ keeps all of it in Redis. */
+  /** The prefix of BullMQ's keys in Redis. */
   queuePrefix: string;
 }
 
 /**
- * Opens the queue for adding jobs or looking after them. The caller closes the connection. Job data may be a
+ * Opens the queue for adding and managing jobs. The caller closes the connection. Job data may be a
  * `SerializedData`. `add` rejects with a RangeError if a job's data exceeds `MAX_JOB_BYTES`.
  */
 export function openEventQueue(redis: Redis, { queueName, queuePrefix }: EventQueueNames): Queue {
   const queue = new EventQueue(queueName, {
     connection: redis,
     prefix: queuePrefix,
-    // BullMQ asks for the version once, and a queue that gets no answer stays broken.
+    // BullMQ checks the version once, and a queue whose check fails stays broken.
     skipVersionCheck: true,
     defaultJobOptions: eventJobOptions,
   });
-  // Without a listener the process would end. What happens to the connection is its watch's to log.
+  // Without a listener the process would end. The watch logs errors of the connection.
   queue.on('error', () => {});
   return queue;
 }
 
-/** A job's data that is JSON already, so that it is neither serialized nor measured a second time. */
+/** Job data that is already JSON, so that it is not serialized or measured again. */
 export class SerializedData {
   readonly json: string;
   /** The length of `json` in UTF-8. */
@@ -68,16 +66,13 @@ export class SerializedData {
     this.bytes = bytes;
   }
 
-  /** Makes it cheap to let BullMQ serialize everything else of the job. */
+  /** Makes BullMQ's own serialization of the job cheap. */
   toJSON(): null {
     return null;
   }
 }
 
-/**
- * BullMQ's own way to replace its `Job` class: `Queue.add` serializes a job by `asJSON` and hands that to its
- * script.
- */
+/** Replaces BullMQ's `Job` class by its own mechanism: `Queue.add` sends the result of `asJSON`. */
 class EventQueue extends Queue {
   protected override get Job(): typeof Job {
     return EventQueueJob;
@@ -103,7 +98,7 @@ class EventQueueJob<Data, Result, Name extends string, Progress extends JobProgr
   }
 }
 
-/** @throws RangeError if the consumer would not read a job with data of this length. */
+/** @throws RangeError if the consumer does not read job data of this length. */
 function requireReadable(bytes: number): void {
   if (bytes > MAX_JOB_BYTES) {
     throw new RangeError(

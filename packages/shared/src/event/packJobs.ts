@@ -7,14 +7,14 @@ import {
 } from './eventQueue.ts';
 
 /**
- * A job is filled up to this many bytes of JSON, so that a worker can hold a hundred of them; 500 usual
- * events take a fifth of it. Events that belong together and take more are a job of their own.
+ * Fill a job up to this many bytes of JSON, so that a worker can hold a hundred of them. 500 usual events
+ * take a fifth of it. A larger entry is a job of its own.
  */
 const JOB_FILL_BYTES = 512 * 1024;
 
 const BATCH_FRAME_BYTES = '{"events":[]}'.length;
 
-/** An entry with more bytes fits into no job. */
+/** The most bytes of an entry. A larger one fits into no job. */
 export const MAX_ENTRY_BYTES = MAX_JOB_BYTES - BATCH_FRAME_BYTES;
 
 /** Events that stay together in one job, as JSON. */
@@ -26,18 +26,18 @@ export interface EventsJson {
   bytes: number;
 }
 
-/** Serializes events once; this text is what is counted, and what is sent. */
+/** Serializes events once. The same text is measured and sent. */
 export function serializeEvents(events: readonly object[]): EventsJson {
   const json = events.length === 1 ? JSON.stringify(events[0]) : JSON.stringify(events).slice(1, -1);
   return { count: events.length, json, bytes: Buffer.byteLength(json) };
 }
 
-/** The room that is left in a job. */
+/** The remaining room of a job. */
 export class JobRoom {
   private events = MAX_JOB_EVENTS;
   private bytes = JOB_FILL_BYTES;
 
-  /** Takes an entry in, or says false if it belongs into the next job. An empty job takes any entry. */
+  /** Adds an entry, or returns false if it belongs into the next job. An empty job takes any entry. */
   take({ count, bytes }: Pick<EventsJson, 'count' | 'bytes'>): boolean {
     if (this.events < MAX_JOB_EVENTS && (count > this.events || bytes > this.bytes)) {
       return false;
@@ -48,7 +48,7 @@ export class JobRoom {
   }
 }
 
-/** Spreads entries over as few jobs as their order allows, each entry whole in one of them. */
+/** Packs entries into as few jobs as their order allows. Does not divide an entry. */
 export function packJobs<Entry extends EventsJson>(entries: readonly Entry[]): Entry[][] {
   const jobs: Entry[][] = [];
   let room: JobRoom | undefined;
@@ -63,7 +63,7 @@ export function packJobs<Entry extends EventsJson>(entries: readonly Entry[]): E
   return jobs;
 }
 
-/** Joins what `packJobs` put into one job to that job's name and data. */
+/** Creates the name and the data of a job from its entries. */
 export function createEventJob(entries: readonly EventsJson[]): { name: string; data: SerializedData } {
   const [first, ...others] = entries;
   if (first && first.count === 1 && others.length === 0) {

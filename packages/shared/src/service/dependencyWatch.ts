@@ -7,41 +7,39 @@ import { createOutageLog } from './outageLog.ts';
 
 const STILL_DOWN_MS = 3000;
 
-/** In how many parts the time of a probe is waited for. */
+/** The slices of a probe's timeout. */
 const SLICES = 10;
 
 export interface DependencyWatchOptions {
   /** The dependency as the log calls it. */
   dependency: string;
-  /** Asks for a sign of life; rejects if there is none. It need not know a limit of its own. */
+  /** Pings the dependency. Rejects if that fails. Needs no timeout of its own. */
   probe: () => Promise<unknown>;
   logger: Logger;
-  /** Told every three seconds while the dependency is away, to try what might bring it back. */
+  /** Called every three seconds while the dependency is away, to attempt a repair. */
   onStillDown?: () => void;
-  /** The pause between two probes, in milliseconds. */
+  /** The pause between two probes (ms). */
   intervalMs?: number;
   /**
-   * A dependency that has not answered by then is away, in milliseconds in which this process could have read
-   * the answer.
+   * A dependency without an answer within this time is away (ms). Time in which this process is blocked is
+   * added.
    */
   timeoutMs?: number;
 }
 
 export interface DependencyWatch {
-  /** Whether the last probe was answered; false before the first one was. */
+  /** Whether the last probe succeeded. False before the first answer. */
   readonly isUp: boolean;
-  /** How the dependency is, by the last probe. */
+  /** The result of the last probe. */
   readonly health: DependencyHealth;
-  /**
-   * Resolves with the result of `work`; rejects at once if the dependency is away, or goes away meanwhile.
-   */
+  /** Settles as `work` does. Rejects immediately if the dependency is away, or as soon as it goes away. */
   whileUp<Result>(work: () => Promise<Result>): Promise<Result>;
   stop(): void;
 }
 
 /**
- * Asks a dependency again and again whether it is there, so that a request to one that hangs is refused at
- * once and not after a timeout of its own. The one place that logs the dependency's outages.
+ * Probes a dependency regularly, so that requests to a hung one are rejected immediately, without a timeout
+ * of their own. Only the watch logs the dependency's outages.
  */
 export function createDependencyWatch(options: DependencyWatchOptions): DependencyWatch {
   const { dependency, probe, logger, onStillDown, intervalMs = 250, timeoutMs = 900 } = options;
@@ -102,10 +100,10 @@ export function createDependencyWatch(options: DependencyWatchOptions): Dependen
 }
 
 /**
- * Resolves or rejects as `answer` does, if it does so in time. An answer that lies in the socket while this
- * process is busy is no silence: the time passes in slices, each of which lets the event loop read once more.
+ * Settles as `answer` does. The timeout passes in slices, each of which lets the event loop read from the
+ * sockets. So an answer that arrived while this process was blocked is in time.
  *
- * @throws TimeoutError
+ * @throws TimeoutError after `timeoutMs`.
  */
 async function answerWithin(answer: Promise<unknown>, timeoutMs: number): Promise<void> {
   const done = new AbortController();
@@ -114,7 +112,7 @@ async function answerWithin(answer: Promise<unknown>, timeoutMs: number): Promis
     for (let slice = 0; slice < SLICES; slice += 1) {
       await delay(timeoutMs / SLICES, undefined, { signal });
     }
-    // A timer fires before the sockets are read, and an immediate after.
+    // A timer fires before the event loop reads the sockets, and an immediate afterwards.
     await nextTurn(undefined, { signal });
     throw new TimeoutError(`no answer within ${timeoutMs} ms`);
   };

@@ -1,24 +1,24 @@
 import type { Logger } from './logger.ts';
 
 export interface OutageLog {
-  /** It failed. Logged for each reason once in an outage; else counted. */
+  /** Records a failure. Logs each reason once per outage. */
   failed(error: Error): void;
-  /** It worked. Logged if it had failed before, with how often and for how long. */
+  /** Records a success. Logs the end of an outage, with the number of failures and its duration. */
   recovered(): void;
 }
 
-/** Reasons that vary without end would fill the log. */
+/** Log at most this many reasons per outage, because reasons may vary without limit. */
 const MAX_REASONS = 10;
 
-/** How an outage is told. */
+/** The messages of an outage. */
 export interface OutageWords {
-  /** What is the matter, such as "Redis at 127.0.0.1:6379 is away"; the reason follows. */
+  /** The problem, such as "Redis at 127.0.0.1:6379 is away". The reason follows. */
   began: string;
-  /** That it is over, such as "Redis at 127.0.0.1:6379 answers again". */
+  /** The recovery, such as "Redis at 127.0.0.1:6379 answers again". */
   ended: string;
 }
 
-/** Keeps the log of an outage short: its beginning, every reason once, its end. */
+/** Creates a log that reports an outage briefly: its start, each reason once, and its end. */
 export function createOutageLog(
   { began, ended }: OutageWords,
   logger: Pick<Logger, 'warn' | 'info'>,
