@@ -21,7 +21,8 @@ export function batchInserts({
 }: Pick<EventStore, 'storeEvents'>): Pick<EventStore, 'storeEvents'> {
   const groups = createGroupCommit<readonly EventJob[], StoreOutcome[]>({
     write: async (jobs) => {
-      const outcomes = await storeEvents(jobs.flat());
+      // `flat` takes many times as long.
+      const outcomes = await storeEvents(([] as EventJob[]).concat(...jobs));
       let start = 0;
       return jobs.map(({ length }) => {
         start += length;
