@@ -139,8 +139,7 @@ function formatLine({ _id, last_failed_at, site_id, attempts, reason }: DeadLett
 }
 
 function describeReplay({ replayed, skipped }: ReplayResult): string {
-  const left =
-    skipped > 0 ? `; ${describeCount(skipped)} left, for they hold nothing that could be an event` : '';
+  const left = skipped > 0 ? `; ${describeCount(skipped)} skipped, because the content is not an event` : '';
   return `${describeCount(replayed)} put back into the queue${left}.`;
 }
 

@@ -77,7 +77,9 @@ export function createOversizeJobCommands(deps: OversizeJobCommandsDeps): Oversi
           const done = await splitJob(split, job, data, (counts) => showProgress(describeItems(counts)));
           print(`Job ${id} is split: ${describeItems(done)}.`);
           if (done.tooLarge > 0) {
-            print(`The job stays, because of what is too large for a dead letter. discard ${id} deletes it.`);
+            print(
+              `The job stays, because it has items that are too large for a dead letter. discard ${id} deletes it.`,
+            );
           }
         }
       }),

@@ -160,6 +160,6 @@ function parseItem(item: Buffer, { id }: FailedJobInfo): unknown {
   try {
     return JSON.parse(item.toString());
   } catch {
-    throw new Error(`Job ${id} can't be split: its data is no JSON.`);
+    throw new Error(`Job ${id} can't be split: its data is not JSON.`);
   }
 }

@@ -164,7 +164,7 @@ test('an item that is too large for a dead letter keeps the job until it is disc
 
   expect(lines).toEqual([
     `Job ${id} is split: 1 event to the queue, 1 item too large for a dead letter.`,
-    `The job stays, because of what is too large for a dead letter. discard ${id} deletes it.`,
+    `The job stays, because it has items that are too large for a dead letter. discard ${id} deletes it.`,
     `Job ${id} is deleted.`,
   ]);
   expect([left, await Event.countDocuments(), await queue.getJobCountByTypes('failed')]).toEqual([1, 1, 0]);
@@ -190,7 +190,7 @@ test.each([
   ['a single event', INGEST_EVENT_JOB, '"x"', /only ingest-batch holds several events/],
   ['a batch without a list', INGEST_BATCH_JOB, '{"events":{}}', /holds no list of events/],
   ['a batch that is cut off', INGEST_BATCH_JOB, '{"events":[{"a":1},{"b"', /ends before its JSON does/],
-  ['a batch that is no JSON', INGEST_BATCH_JOB, '{"events":[nonsense]}', /is no JSON/],
+  ['a batch that is not JSON', INGEST_BATCH_JOB, '{"events":[nonsense]}', /is not JSON/],
 ])('split reports why it cannot split %s, and changes nothing', async (_name, name, data, reason) => {
   const id = await addFailedJob(name, {});
   await redis.hset(queue.toKey(id), 'data', data);

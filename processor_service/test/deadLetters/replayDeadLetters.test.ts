@@ -119,6 +119,6 @@ test('a dead letter without an _id is replayed under its own if it can be an eve
   const [job] = await queue.getJobs(['waiting']);
   expect([job?.name, job?.data]).toEqual(['ingest-event', { ...input, _id }]);
   expect(person.lines).toEqual([
-    '1 dead letter put back into the queue; 1 dead letter left, for they hold nothing that could be an event.',
+    '1 dead letter put back into the queue; 1 dead letter skipped, because the content is not an event.',
   ]);
 });
