@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { say } from '@analytics/local-stack/terminal';
+import { print } from '@analytics/local-stack/terminal';
 
 // The least that any server of this API has to do in Node: read the body, parse it, answer; or answer a
 // report that is there already. Nothing is kept, so what it answers per second is the ceiling that the other
@@ -21,4 +21,4 @@ const server = createServer((request, response) => {
     response.end(reply);
   });
 });
-server.listen(Number(process.env['PORT']), () => say('listening'));
+server.listen(Number(process.env['PORT']), () => print('listening'));

@@ -1,4 +1,4 @@
-import { say } from '@analytics/local-stack/terminal';
+import { print } from '@analytics/local-stack/terminal';
 import { defineEventModel } from '@analytics/shared/event/eventModel';
 import mongoose, { mongo } from 'mongoose';
 import { createEvents } from './src/events.ts';
@@ -20,7 +20,7 @@ const client = await mongo.MongoClient.connect(uri, { writeConcern: { w: 'majori
 const collection = client.db().collection('events');
 await Promise.all(Array.from({ length: BATCHES_IN_FLIGHT }, insertBatches));
 await client.close();
-say('done');
+print('done');
 
 async function insertBatches(): Promise<void> {
   while (remaining > 0) {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { complain, say } from '@analytics/local-stack/terminal';
+import { print, printError } from '@analytics/local-stack/terminal';
 import { measureBatch } from './parts/batch.ts';
 import { measureDrain } from './parts/drain.ts';
 import { measureEndToEnd } from './parts/endToEnd.ts';
@@ -29,27 +29,27 @@ try {
     closeOnSignal(scopes);
     await scopes.run(async (scope) => runParts(await createBench(scopes, scope), options));
   } else {
-    say(HELP);
+    print(HELP);
   }
 } catch (error) {
-  complain(`${(error as Error).message}\nnpm run bench -- --help shows the options.`);
+  printError(`${(error as Error).message}\nnpm run bench -- --help shows the options.`);
   process.exit(1);
 }
 
 async function runParts(bench: Bench, { parts, isShort, settingsOf }: Options): Promise<void> {
   const machine = await describeMachine(bench);
-  say(machine);
+  print(machine);
   for (const part of parts) {
     const report = await PARTS[part](bench, settingsOf(part));
     const text = renderReport(report);
-    say(`\n${part}: ${report.settings}\n\n${text}`);
+    print(`\n${part}: ${report.settings}\n\n${text}`);
     if (!isShort) {
       const date = new Date().toISOString().slice(0, 16).replace('T', ' ');
       const section = `${date} UTC · ${report.settings}\n\n${machine}\n\n${text}`;
       await writeResults(join(bench.rootFolder, 'bench/RESULTS.md'), part, section);
     }
   }
-  say(isShort ? '\nA short run does not change bench/RESULTS.md.' : '\nWritten to bench/RESULTS.md.');
+  print(isShort ? '\nA short run does not change bench/RESULTS.md.' : '\nWritten to bench/RESULTS.md.');
 }
 
 function closeOnSignal(scopes: Scopes): void {

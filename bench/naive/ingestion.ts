@@ -1,4 +1,4 @@
-import { say } from '@analytics/local-stack/terminal';
+import { print } from '@analytics/local-stack/terminal';
 import { Queue } from 'bullmq';
 import express from 'express';
 import { z } from 'zod';
@@ -31,4 +31,4 @@ app.post('/event', async (request, response) => {
 });
 
 await queue.waitUntilReady();
-app.listen(Number(process.env['PORT']), () => say('listening'));
+app.listen(Number(process.env['PORT']), () => print('listening'));

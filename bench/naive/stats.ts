@@ -1,4 +1,4 @@
-import { say } from '@analytics/local-stack/terminal';
+import { print } from '@analytics/local-stack/terminal';
 import express from 'express';
 import mongoose from 'mongoose';
 import { Event } from './event.model.ts';
@@ -47,4 +47,4 @@ app.get('/stats', async (request, response) => {
   });
 });
 
-app.listen(Number(process.env['PORT']), () => say('listening'));
+app.listen(Number(process.env['PORT']), () => print('listening'));

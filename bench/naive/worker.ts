@@ -1,4 +1,4 @@
-import { complain, say } from '@analytics/local-stack/terminal';
+import { print, printError } from '@analytics/local-stack/terminal';
 import { Worker } from 'bullmq';
 import mongoose from 'mongoose';
 import { Event } from './event.model.ts';
@@ -18,7 +18,7 @@ const worker = new Worker(
     concurrency: 5,
   },
 );
-worker.on('completed', (job) => say(`job ${job.id} completed`));
-worker.on('failed', (job, error) => complain(`job ${job?.id} failed: ${error.message}`));
-worker.on('error', (error) => complain(error.message));
-say('taking jobs');
+worker.on('completed', (job) => print(`job ${job.id} completed`));
+worker.on('failed', (job, error) => printError(`job ${job?.id} failed: ${error.message}`));
+worker.on('error', (error) => printError(error.message));
+print('taking jobs');

@@ -2,14 +2,14 @@ import { constants } from 'node:fs';
 import { access, mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** For the user alone: it holds the events, and the words of the servers about them. */
+/** Only the user may read the folder: it holds events and the logs of the servers. */
 const PRIVATE_MODE = 0o700;
 
 /**
- * Creates a folder that no other user can read, and makes sure that all of it can be read and written.
- * Folders that exist keep their mode.
+ * Creates a folder that no other user can read, and checks that this process can read and write everything in
+ * it. An existing folder keeps its mode.
  *
- * @throws Error in one sentence that names the file or folder that is in the way, and says what to do.
+ * @throws Error that names the file or folder and what to do.
  */
 export async function prepareFolder(folder: string): Promise<void> {
   try {
@@ -36,7 +36,7 @@ async function requireFileAccess(path: string): Promise<void> {
   try {
     await access(path, constants.R_OK | constants.W_OK);
   } catch (error) {
-    // A server that still runs in this folder removes files of its own.
+    // A server that still runs in this folder may have removed the file.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
       throw error;
     }

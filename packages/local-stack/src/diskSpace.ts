@@ -2,13 +2,13 @@ import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** A new MongoDB takes some 300 MB before the first event. */
+/** A new MongoDB takes about 300 MB before the first event. */
 export const SERVER_DISK_BYTES = 500e6;
 
 /**
- * Makes sure that `neededBytes` are free where `folder` is, or will be once it is made.
+ * Checks that `neededBytes` are free on the disk of `folder`, which need not exist yet.
  *
- * @throws Error saying how much is free and how much is needed.
+ * @throws Error that says how much is free and how much is needed.
  */
 export async function requireFreeDisk(folder: string, neededBytes: number): Promise<void> {
   let existing = folder;

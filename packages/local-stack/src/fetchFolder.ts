@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { Progress } from './terminal.ts';
 
 /**
- * Runs `fetch` with a fresh folder beside the cached programs, on the same disk, so that its result can be
- * renamed into place in one step: two processes that fetch at the same time never see each other's halves.
- * The folder is removed afterwards.
+ * Runs `fetch` with a new folder inside the cache folder, so on the same disk. A finished file can then be
+ * renamed into place in one step, and two processes that download at the same time never see each other's
+ * partial files. Removes the folder afterwards.
  */
 export async function withFetchFolder<Result>(
   cacheFolder: string,
@@ -20,7 +20,7 @@ export async function withFetchFolder<Result>(
   }
 }
 
-/** Shows how much of `expectedBytes` has arrived in `folder` while `work` is under way. */
+/** Shows how much of `expectedBytes` has arrived in `folder` until `work` ends. */
 export async function showArrival<Result>(
   { title, folder, expectedBytes }: { title: string; folder: string; expectedBytes: number },
   progress: Progress,
@@ -50,7 +50,7 @@ export async function showArrival<Result>(
 
 async function sumFileBytes(folder: string): Promise<number> {
   const names = await readdir(folder, { recursive: true }).catch(() => []);
-  // A file may be moved away between the two looks.
+  // A file may be moved between `readdir` and `stat`.
   const sizes = await Promise.all(
     names.map((name) =>
       stat(join(folder, name)).then(

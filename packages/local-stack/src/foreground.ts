@@ -1,28 +1,26 @@
 import type { RunningServer } from './serverProcess.ts';
-import { complain, say } from './terminal.ts';
+import { print, printError } from './terminal.ts';
 
 export interface Foreground {
-  /** Aborted when the program is to end, also while it is still starting. */
+  /** Aborted when the program must end, even during its start. */
   signal: AbortSignal;
-  /**
-   * Hands over a server that must keep running, and is stopped in the end: the last one handed over first.
-   */
+  /** Registers a server that must keep running. At the end, the last one registered is stopped first. */
   own(server: RunningServer): void;
 }
 
 /**
- * npm passes a Ctrl-C on to its child, which the terminal has told already: two signals, one key. Only a
- * later one means that somebody has no patience.
+ * One Ctrl-C arrives twice: from the terminal, and from npm, which forwards it. Only a later signal is a
+ * second Ctrl-C.
  */
 const SAME_KEY_MS = 500;
 
-/** What all servers together may take to stop before they are killed. */
+/** The time in which all servers together must stop; then they are killed. */
 const STOP_BUDGET_MS = 9000;
 
 /**
- * Runs `start`, then waits: for Ctrl-C or another signal that asks to end, for a server that ends by itself,
- * or for `start` to fail. Stops what it was handed, and ends this process: with 0 if it was asked to, else
- * with 1 after a sentence that says why. A second Ctrl-C kills the servers and ends at once, with 1.
+ * Runs `start`, then waits for a signal (Ctrl-C), for a server that exits by itself, or for `start` to fail.
+ * Then stops all registered servers and exits: with 0 after a signal, otherwise with 1 after printing the
+ * reason. A second Ctrl-C kills the servers and exits with 1 at once.
  */
 export async function runInForeground(start: (foreground: Foreground) => Promise<void>): Promise<never> {
   const owned: RunningServer[] = [];
@@ -30,7 +28,7 @@ export async function runInForeground(start: (foreground: Foreground) => Promise
   let exitCode = 0;
   const fail = (sentence: string) => {
     if (!ending.signal.aborted) {
-      complain(sentence);
+      printError(sentence);
       exitCode = 1;
       ending.abort();
     }
@@ -62,13 +60,13 @@ async function stopAll(servers: readonly RunningServer[]): Promise<void> {
   if (servers.length === 0) {
     return;
   }
-  say('Stopping …');
+  print('Stopping …');
   const deadlineMs = Date.now() + STOP_BUDGET_MS;
   for (const [index, server] of servers.entries()) {
-    // An equal share of what is left: nobody's slowness takes the time of those that come after.
+    // Each server gets an equal share of the time left, so a slow one does not take the time of the others.
     await server.stop((deadlineMs - Date.now()) / (servers.length - index));
   }
-  say('Stopped.');
+  print('Stopped.');
 }
 
 function handleSignals(onFirst: () => void, killAll: () => Promise<unknown>): void {
@@ -86,7 +84,7 @@ function handleSignals(onFirst: () => void, killAll: () => Promise<unknown>): vo
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => void handle());
   }
-  // The terminal may be gone before we are; what would be said then has no reader, and stopping has to go on.
+  // If the terminal has been closed, printing fails, but the servers must still be stopped.
   process.stdout.on('error', () => {});
   process.stderr.on('error', () => {});
 }

@@ -4,9 +4,9 @@ import { createServer } from 'node:net';
 import { isPortTakenError } from './serverProcess.ts';
 
 /**
- * Below the range from which systems take the port of an outgoing connection (Linux from 32768, macOS from
- * 49152). Inside it, a client that keeps trying to reconnect to a stopped server's port can be given that
- * very port as its own, and the server can't have it back.
+ * Below the range from which systems take the ports of outgoing connections (Linux from 32768, macOS from
+ * 49152). A port in that range can be given to a client that tries to reconnect to the stopped server, and
+ * the server can't listen on it again.
  */
 const ANY_PORT = { from: 20_000, to: 32_000 };
 
@@ -26,8 +26,8 @@ export async function findFreePort(): Promise<number> {
 }
 
 /**
- * Starts a server on `port`, or on any free one if that is 0: whoever loses the race for a port that was free
- * tries another, up to five times. Every other failure is thrown at once.
+ * Starts a server on `port`, or on any free port if `port` is 0. If another program takes that port first,
+ * tries another one, up to five times. Throws every other failure at once.
  */
 export async function startOnPort<Server>(
   port: number,
@@ -48,12 +48,12 @@ export async function startOnPort<Server>(
 }
 
 /**
- * Makes sure that a service can listen on `port`, which `settingName` sets.
+ * Checks that a service can listen on `port`.
  *
- * @throws Error naming the port and the setting.
+ * @throws Error that names the port and its setting, `settingName`.
  */
 export async function requireFreePort(port: number, settingName: string): Promise<void> {
-  // Some systems allow one listener on all addresses beside another on 127.0.0.1: ask for both.
+  // Some systems allow a listener on all addresses beside one on 127.0.0.1, so check both.
   const problem = (await tryToListen(port, '127.0.0.1')) ?? (await tryToListen(port));
   if (problem === 'EADDRINUSE') {
     throw createPortTakenError(port, settingName);
@@ -63,7 +63,7 @@ export async function requireFreePort(port: number, settingName: string): Promis
   }
 }
 
-/** Says that another program has a port, and which setting changes it. */
+/** The error for a port that another program uses. */
 export function createPortTakenError(port: number, settingName: string, cause?: unknown): Error {
   return new Error(
     `Port ${port} is in use by another program: stop that, or set ${settingName} to a free port.`,

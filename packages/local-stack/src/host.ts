@@ -1,21 +1,21 @@
 import { lookup } from 'node:dns/promises';
 
 /**
- * An address at which a server is reachable from this machine that listens on `host`: `0.0.0.0` and `::` are
- * none.
+ * The address at which this machine reaches a server that listens on `host`. `0.0.0.0` and `::` are not
+ * addresses to connect to.
  */
 export function toReachableHost(host: string): string {
   return ['0.0.0.0', '::', '[::]'].includes(host) ? '127.0.0.1' : host;
 }
 
-/** A host as it stands in a URL. */
+/** A host in the form that a URL needs. */
 export function formatHost(host: string): string {
   return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
 }
 
 /**
- * The host that a person types for a server that listens on `host`: `localhost` if that name leads to
- * 127.0.0.1 here, which it does not where it stands for ::1 only.
+ * The host to show for a server that listens on `host`: `localhost` if it resolves to 127.0.0.1 on this
+ * machine. On some machines it resolves only to ::1.
  */
 export async function findShownHost(host: string): Promise<string> {
   const reachable = toReachableHost(host);

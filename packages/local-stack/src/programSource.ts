@@ -7,9 +7,9 @@ import { promisify } from 'node:util';
 import { findLastProblem } from './logLine.ts';
 import type { Progress } from './terminal.ts';
 
-/** What every search for a program needs to know. */
+/** The options that all searches for a program share. */
 export interface ProgramSearch {
-  /** PATH, HOME and XDG_CACHE_HOME are read here, and the programs that fetch something get it as theirs. */
+  /** The source of PATH, HOME and XDG_CACHE_HOME, and the environment of the programs that download. */
   environment: NodeJS.ProcessEnv;
   progress: Progress;
   signal?: AbortSignal | undefined;
@@ -17,9 +17,9 @@ export interface ProgramSearch {
 
 /** One place where a program may be. */
 export interface ProgramSource {
-  /** As a list of what was tried calls it. */
+  /** The name in the list of what was tried. */
   name: string;
-  /** Resolves to the program's path. Rejects with the reason why there is none. */
+  /** Resolves to the program's path. Rejects with the reason if there is none. */
   find(): Promise<string>;
 }
 
@@ -27,14 +27,14 @@ export interface WantedProgram {
   title: string;
   /** Major and minor version, as in `6.0`. */
   minimumVersion: string;
-  /** What to do if it can't be had: a whole sentence. */
+  /** A whole sentence: what to do if no source has the program. */
   hint: string;
 }
 
 /**
- * The first program of the sources that really runs here and is new enough.
+ * Finds the first program of the sources that runs on this machine and is new enough.
  *
- * @throws Error listing every source with its reason, and what to install.
+ * @throws Error that lists every source with its reason, and what to install.
  */
 export async function findProgram(
   { title, minimumVersion, hint }: WantedProgram,
@@ -55,7 +55,7 @@ export async function findProgram(
   throw new Error(`${title} is needed and can't be had. Tried:\n${reasons.join('\n')}\n${hint}`);
 }
 
-/** The programs of the PATH, by any of these names. */
+/** Searches the PATH for any of these names. */
 export function createPathSource(names: readonly string[], environment: NodeJS.ProcessEnv): ProgramSource {
   return {
     name: 'the PATH',
@@ -69,7 +69,7 @@ export function createPathSource(names: readonly string[], environment: NodeJS.P
   };
 }
 
-/** A program that was fetched earlier. */
+/** Finds a program that was downloaded earlier. */
 export function createCacheSource(program: string): ProgramSource {
   return {
     name: 'fetched earlier',
@@ -99,14 +99,14 @@ export async function findOnPath(
   return undefined;
 }
 
-/** Where fetched programs are kept for the next time. */
+/** The folder that keeps downloaded programs. */
 export function findCacheFolder(environment: NodeJS.ProcessEnv): string {
   const home = environment['HOME'] || homedir();
   const usual = process.platform === 'darwin' ? join(home, 'Library', 'Caches') : join(home, '.cache');
   return join(environment['XDG_CACHE_HOME'] || usual, 'analytics-backend');
 }
 
-/** The reason why a program that was run by `execFile` failed, in its own words if it had any. */
+/** The reason why a program run by `execFile` failed: the last error that it printed, if any. */
 export function explainFailure(error: unknown): string {
   const {
     stderr = '',
@@ -123,9 +123,9 @@ export function explainFailure(error: unknown): string {
 }
 
 /**
- * Asks a program for its version by `--version`.
+ * Runs a program with `--version`.
  *
- * @returns major and minor version; undefined if its answer has none.
+ * @returns major and minor version; undefined if the output contains none.
  * @throws Error with the reason if it does not run.
  */
 export async function readProgramVersion(
@@ -154,7 +154,7 @@ async function isProgram(file: string): Promise<boolean> {
     await access(file, constants.X_OK);
     return (await stat(file)).isFile();
   } catch {
-    // Missing, or not ours to run: either way no program.
+    // It does not exist, or this user may not run it.
     return false;
   }
 }

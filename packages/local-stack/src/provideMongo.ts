@@ -7,7 +7,7 @@ import { createUnusableError, requireUsableMongo } from './serverCheck.ts';
 import type { StackContext, StackServer } from './stack.ts';
 import { explainStartFailure } from './startFailure.ts';
 
-/** @throws Error in one sentence, or a list of what was tried. */
+/** @throws Error with the reason and what to do. */
 export async function provideMongo(context: StackContext): Promise<StackServer> {
   const { settings, mongoPort: port } = context;
   if (settings['MONGO_URI']) {
@@ -40,7 +40,7 @@ export async function provideMongo(context: StackContext): Promise<StackServer> 
   return startMongo(context, address, connection);
 }
 
-/** The MongoDB that a URI names. */
+/** Describes the MongoDB of a URI. */
 export function describeNamedMongo(uri: string): StackServer {
   // Everything up to the last @ before the path is the user's name and password.
   const address = uri.replace(/^[^:]*:\/\/([^/]*@)?/, '').replace(/[/?].*$/, '');

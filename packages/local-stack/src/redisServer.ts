@@ -11,23 +11,23 @@ export interface RedisServerOptions {
   program: string;
   /** 0 means any free port. */
   port: number;
-  /** Made for the user alone if it is missing. */
+  /** Created with access for this user only if it does not exist. */
   dataFolder: string;
   /**
    * `always` puts every acknowledged write on disk; `everysec` (the default) may lose the last second or two.
    */
   appendfsync?: 'always' | 'everysec';
   logFile?: string | undefined;
-  /** Further arguments, which win over ours. */
+  /** Further arguments, which override the default ones. */
   args?: readonly string[];
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Starts a Redis on 127.0.0.1 that keeps its data (AOF) and refuses writes rather than evicting what it
- * holds. Resolves when it takes connections, its earlier data loaded.
+ * Starts a Redis on 127.0.0.1 that persists its data (AOF) and, when its memory is full, refuses writes
+ * instead of evicting keys. Resolves when it has loaded its data and accepts connections.
  *
- * @throws ServerStartError with Redis' own complaint.
+ * @throws ServerStartError with the error that Redis printed.
  */
 export async function startRedisServer(options: RedisServerOptions): Promise<RunningServer> {
   const { program, dataFolder, appendfsync = 'everysec', logFile, args = [], signal } = options;
@@ -46,22 +46,22 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Run
       port,
       logFile,
       signal,
-      // Its own words, not an answer on the port: that could come from another server which holds the port.
+      // An answer on the port could come from another server that has the port, so read the server's own log.
       isReady: (lines) => lines.some((line) => /ready to accept connections/i.test(line)),
       readyTimeoutMs: 60_000,
     }),
   );
 }
 
-/** Half of the memory that this process may use: MongoDB and the services run beside Redis. */
+/** Half of the memory that this process may use: MongoDB and the services need the rest. */
 function findMaxMemoryBytes(): number {
   return Math.floor(Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY) / 2);
 }
 
-/** Where Redis from 7.0 on keeps its append-only file. */
+/** The folder of the append-only file of Redis 7.0 and newer. */
 const MULTI_PART_FOLDER = 'appendonlydir';
 
-/** An older Redis does not look there: it would start empty, and what was accepted would seem to be gone. */
+/** An older Redis does not read that folder: it would start empty, and accepted events would seem lost. */
 async function requireReadableData(program: string, dataFolder: string): Promise<void> {
   if (!existsSync(join(dataFolder, MULTI_PART_FOLDER))) {
     return;

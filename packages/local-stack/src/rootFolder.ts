@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /**
- * The folder of the whole repository: the nearest one above `from` whose `package.json` has workspaces. The
- * programs run from `dist`, so a fixed number of steps up would not do.
+ * Finds the root of the repository: the nearest folder above `from` whose `package.json` has workspaces. The
+ * depth of `from` varies, because programs run from `dist`.
  *
  * @throws Error if there is none.
  */

@@ -2,13 +2,13 @@ import { relative } from 'node:path';
 import type { ServicePorts } from './services.ts';
 import type { Stack, StackServer } from './stack.ts';
 
-/** Where Redis and MongoDB are and whose they are, for a person. */
+/** Describes the addresses of Redis and MongoDB, where they come from, and the log folder. */
 export function describeStack({ redis, mongo, logFolder }: Stack): string {
   const lines = [`  Redis    ${describeServer(redis)}`, `  MongoDB  ${describeServer(mongo)}`];
   return [...lines, `  Logs     ${fromHere(logFolder)}`].join('\n');
 }
 
-/** What a person needs to know once everything is up. `host` is where the services are reachable. */
+/** The text that `npm start` prints when all services are ready. `host`: where they are reachable. */
 export function describeSystem(stack: Stack, ports: ServicePorts, host: string): string {
   const ingestion = `http://${host}:${ports.INGESTION_PORT}`;
   const reporting = `http://${host}:${ports.REPORTING_PORT}`;

@@ -13,7 +13,7 @@ import { redisSettings } from '@analytics/shared/redis/redisSettings';
 import { type Environment, parseSettings, queueSettings } from '@analytics/shared/service/config';
 import { z } from 'zod';
 
-/** How long a server that was not started here may take until it can be used, in milliseconds. */
+/** The time in which a server that this process did not start must become usable (ms). */
 export const CHECK_TIMEOUT_MS = 5000;
 
 export interface CheckOptions {
@@ -21,13 +21,15 @@ export interface CheckOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** A Redis that answers so is reading its data, which may take minutes; the services wait for it. */
+/**
+ * A Redis that answers with LOADING is loading its data, which may take minutes. The services wait for it.
+ */
 const LOADING = /^LOADING /;
 
 /**
- * Asks the Redis of the settings what the services ask of it.
+ * Checks the Redis of the settings by the same probe as the services.
  *
- * @throws Error that says why it can't be used and what to do, without a password.
+ * @throws Error with the reason and what to do, without a password.
  */
 export async function requireUsableRedis(settings: Environment, options: CheckOptions): Promise<void> {
   const config = parseSettings(z.object({ ...redisSettings, ...queueSettings }), settings);
@@ -45,9 +47,9 @@ export async function requireUsableRedis(settings: Environment, options: CheckOp
 }
 
 /**
- * Connects to a MongoDB as the services do.
+ * Checks a MongoDB by connecting to it as the services do.
  *
- * @throws Error that says why it can't be used and what to do, without a password.
+ * @throws Error with the reason and what to do, without a password.
  */
 export async function requireUsableMongo(uri: string, options: CheckOptions): Promise<void> {
   requireMongoUri(uri);
@@ -70,7 +72,7 @@ export async function requireUsableMongo(uri: string, options: CheckOptions): Pr
   }
 }
 
-/** A sentence about a server that failed its check, and what else can be done. */
+/** The error for a server that failed its check. `otherwise` is a sentence: what else the user can do. */
 export function createUnusableError(server: string, error: unknown, otherwise: string): Error {
   // An AggregateError of refused connections has an empty message of its own.
   const [first] = error instanceof AggregateError ? error.errors : [];
@@ -79,7 +81,7 @@ export function createUnusableError(server: string, error: unknown, otherwise: s
   return new Error(`${server} cannot be used: ${reason}${end} ${otherwise}`, { cause: error });
 }
 
-/** Repeats an operation that fails until its time is over, or the server itself answers that it refuses. */
+/** Retries a failing operation until its time is over or the server itself returns an error. */
 async function tryInTime(
   operation: () => Promise<void>,
   { timeoutMs, signal: ending }: CheckOptions,
@@ -93,7 +95,9 @@ async function tryInTime(
   });
 }
 
-/** Whether Redis or MongoDB said so itself. What is explained has their words as its cause. */
+/**
+ * Whether Redis or MongoDB itself returned the error. An explained error has the original one as its cause.
+ */
 function isRefusal(error: unknown): boolean {
   const { name, cause } = error as Error;
   return [name, (cause as Error | undefined)?.name].some(

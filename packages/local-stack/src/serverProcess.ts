@@ -7,50 +7,48 @@ import { findLastProblem } from './logLine.ts';
 import { collectOutput, type OutputReceivers } from './processOutput.ts';
 
 export interface ServerExit {
-  /**
-   * How it ended and what it last complained about, for a sentence: `exit code 1: No space left on device`.
-   */
+  /** The exit code or signal, and the last error that it printed: `exit code 1: No space left on device`. */
   description: string;
-  /** True if we asked for it by `stop()` or `kill()`. */
+  /** True if `stop()` or `kill()` caused it. */
   wasAsked: boolean;
 }
 
-/** A server that runs as a child of this process, and ends when this process does, however that dies. */
+/** A server that runs as a child of this process. It ends with this process, even after a SIGKILL. */
 export interface RunningServer {
   name: string;
   host: string;
   port: number;
   pid: number;
   /**
-   * Ends it by SIGTERM, by SIGKILL if it has not ended `deadlineMs` later (5000). Resolves when it has; may
-   * be repeated.
+   * Ends it by SIGTERM, and by SIGKILL if it is still running `deadlineMs` later (5000). Resolves when it has
+   * ended. May be called again.
    */
   stop(deadlineMs?: number): Promise<void>;
   /** Ends it by SIGKILL. Resolves when it has ended. */
   kill(): Promise<void>;
-  /** Resolves when it has ended, for whatever reason. Never rejects. */
+  /** Resolves when it has ended for any reason. Never rejects. */
   exited: Promise<ServerExit>;
 }
 
 export interface ServerProcessOptions extends OutputReceivers {
-  /** As a sentence calls it. */
+  /** The name in messages. */
   name: string;
   program: string;
   args: readonly string[];
-  /** The port on 127.0.0.1 that the arguments tell it to use. */
+  /** The port on 127.0.0.1 that `args` set. */
   port: number;
   cwd?: string;
   env?: NodeJS.ProcessEnv;
-  /** Asked again and again with the last lines of its output until it says true. */
+  /** Called every 20 ms with the last lines of the server's output until it returns true. */
   isReady(lines: readonly string[]): boolean | Promise<boolean>;
   readyTimeoutMs: number;
-  /** Gets what the program sends by `process.send`; without it the program has no channel to send on. */
+  /** Receives what the program sends by `process.send`. Without it, the program has no IPC channel. */
   onMessage?: ((message: unknown) => void) | undefined;
-  /** Gives the start up: what runs by then is stopped. */
+  /** Cancels the start and stops the server. */
   signal?: AbortSignal | undefined;
 }
 
-/** A server did not come up; `message` is one sentence with the program's own last complaint. */
+/** A server did not start. `message` is one sentence with the last error that the program printed. */
 export class ServerStartError extends Error {
   override readonly name = 'ServerStartError';
   readonly isPortTaken: boolean;
@@ -67,11 +65,11 @@ export function isPortTakenError(error: unknown): boolean {
 }
 
 /**
- * Starts a server program and resolves when it is ready. It gets a process group of its own: a Ctrl-C on the
- * terminal reaches only our process, which then stops its servers in order.
+ * Starts a server program and resolves when it is ready. The server gets its own process group: a Ctrl-C on
+ * the terminal reaches only this process, which then stops its servers in order.
  *
- * @throws ServerStartError if it can't be run, ends first or is not ready within `readyTimeoutMs`; it has
- *   ended by then.
+ * @throws ServerStartError if it can't be run, exits before it is ready, or is not ready within
+ *   `readyTimeoutMs`. It is no longer running then.
  */
 export async function startServerProcess(options: ServerProcessOptions): Promise<RunningServer> {
   const { name, port, signal } = options;
@@ -116,14 +114,15 @@ function createEnding(
   const exited = new Promise<ServerExit>((resolve) => {
     child.once('exit', (code, signal) => {
       const how = signal ? `signal ${signal}` : `exit code ${code}`;
-      const tell = () => {
-        // Nobody can say anything about a SIGKILL; what was said before has nothing to do with it.
+      const resolveExit = () => {
+        // A process can't report its own SIGKILL, so the errors that it printed earlier are not the cause.
         const lastProblem = signal === 'SIGKILL' ? undefined : findLastProblem(lines);
         resolve({ description: [how, lastProblem].filter(Boolean).join(': '), wasAsked });
       };
-      // Its last words may still be on their way; a child of its own could keep the pipe open for ever.
-      child.once('close', tell);
-      setTimeout(tell, 500).unref();
+      // Its last output may arrive after the exit. A child process of its own could keep the pipe open for
+      // ever.
+      child.once('close', resolveExit);
+      setTimeout(resolveExit, 500).unref();
     });
   });
   const hasExited = () => child.exitCode !== null || child.signalCode !== null;
@@ -131,7 +130,7 @@ function createEnding(
     wasAsked ||= !hasExited();
     if (!hasExited() && deadlineMs > 0) {
       child.kill('SIGTERM');
-      // A frozen process would see the SIGTERM only when it goes on.
+      // A process stopped by SIGSTOP receives the SIGTERM only after it continues.
       child.kill('SIGCONT');
       await Promise.race([exited, delay(deadlineMs, undefined, { ref: false })]);
     }
@@ -160,9 +159,9 @@ async function waitUntilReady(
       throw new ServerStartError(`${name} ended while starting, ${exit.description}`, isPortTaken);
     }
     if (Date.now() > deadline) {
-      const lastProblem = findLastProblem(lines) ?? 'it wrote nothing';
+      const lastProblem = findLastProblem(lines) ?? 'none';
       throw new ServerStartError(
-        `${name} was not ready within ${readyTimeoutMs / 1000} s; its last words: ${lastProblem}`,
+        `${name} was not ready within ${readyTimeoutMs / 1000} s; its last output: ${lastProblem}`,
         false,
       );
     }

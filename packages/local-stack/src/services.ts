@@ -6,9 +6,9 @@ import { readServiceWarning } from './logLine.ts';
 import { readNodeArgs } from './nodeArgs.ts';
 import { isPortTakenError, type RunningServer, startServerProcess } from './serverProcess.ts';
 import type { Stack } from './stack.ts';
-import { complain, type Progress } from './terminal.ts';
+import { type Progress, printError } from './terminal.ts';
 
-/** In the order of their start; the end has the opposite order, so that what takes events in stops first. */
+/** In the order of their start. They stop in reverse order, so that the ingestion service stops first. */
 const SERVICES = [
   { name: 'reporting_service', setting: 'REPORTING_PORT', defaultPort: 4000 },
   { name: 'processor_service', setting: 'PROCESSOR_PORT', defaultPort: 5001 },
@@ -20,7 +20,7 @@ const READY_TIMEOUT_MS = 60_000;
 /** Each service's port, by the name of its setting. */
 export type ServicePorts = Record<(typeof SERVICES)[number]['setting'], number>;
 
-/** @throws SettingsError if a port is none, or two services have the same. */
+/** @throws SettingsError if a port is invalid or two services have the same port. */
 export function readServicePorts(settings: Environment): ServicePorts {
   const ports = SERVICES.map(({ setting, defaultPort }) => {
     const result = portSetting(defaultPort).safeParse(settings[setting]);
@@ -39,7 +39,7 @@ export function readServicePorts(settings: Environment): ServicePorts {
   return Object.fromEntries(ports) as ServicePorts;
 }
 
-/** @throws Error in one sentence if a port is taken. */
+/** @throws Error if a port is in use. */
 export async function requireFreeServicePorts(ports: ServicePorts): Promise<void> {
   for (const { setting } of SERVICES) {
     await requireFreePort(ports[setting], setting);
@@ -50,18 +50,18 @@ export interface ServicesOptions {
   rootFolder: string;
   stack: Stack;
   ports: ServicePorts;
-  /** The address that they listen on. */
+  /** The address that the services listen on. */
   host: string;
   progress: Progress;
   signal: AbortSignal;
 }
 
 /**
- * Starts the three services from their builds and resolves when each says that it is ready, in the order in
- * which they were started. Warnings and errors of their logs are shown on the terminal; what several services
- * say while they start, once.
+ * Starts the three services from their builds and resolves, in the order of their start, when all are ready.
+ * Prints the warnings and errors of their logs on the terminal. During the start, a warning that several
+ * services log is printed once.
  *
- * @throws Error in one sentence about the first that does not come up; the others are stopped by then.
+ * @throws Error about the first service that does not start. The others have been stopped.
  */
 export async function startServices(options: ServicesOptions): Promise<RunningServer[]> {
   const { progress } = options;
@@ -73,7 +73,7 @@ export async function startServices(options: ServicesOptions): Promise<RunningSe
     if (!(isStarting && shownWarnings.has(warning))) {
       shownWarnings.add(warning);
       progress.clear();
-      complain(`${name}: ${warning}`);
+      printError(`${name}: ${warning}`);
     }
   };
   progress.show('Starting the services');
@@ -120,7 +120,7 @@ async function startService(
         ...stack.mongo.connection,
         ...Object.fromEntries(settings),
         HOST: host,
-        // No load balancer has to notice the end, and Ctrl-C kills what takes longer than a moment.
+        // There is no load balancer that must first notice the shutdown.
         SHUTDOWN_DRAIN_SECONDS: '0',
       },
       port,
@@ -134,7 +134,7 @@ async function startService(
       onMessage: (message) => {
         isListening ||= (message as { listeningOn?: unknown }).listeningOn === port;
       },
-      // Its own message first: the answer on the port could come from another program that holds it.
+      // The service's own message comes first: another program on the port could answer `/readyz` too.
       isReady: () => isListening && isReady(host, port),
       readyTimeoutMs: READY_TIMEOUT_MS,
       signal,
@@ -151,7 +151,7 @@ async function isReady(host: string, port: number): Promise<boolean> {
     await response.body?.cancel();
     return response.status === 200;
   } catch {
-    // It is too busy to answer, or about to end.
+    // The service is too busy to answer, or is ending; `startServerProcess` notices an exit.
     return false;
   }
 }

@@ -10,44 +10,47 @@ import type { RunningServer } from './serverProcess.ts';
 import { createProgress, type Progress } from './terminal.ts';
 
 export interface StackOptions {
-  /** What holds `.data`; the repository's root unless told. */
+  /** The folder that contains `.data`. Default: the root of the repository. */
   rootFolder?: string;
-  /** The environment and the `.env` files together; read unless told. */
+  /** Default: the environment and the `.env` files. */
   settings?: Environment;
-  /** The usual ports unless told. */
+  /** Default: 6379 and 27017. */
   redisPort?: number;
   mongoPort?: number;
-  /** How long a server that was there already may take until it can be used. */
+  /** The time in which a server that already ran must become usable (ms). */
   checkTimeoutMs?: number;
   progress?: Progress;
   signal?: AbortSignal | undefined;
 }
 
-/** A server that the services can use, and who it belongs to. */
+/** A server that the services can use. */
 export interface StackServer {
-  /** Named by the settings, found on its usual port, or started by us. */
+  /**
+   * `settings`: the settings name it. `running`: it already ran on its usual port. `started`: by this
+   * process.
+   */
   source: 'settings' | 'running' | 'started';
-  /** For people: no password in it. */
+  /** For display, without a password. */
   address: string;
-  /** Where it keeps its data, if we started it. */
+  /** Set if `source` is `started`. */
   dataFolder?: string;
-  /** If we started it. */
+  /** Set if `source` is `started`. */
   server?: RunningServer;
-  /** The settings that lead a service to it. */
+  /** The settings by which a service connects to it. */
   connection: Record<string, string>;
 }
 
 export interface Stack {
   redis: StackServer;
   mongo: StackServer;
-  /** Those that we started, in this order. */
+  /** The servers that this process started, in the order of their start. */
   servers: RunningServer[];
   logFolder: string;
-  /** Stops what we started, MongoDB first. Leaves alone what was there. */
+  /** Stops the servers that this process started, MongoDB first. */
   stop(): Promise<void>;
 }
 
-/** What the providers of both servers need to know. */
+/** The options of a start with their defaults filled in. */
 export interface StackContext {
   settings: Environment;
   dataFolder: string;
@@ -61,10 +64,11 @@ export interface StackContext {
 }
 
 /**
- * A Redis and a MongoDB for a laptop: what the settings name, else what already runs on the usual port, else
- * started here with data in `.data`. Those that were there already are asked whether they can be used.
+ * Provides a Redis and a MongoDB for development: the server that the settings name, otherwise the one that
+ * already runs on the usual port, otherwise a new one with its data in `.data`. Servers that this process did
+ * not start are checked first.
  *
- * @throws Error in one sentence, or a list of what was tried; whatever was started is stopped by then.
+ * @throws Error with the reason and what to do. Nothing that was started is left running.
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const context = createContext(options);

@@ -8,7 +8,7 @@ export interface StartFailureContext {
 }
 
 /**
- * Says of a server that did not come up what to do about it: one sentence of the cause, and where to look.
+ * Adds to the error of a server that did not start what to do about it, or where its data and log are.
  */
 export function explainStartFailure(error: unknown, context: StartFailureContext): unknown {
   if (!(error instanceof ServerStartError)) {

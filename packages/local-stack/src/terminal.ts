@@ -1,22 +1,22 @@
-/** One line on the terminal that is overwritten until it is cleared. */
+/** A status line on the terminal, which each `show` overwrites. */
 export interface Progress {
-  /** False where nobody watches: then nothing needs to be measured either. */
+  /** False in a pipe or a file, so that callers can skip measuring the progress. */
   isVisible: boolean;
   show(text: string): void;
   clear(): void;
 }
 
-/** Writes a sentence for the person who started the program. */
-export function say(text: string): void {
+/** Prints a line for the user. */
+export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Writes a sentence about something that went wrong. */
-export function complain(text: string): void {
+/** Prints a line about an error or a warning. */
+export function printError(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** Shows progress on `stream` if that is a terminal, and nothing at all if it is a file or a pipe. */
+/** Shows progress on `stream` if it is a terminal, and nothing if it is a file or a pipe. */
 export function createProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
   if (!stream.isTTY) {
     return { isVisible: false, show: () => {}, clear: () => {} };

@@ -15,17 +15,17 @@ export interface TestServers {
   stop(): Promise<void>;
 }
 
-/** For tests: little memory, and no statistics about itself on disk. */
+/** For tests: a small cache and no diagnostic data on disk. */
 export const FRUGAL_MONGO_ARGS = [
   ...['--wiredTigerCacheSizeGB', '0.5'],
   ...['--setParameter', 'diagnosticDataCollectionEnabled=false'],
 ];
 
 /**
- * Starts a Redis and a MongoDB of the tests' own, on free ports, with data in a fresh temporary folder. They
- * end with this process at the latest, however that dies.
+ * Starts a Redis and a MongoDB for tests on free ports, with their data in a new temporary folder. They end
+ * with this process, even after a SIGKILL.
  *
- * @throws Error if a program can't be had or does not start; nothing is left running.
+ * @throws Error if a program is not found or does not start. Nothing is left running.
  */
 export async function startTestServers(): Promise<TestServers> {
   const search = { environment: process.env, progress: createProgress() };

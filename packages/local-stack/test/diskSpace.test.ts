@@ -3,7 +3,7 @@ import { requireFreeDisk } from '@analytics/local-stack/diskSpace';
 import { expect, test } from 'vitest';
 import { makeTemporaryFolder } from './temporaryFolder.ts';
 
-test('says how much is free and how much is needed, also for a folder that is yet to be made', async () => {
+test('reports how much is free and how much is needed, also for a folder that does not exist yet', async () => {
   const folder = join(await makeTemporaryFolder(), 'not', 'yet');
   await expect(requireFreeDisk(folder, 1e18)).rejects.toThrow(
     /^The disk of .*\/not\/yet has only \d+ MB free and 1000000000000 MB are needed: free some space and try again\.$/,

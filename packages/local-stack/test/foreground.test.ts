@@ -36,14 +36,14 @@ async function runBoth(code: string) {
   return { ...running, first, second };
 }
 
-test('stops its servers on Ctrl-C, last started first, and ends with 0', async () => {
+test('stops its servers on Ctrl-C, in reverse order of their start, and exits with 0', async () => {
   const { child, closed, readOutput } = await runBoth(STOPS);
   child.kill('SIGINT');
   expect(await closed).toEqual([0, null]);
   expect(readOutput()).toMatch(/Stopping …\nsecond says bye\nfirst says bye\nStopped\.\n$/);
 });
 
-test('takes the Ctrl-C that npm passes on for the one that the terminal sent', async () => {
+test('treats a Ctrl-C from the terminal and the copy that npm forwards as one', async () => {
   const { child, closed, readOutput } = await runBoth(STOPS_SLOWLY);
   child.kill('SIGINT');
   await waitUntil(() => readOutput().includes('Stopping'));
@@ -52,7 +52,7 @@ test('takes the Ctrl-C that npm passes on for the one that the terminal sent', a
   expect(readOutput()).toMatch(/Stopped\.\n$/);
 });
 
-test('kills everything and ends with 1 on a later second Ctrl-C', async () => {
+test('kills the servers and exits with 1 on a second Ctrl-C', async () => {
   const { child, closed, readOutput, first, second } = await runBoth(STAYS);
   const sentMs = performance.now();
   child.kill('SIGINT');
@@ -62,7 +62,7 @@ test('kills everything and ends with 1 on a later second Ctrl-C', async () => {
   expect([isAlive(first), isAlive(second)]).toEqual([false, false]);
 });
 
-test('says which server ended by itself, stops the others and ends with 1', async () => {
+test('names a server that exited by itself, stops the others and exits with 1', async () => {
   const { closed, readOutput, second } = await runBoth(STOPS);
   process.kill(second, 'SIGKILL');
   expect(await closed).toEqual([1, null]);
@@ -70,7 +70,7 @@ test('says which server ended by itself, stops the others and ends with 1', asyn
   expect(readOutput()).toMatch(/first says bye\nStopped\.\n$/);
 });
 
-test('says in one sentence why a start failed and ends with 1', async () => {
+test('prints the reason for a failed start and exits with 1', async () => {
   const { closed, readOutput } = await runServers('throw new Error("no room")');
   expect(await closed).toEqual([1, null]);
   expect(readOutput()).toMatch(
@@ -78,7 +78,7 @@ test('says in one sentence why a start failed and ends with 1', async () => {
   );
 });
 
-test('can be ended while it is starting, and leaves nothing behind', async () => {
+test('can be stopped during the start, and leaves nothing behind', async () => {
   const { child, closed, readOutput } = await runServers(
     'console.log("pid " + process.pid); setInterval(() => {}, 1000)',
   );

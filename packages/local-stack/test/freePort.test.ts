@@ -25,14 +25,14 @@ test('finds a port that is free, outside the range of outgoing connections', asy
   await expect(requireFreePort(port, 'SOME_PORT')).resolves.toBeUndefined();
 });
 
-test('names the port and the setting of a port that is taken', async () => {
+test('names the port and the setting if the port is in use', async () => {
   const port = await occupyPort();
   await expect(requireFreePort(port, 'SOME_PORT')).rejects.toThrow(
     `Port ${port} is in use by another program: stop that, or set SOME_PORT to a free port.`,
   );
 });
 
-test('tries another port if it loses the race for the first', async () => {
+test('tries another port if another program takes the first one', async () => {
   const taken = await occupyPort();
   const tried: number[] = [];
   const server = await startOnPort(0, (port) => {
@@ -43,7 +43,7 @@ test('tries another port if it loses the race for the first', async () => {
   expect(server.port).toBe(tried[1]);
 });
 
-test('does not try another port if the caller named one, or if the port is not the reason', async () => {
+test('does not try another port if the caller named one or the failure has another cause', async () => {
   const taken = await occupyPort();
   await expect(startOnPort(taken, listenOn)).rejects.toThrow('EADDRINUSE');
   let tries = 0;

@@ -8,13 +8,13 @@ test.each([
   ['{"level":60,"msg":"the end of it"}', undefined],
   ['{ not JSON', undefined],
   ['plain text with an error', undefined],
-])('shows of a service only what is a warning or worse: %s', (line, expected) => {
+])('shows only the warnings and errors of a service: %s', (line, expected) => {
   expect(readServiceWarning(line)).toBe(expected);
 });
 
 test.each([
   ['nothing', ['', ''], undefined],
-  ['its last words if nothing is a complaint', ['starting', 'done', ''], 'done'],
+  ['its last line if there is no error', ['starting', 'done', ''], 'done'],
   ['a service', ['{"level":60,"msg":"no queue"}', '{"level":30,"msg":"stopped"}'], 'no queue'],
   [
     'mongod',
@@ -60,6 +60,6 @@ test.each([
     ["These settings can't be used:", '  PORT must be a number', 'See the page.'],
     "These settings can't be used: PORT must be a number",
   ],
-])('finds the last complaint of a program: %s', (_name, lines, expected) => {
+])('finds the last error of a program: %s', (_name, lines, expected) => {
   expect(findLastProblem(lines)).toBe(expected);
 });

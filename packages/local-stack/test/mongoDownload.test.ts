@@ -49,7 +49,7 @@ test('keeps the downloaded program in the cache and nothing else', async () => {
   expect(await readdir(cacheFolder)).toEqual(['mongod-7.0.24']);
 });
 
-test('gives up on a download that never begins, and leaves nothing behind', async () => {
+test('cancels a download that never begins, and leaves nothing behind', async () => {
   const search = await createSearch(() => {});
   await expect(downloadMongo(search, 1500)).rejects.toThrow('nothing arrives from its host');
   expect(await readdir(findCacheFolder(search.environment))).toEqual([]);

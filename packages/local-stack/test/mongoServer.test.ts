@@ -15,7 +15,7 @@ async function startOwnMongo(options: { port: number; dataFolder: string }) {
   return server;
 }
 
-test('answers as soon as it is started, also on the same port and data after it was killed', async () => {
+test('answers as soon as it is started, also with the same port and data after a SIGKILL', async () => {
   const dataFolder = await makeTemporaryFolder();
   const first = await startOwnMongo({ port: 0, dataFolder });
   expect(await identifyMongo(first.port)).toBe('mongodb');
@@ -25,7 +25,7 @@ test('answers as soon as it is started, also on the same port and data after it 
   expect(await identifyMongo(first.port)).toBe('mongodb');
 });
 
-test("passes on mongod's own complaint about data that another one uses", async () => {
+test("reports mongod's own error about data that another mongod uses", async () => {
   const dataFolder = await makeTemporaryFolder();
   await startOwnMongo({ port: 0, dataFolder });
   await expect(startOwnMongo({ port: 0, dataFolder })).rejects.toThrow(
@@ -33,7 +33,7 @@ test("passes on mongod's own complaint about data that another one uses", async 
   );
 });
 
-test('says that a named port is taken', async () => {
+test('reports that a given port is in use', async () => {
   const { port } = await startOwnMongo({ port: 0, dataFolder: await makeTemporaryFolder() });
   const dataFolder = await makeTemporaryFolder();
   await expect(startOwnMongo({ port, dataFolder })).rejects.toMatchObject({

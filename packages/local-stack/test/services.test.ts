@@ -59,7 +59,7 @@ async function createRepository(overrides: Record<string, string> = {}) {
   return { rootFolder, ports, host: '127.0.0.1', stack, progress, signal: new AbortController().signal };
 }
 
-test('starts each service with the flags of its start script, its address and the way to Redis and MongoDB, and waits until all are ready', async () => {
+test('starts each service with the flags of its start script, its address and its connections, and waits until all are ready', async () => {
   const repository = await createRepository();
   const complaints = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   onTestFinished(() => complaints.mockRestore());
@@ -90,7 +90,7 @@ test('starts each service with the flags of its start script, its address and th
   }
 });
 
-test('does not take the answer of another program on a port for that of a service, and names the port', async () => {
+test('does not accept the answer of another program on the port of a service, and names the port', async () => {
   const repository = await createRepository();
   const other = createServer((_request, response) => response.end()).listen(
     repository.ports.INGESTION_PORT,
@@ -103,7 +103,7 @@ test('does not take the answer of another program on a port for that of a servic
   );
 });
 
-test('names the service that does not come up, with its reason, and stops the others', async () => {
+test('names the service that does not start, with its reason, and stops the others', async () => {
   const repository = await createRepository({
     'processor_service/dist/worker.js':
       'console.log(JSON.stringify({ level: 60, msg: "no queue" })); process.exit(1)',

@@ -62,7 +62,7 @@ test('starts both with data and logs in .data, Redis with every write on disk, a
   expect(await identifyMongo(options.mongoPort)).toBe('nothing');
 });
 
-test('uses what runs already, says so, and leaves it running', async () => {
+test('uses servers that already run, reports that, and leaves them running', async () => {
   const running = await startTestServers();
   onTestFinished(() => running.stop());
   const stack = await startForTest({
@@ -78,7 +78,7 @@ test('uses what runs already, says so, and leaves it running', async () => {
   expect(await identifyMongo(running.mongo.port)).toBe('mongodb');
 });
 
-test('uses what the settings name, once it was asked, and starts nothing', async () => {
+test('uses the servers that the settings name after a check, and starts none', async () => {
   const options = await createOptions();
   const { REDIS_PORT, MONGO_URI } = shared;
   const connection = { REDIS_URL: `redis://127.0.0.1:${REDIS_PORT}/1` };
@@ -89,7 +89,7 @@ test('uses what the settings name, once it was asked, and starts nothing', async
   expect(await identifyRedis(options.redisPort)).toBe('nothing');
 });
 
-test('shows no password of what the settings name', () => {
+test('shows no password from the settings', () => {
   const MONGO_URI = 'mongodb+srv://me:p%40ss@cluster.example.com/analytics?w=1';
   expect(describeNamedMongo(MONGO_URI).address).toBe('cluster.example.com');
   expect(findNamedRedis({ REDIS_URL: 'rediss://me:p%40ss@redis.example.com:6380/1' })?.address).toBe(
@@ -109,12 +109,15 @@ test.each([
     2000,
     'The MongoDB on 127.0.0.1:1 cannot be used: connect ECONNREFUSED 127.0.0.1:1. Check',
   ],
-])('says soon that nothing is where the settings say: %o', async (settings, checkTimeoutMs, sentence) => {
-  const options = { ...(await createOptions()), redisPort: shared.REDIS_PORT, checkTimeoutMs };
-  await expect(startForTest({ ...options, settings })).rejects.toThrow(sentence);
-});
+])(
+  'soon reports that no server answers at the address of the settings: %o',
+  async (settings, checkTimeoutMs, sentence) => {
+    const options = { ...(await createOptions()), redisPort: shared.REDIS_PORT, checkTimeoutMs };
+    await expect(startForTest({ ...options, settings })).rejects.toThrow(sentence);
+  },
+);
 
-test('of two that start at once with the same data, one says that the other is in the way', async () => {
+test('reports the conflict if two stacks start at once with the same data', async () => {
   const options = await createOptions();
   const [first, second] = await Promise.allSettled([startForTest(options), startForTest(options)]);
   expect([first.status, second.status].sort()).toEqual(['fulfilled', 'rejected']);
@@ -125,7 +128,7 @@ test('of two that start at once with the same data, one says that the other is i
 });
 
 test.each([true, false])(
-  'of two whose MongoDB starts at once, one says why (same data: %s)',
+  'reports the conflict if two MongoDBs start at once (same data: %s)',
   async (isSame) => {
     const [options, other] = [await createOptions(), await createOptions()];
     const settings = { REDIS_PORT: String(shared.REDIS_PORT) };
@@ -141,7 +144,7 @@ test.each([true, false])(
   },
 );
 
-test('says that something else has the port of Redis', async () => {
+test('reports that another program uses the port of Redis', async () => {
   const options = await createOptions();
   await listenAsSomethingElse(options.redisPort);
   await expect(startForTest(options)).rejects.toThrow(
@@ -149,7 +152,7 @@ test('says that something else has the port of Redis', async () => {
   );
 });
 
-test('says that a server on the port speaks TLS, and how the settings say so', async () => {
+test('reports that a server on the port speaks TLS, and which setting connects to it', async () => {
   const tls = await startTlsServer(shared.REDIS_PORT);
   onTestFinished(() => tls.close());
   const options = await createOptions();
@@ -162,7 +165,7 @@ test('says that a server on the port speaks TLS, and how the settings say so', a
   );
 });
 
-test('says that something else has the port of MongoDB, and stops the Redis that it started', async () => {
+test('reports that another program uses the port of MongoDB, and stops the Redis that it started', async () => {
   const options = await createOptions();
   await listenAsSomethingElse(options.mongoPort);
   await expect(startForTest(options)).rejects.toThrow(
@@ -178,7 +181,7 @@ test.each([
     [...['--user', 'default', 'off'], ...['--user', 'me', 'on', '>secret', '~*', '&*', '+@all']],
     { REDIS_URL: 'redis://me:secret@127.0.0.1:PORT' },
   ],
-])('says that a Redis asks for %s, and uses what the settings have for it', async (_name, args, settings) => {
+])('reports that a Redis requires %s, and uses it from the settings', async (_name, args, settings) => {
   const options = await createOptions();
   const { MONGO_URI } = shared;
   const redis = await startRedisServer({

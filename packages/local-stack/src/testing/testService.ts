@@ -3,8 +3,8 @@ import type { Service } from '@analytics/shared/service/startService';
 import type { TestStack } from './useTestStack.ts';
 
 /**
- * Creates what `startService` gives to a service, for one that a test file builds inside its own process:
- * nothing is logged, and the file closes what the service opens.
+ * Creates the object that `startService` passes to a service, for tests that run a service in their own
+ * process. Nothing is logged, and all resources are closed after the last test of the file.
  */
 export function createTestService<Config>(stack: TestStack, config: Config): Omit<Service<Config>, 'listen'> {
   const closing = new AbortController();

@@ -3,17 +3,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, inject } from 'vitest';
 
-/** The part of the shared test servers that one test file has to itself. */
+/** The queue and the database that one test file uses on the shared test servers. */
 export interface TestStack {
   REDIS_HOST: string;
   REDIS_PORT: number;
   QUEUE_NAME: string;
   QUEUE_PREFIX: string;
-  /** Names a database that no other file uses. */
+  /** Contains the name of a database that no other file uses. */
   MONGO_URI: string;
   /**
-   * Registers what closes a resource that the file opened. Last registered, first closed, after its last
-   * test.
+   * Registers how to close a resource. After the last test of the file, the last one registered is closed
+   * first.
    */
   register(close: () => unknown): void;
 }
@@ -21,8 +21,8 @@ export interface TestStack {
 const LEAK_DEADLINE_MS = 3000;
 
 /**
- * Gives a test file a queue and a database of its own. After its last test the queue's keys are removed, and
- * a connection that the file left open fails it.
+ * Gives a test file its own queue and database. After its last test, the queue's keys are removed, and the
+ * file fails if it left a connection open.
  */
 export function useTestStack(): TestStack {
   const id = randomBytes(6).toString('hex');
