@@ -6,28 +6,26 @@ import { type Connections, endConnectionAfter, getConnections } from './connecti
 import { closeLingering, isLingering } from './lingeringClose.ts';
 
 /**
- * A connection without a request is closed when it was quiet in this many checks in a row, which take a
- * second. Checks are counted and not time: where the CPU is short, a request may have arrived and wait to be
- * read.
+ * A connection without a request is closed after this many quiet checks in a row, which take a second. Checks
+ * count instead of time, because on a busy CPU an arrived request may wait to be read.
  */
 const QUIET_CHECKS = 20;
 const QUIET_CHECK_INTERVAL_MS = 50;
 const GRACE_MS = 5000;
-/** How long connections are still accepted where new ones never cease. */
+/** How long connections are still accepted if new ones keep arriving (ms). */
 const MAX_ACCEPT_MS = 200;
 
 export interface CloseOptions {
-  /** How long requests under way have to finish. */
+  /** How long running requests have to finish (ms). */
   graceMs?: number;
   /** How many checks a connection must be quiet for. */
   quietChecks?: number;
 }
 
 /**
- * Takes no new connection and answers requests on the open ones, each with `Connection: close`. A connection
- * without a request is closed once it was quiet for a second, because its client may be about to send one and
- * would see a reset. What is not done five seconds later, such as a request whose body still trickles in, is
- * cut off.
+ * Accepts no new connection, and answers requests on open ones with `Connection: close`. A connection without
+ * a request is closed after a quiet second, because its client may be about to send one and would get a
+ * reset. After five seconds, the remaining connections are cut off, such as those with a slow body.
  */
 export async function closeServer(
   server: Server,
@@ -47,9 +45,9 @@ export async function closeServer(
 }
 
 /**
- * Closes the listening socket when it has no connection left that the system has made and Node has not
- * accepted: those would be reset. Node accepts one in each turn of its event loop. Meanwhile nothing is read,
- * so that the turns are short and clients that wait for a response make no further connection.
+ * Closes the listening socket after Node has accepted every connection that the system has established; the
+ * others would be reset. Node accepts one per turn of the event loop. Meanwhile nothing is read, so that
+ * turns are short and clients that wait for a response open no further connection.
  */
 async function stopListening(server: Server, sockets: Iterable<Socket>): Promise<void> {
   const paused = [...sockets].filter((socket) => !socket.isPaused());
@@ -57,7 +55,7 @@ async function stopListening(server: Server, sockets: Iterable<Socket>): Promise
   const hold = (socket: Socket) => {
     turnsWithoutAny = 0;
     paused.push(socket);
-    // Node has asked for the reading of a new connection to start in this tick.
+    // Node starts to read a new connection in this tick.
     process.nextTick(() => socket.pause());
   };
   for (const socket of paused) {
@@ -84,7 +82,7 @@ function destroyAll(sockets: Iterable<Socket>): void {
   }
 }
 
-/** Comes after the last accept: a client that is told to close its connection makes a new one at once. */
+/** Called after the last accept: a client that gets `Connection: close` opens a new connection at once. */
 function closeQuietConnections(connections: Connections, quietChecks: number): NodeJS.Timeout {
   connections.isClosing = true;
   for (const socket of connections.sockets()) {
@@ -109,8 +107,8 @@ function closeQuietConnections(connections: Connections, quietChecks: number): N
           closeLingering(socket);
         }
       }
-      // A connection whose bytes have changed is in the middle of a request's headers: it has until the end
-      // of the grace.
+      // A connection that received bytes is in the middle of a request's headers: it has until the end of the
+      // grace.
     }
   };
   check();

@@ -2,14 +2,14 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { closeLingering } from './lingeringClose.ts';
 
-/** The connections of one server, and what each is doing. */
+/** The connections of a server, with the state of each. */
 export interface Connections {
   sockets(): Iterable<Socket>;
   /** Set while the server closes: every response is then the last of its connection. */
   isClosing: boolean;
   /** Must see each request before the app does. */
   begin(request: IncomingMessage, response: ServerResponse): void;
-  /** The response that the connection's client waits for; of several pipelined requests, the last one's. */
+  /** The response that the client waits for: the last one of several pipelined requests. */
   findPending(socket: Socket): ServerResponse | undefined;
 }
 
@@ -23,10 +23,7 @@ export function getConnections(server: Server): Connections | undefined {
   return connectionsOfServers.get(server);
 }
 
-/**
- * Keeps an account of a server's connections, and has each of them closed in such a way that its last
- * response arrives.
- */
+/** Tracks the connections of a server, and closes each in a way that lets its last response arrive. */
 export function trackConnections(server: Server): Connections {
   /** The last response of each connection, whether it is pending or not. */
   const responses = new Map<Socket, ServerResponse | undefined>();
@@ -55,7 +52,7 @@ export function trackConnections(server: Server): Connections {
   return connections;
 }
 
-/** A listener on each response would do the same, but costs more than all else here together. */
+/** A listener on each response would do the same, but costs more than everything else here. */
 function forgetClosedResponses(server: Server, responses: Map<Socket, ServerResponse | undefined>): void {
   const sweep = setInterval(() => {
     for (const [socket, response] of responses) {
@@ -67,7 +64,7 @@ function forgetClosedResponses(server: Server, responses: Map<Socket, ServerResp
   server.once('close', () => clearInterval(sweep));
 }
 
-/** Makes a response the last one of its connection, unless it has already told the client otherwise. */
+/** Makes a response the last one of its connection, unless its headers are already sent. */
 export function endConnectionAfter(response: ServerResponse): void {
   if (!response.headersSent) {
     response.setHeader('Connection', 'close');

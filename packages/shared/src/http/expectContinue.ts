@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 const waiting = new WeakMap<IncomingMessage, ServerResponse>();
 
-/** Keeps back the `100 Continue` that a request expects, until `sendContinue`. */
+/** Delays the `100 Continue` of a request until `sendContinue`. */
 export function holdContinue(request: IncomingMessage, response: ServerResponse): void {
   waiting.set(request, response);
 }

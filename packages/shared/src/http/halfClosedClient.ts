@@ -9,11 +9,11 @@ import { type Connections, endConnectionAfter } from './connections.ts';
 const FIRST_PROBE_MS = 500;
 
 /**
- * Finds out what became of a client that ended its half of the connection while a response is pending. It may
- * wait for the response, or it may have gone: both look the same until something is sent. So a response that
- * takes long is preceded by `102 Processing`, which clients skip (RFC 9110, section 15.2). A client that has
- * gone answers with a reset, and the response's `close` is emitted within a second or two of its going; work
- * for it can end then.
+ * Checks whether a client is still there after it ended its half of the connection while a response is
+ * pending. It may wait for the response or be gone: both look the same until something is sent. So a slow
+ * response is preceded by `102 Processing`, which clients skip (RFC 9110, section 15.2). The system of a gone
+ * client answers with a reset, and the response emits `close` within a second or two, so that work for it can
+ * end.
  */
 export function probeHalfClosedClient(socket: Socket, { findPending }: Connections): void {
   const response = findPending(socket);
@@ -37,7 +37,7 @@ function probeUntilAnswered(response: ServerResponse): void {
       }
     }, delayMs);
   };
-  // The first probe of a client that has gone brings the reset, the second one finds it.
+  // The first probe of a gone client triggers the reset, the second one sees it.
   let nextDelayMs = FIRST_PROBE_MS;
   probeAfter(FIRST_PROBE_MS);
   response.once('close', () => clearTimeout(timer));

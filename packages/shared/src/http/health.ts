@@ -1,21 +1,21 @@
 import { Router } from 'express';
 import { createMethodNotAllowedHandler } from './problem.ts';
 
-/** What a dependency's line in `/readyz` says beside its name. */
+/** The line of a dependency in `/readyz`, without its name. */
 export interface DependencyHealth {
   status: 'up' | 'down';
   /** Why it is down. */
   reason?: string;
-  /** What a person should know of it although it is up. */
+  /** Problems of a dependency that is up. */
   warnings?: string[];
 }
 
-/** Tells how a dependency is, without waiting for it. */
+/** Returns the health of a dependency without waiting. */
 export type HealthCheck = () => DependencyHealth;
 
 /**
- * `GET /livez`: 200 while the process turns. `GET /readyz`: 200 if every dependency is up and 503 otherwise;
- * one line of JSON each, `{dependency, status, reason?, warnings?}`.
+ * `GET /livez`: 200 while the process is running. `GET /readyz`: 200 if every dependency is up, else 503,
+ * with one line of JSON for each: `{dependency, status, reason?, warnings?}`.
  */
 export function createHealthRouter(checks: Record<string, HealthCheck>): Router {
   const router = Router();

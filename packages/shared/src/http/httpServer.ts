@@ -10,16 +10,16 @@ import { presetPrototype } from './presetPrototype.ts';
 import { answerUnreadableRequest, endWithProblem } from './unreadableRequest.ts';
 import { cutOffUnreadResponses } from './unreadResponse.ts';
 
-/** How often Node looks for requests that are past their time: what the limits below can be exceeded by. */
+/** How often Node checks for requests that exceed a limit below (ms). */
 const TIMEOUT_CHECK_INTERVAL_MS = 1000;
 
-/** Past it a connection is refused at once. */
+/** Further connections are refused at once. */
 const MAX_CONNECTIONS = 10_000;
-/** Room for 32 KiB of headers, and for the request line and the punctuation that Node counts too. */
+/** 32 KiB of headers, with the request line and the punctuation, which Node counts too. */
 const MAX_HEADER_BYTES = 36 * 1024;
 /**
- * Longer than the 60 s after which nginx and most load balancers give up an idle connection, so that they do
- * it first.
+ * Longer than 60 s, after which nginx and most load balancers close an idle connection: the client closes
+ * first (ms).
  */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const CLIENT_TIMEOUTS: ClientTimeouts = { headersMs: 10_000, requestMs: 30_000, unreadMs: 30_000 };
@@ -60,7 +60,7 @@ export function createHttpServer(app: Express, timeouts: ClientTimeouts = CLIENT
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
-    // Nothing here depends on the Host header, and Node's own refusal would have no body.
+    // No route needs the Host header, and Node's own error response would have no body.
     requireHostHeader: false,
   });
   const connections = trackConnections(server);
@@ -72,8 +72,7 @@ export function createHttpServer(app: Express, timeouts: ClientTimeouts = CLIENT
   server.maxConnections = MAX_CONNECTIONS;
   Object.assign(server, { httpAllowHalfOpen: true });
   server.on('request', handle);
-  // An expectation other than 100-continue may be passed over (RFC 9110); Node's own refusal would have no
-  // body.
+  // Any expectation but 100-continue may be ignored (RFC 9110); Node's own error response would have no body.
   server.on('checkExpectation', handle);
   server.on('checkContinue', (request, response) => {
     holdContinue(request, response);
@@ -111,7 +110,7 @@ export async function listen(server: Server, port: number, host?: string): Promi
   return (server.address() as AddressInfo).port;
 }
 
-/** Where a service listens; `host` is undefined for every interface. */
+/** The address of a service; `host` is undefined for every interface. */
 export interface ListeningAddress {
   host: string | undefined;
   port: number;

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 
-/** How long the rest of a response may wait for a client that does not read. */
+/** How long the rest of a response waits for a client that does not read (ms). */
 const FLUSH_IDLE_MS = 30_000;
-/** A client that has its response and sends nothing for this long is not going to send the rest. */
+/** A client that sends nothing for this long after its response (ms) will not send the rest. */
 const LINGER_IDLE_MS = 2000;
-/** What one client may send after its response, in time and in bytes. Nothing of it is kept. */
+/** The limits of a client that still sends after its response. The data is dropped. */
 const LINGER_TOTAL_MS = 30_000;
 const LINGER_MAX_BYTES = 64 * 1024 * 1024;
 
@@ -26,7 +26,7 @@ export function closeLingering(socket: Socket): void {
     return;
   }
   lingering.add(socket);
-  // The parser must see no further request: there is no way left to answer it.
+  // The parser must see no further request, which could not be answered.
   socket.removeAllListeners('data');
   let droppedBytes = 0;
   socket.on('data', (chunk: Buffer) => {

@@ -1,10 +1,10 @@
 type Constructor = new (...args: never[]) => object;
 
 /**
- * A constructor that makes what `Base` makes, but with `prototype` from birth. This works only while `Base`
+ * Returns a constructor like `Base` whose objects have `prototype` from the start. This requires that `Base`
  * is a plain function, as `IncomingMessage` and `ServerResponse` are in Node 20 to 24: a class cannot be
- * applied to an object that exists. So it is tried once with `args`, and where it fails the result is `Base`
- * itself, which is correct and only slower.
+ * applied to an existing object. So it is tried once with `args`. If that fails, it returns `Base`, which is
+ * correct and only slower.
  */
 export function presetPrototype<Base extends Constructor>(
   Base: Base,
@@ -18,10 +18,7 @@ export function presetPrototype<Base extends Constructor>(
   return canConstruct(Preset as unknown as Constructor, args) ? (Preset as unknown as Base) : Base;
 }
 
-/**
- * Never makes one of `Base` to compare it with: V8 would have to tell two shapes apart in each request from
- * then on.
- */
+/** Constructs no object of `Base` for a comparison: V8 would then handle two shapes in each request. */
 function canConstruct(Preset: Constructor, args: unknown[]): boolean {
   try {
     return Object.keys(Reflect.construct(Preset, args) as object).length > 0;

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import type { Logger } from '../service/logger.ts';
 
 export interface FieldError {
-  /** The field at fault, or `body` for the whole of it. */
+  /** The invalid field, or `body` for the whole body. */
   field: string;
   message: string;
 }
@@ -24,10 +24,7 @@ export interface ProblemErrorOptions {
   cause?: unknown;
 }
 
-/**
- * An answer other than success, thrown where it is found and written in one place. `message` is for the
- * client.
- */
+/** An error response, thrown anywhere and written in one place. `message` is for the client. */
 export class ProblemError extends Error {
   override readonly name = 'ProblemError';
   readonly status: number;
@@ -42,19 +39,19 @@ export class ProblemError extends Error {
   }
 }
 
-/** How long a client should wait before it tries a service again whose dependency is away, in seconds. */
+/** How long a client should wait before a retry while a dependency is away (s). */
 const RETRY_AFTER_SECONDS = 2;
 
-/** The 503 for a dependency that is away. Who finds it away logs the cause, once for the whole outage. */
+/** The 503 for a dependency that is away. The dependency watch logs the cause, once per outage. */
 export function createUnavailableError(detail: string, cause?: unknown): ProblemError {
   return new ProblemError(503, detail, { headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) }, cause });
 }
 
-/** More than this many errors help nobody and would make a large answer of a large body. */
+/** More errors do not help, and a large body would get a large response. */
 const MAX_FIELD_ERRORS = 20;
 const MAX_DESCRIBED_ERRORS = 8;
 
-/** Says of each field what zod found wrong with it, unknown fields by their names. */
+/** Converts the issues of zod to one error per field. Unknown fields are named. */
 export function toFieldErrors(error: z.ZodError, wholeName: string): FieldError[] {
   const errors = error.issues.flatMap((issue): FieldError[] =>
     issue.code === 'unrecognized_keys'
@@ -67,17 +64,14 @@ export function toFieldErrors(error: z.ZodError, wholeName: string): FieldError[
   return errors.slice(0, MAX_FIELD_ERRORS);
 }
 
-/** What is wrong, in half a sentence; of many errors the first. */
+/** Summarizes errors in half a sentence; of many, the first. */
 export function describeFieldErrors(errors: FieldError[]): string {
   const first = errors.slice(0, MAX_DESCRIBED_ERRORS).map(({ field, message }) => `${field} ${message}`);
   const others = errors.length - first.length;
   return [...first, ...(others > 0 ? [`and ${others} more`] : [])].join('; ');
 }
 
-/**
- * Makes the problem of a status. From 500 on the words are generic: what went wrong inside is the log's to
- * tell.
- */
+/** Creates a problem. From 500 on, `detail` must be generic: the log has the details. */
 export function createProblem(status: number, detail: string, errors?: FieldError[]): Problem {
   return {
     type: 'about:blank',
@@ -88,14 +82,12 @@ export function createProblem(status: number, detail: string, errors?: FieldErro
   };
 }
 
-/** Answers what no route took. */
+/** Answers requests that no route matches. */
 export const handleUnknownRoute: RequestHandler = () => {
   throw new ProblemError(404, 'There is no such route. The README lists them all.');
 };
 
-/**
- * Answers a method that a route does not have. `allow` lists those it has, as the header `Allow` needs them.
- */
+/** Answers methods that a route does not have. `allow` is the value of the header `Allow`. */
 export function createMethodNotAllowedHandler(allow: string): RequestHandler {
   return () => {
     throw new ProblemError(405, `This route answers ${allow} only.`, { headers: { Allow: allow } });
@@ -103,8 +95,7 @@ export function createMethodNotAllowedHandler(allow: string): RequestHandler {
 }
 
 /**
- * The one place that writes an HTTP error. A problem says all there is to say; anything else is a bug and is
- * logged.
+ * The only place that writes HTTP errors. A ProblemError is complete; any other error is a bug and is logged.
  */
 export function createProblemHandler(logger: Pick<Logger, 'error'>): ErrorRequestHandler {
   return (error: unknown, _request, response, next) => {
@@ -121,7 +112,10 @@ export function createProblemHandler(logger: Pick<Logger, 'error'>): ErrorReques
   };
 }
 
-/** Up to this much of a refused body is read and dropped, to keep the connection. A longer one ends it. */
+/**
+ * A rejected body up to this size is read and dropped, to keep the connection. A longer one ends the
+ * connection.
+ */
 const MAX_DROPPED_BODY_BYTES = 64 * 1024;
 
 function sendProblem(response: Response, problem: Problem): void {

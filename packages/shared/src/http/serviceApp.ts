@@ -4,14 +4,14 @@ import { createHealthRouter, type HealthCheck } from './health.ts';
 import { createProblemHandler, handleUnknownRoute } from './problem.ts';
 
 export interface ServiceAppDeps {
-  /** What `/readyz` tells, by the dependency's name. */
+  /** The lines of `/readyz`, by dependency. */
   checks: Record<string, HealthCheck>;
   logger: Pick<Logger, 'error'>;
 }
 
 /**
- * Builds what the Express apps of all services have in common, around the routes of one: its health and its
- * errors.
+ * Builds the Express app of a service: its routes, with the health routes and error responses of all
+ * services.
  */
 export function createServiceApp(
   { checks, logger }: ServiceAppDeps,

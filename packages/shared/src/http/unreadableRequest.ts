@@ -17,8 +17,8 @@ const DETAILS: Record<number, string> = {
 };
 
 /**
- * Answers what isn't HTTP, which never reaches the app. An earlier request of the same connection that is
- * `pending` gets its own response first.
+ * Answers bytes that are not HTTP, which never reach the app. A `pending` earlier request of the connection
+ * gets its response first.
  */
 export function answerUnreadableRequest(
   error: NodeJS.ErrnoException,
@@ -45,7 +45,7 @@ export function answerUnreadableRequest(
   }
 }
 
-/** Writes a problem to a connection that no app answers on, and closes it. */
+/** Writes a problem to a connection without an app, and closes it. */
 export function endWithProblem(socket: Socket, status: number, detail: string): void {
   if (socket.writable) {
     const problem = createProblem(status, detail);

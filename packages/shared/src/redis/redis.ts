@@ -6,34 +6,31 @@ import { findRedisAddress, type RedisSettings } from './redisSettings.ts';
 const CONNECT_TIMEOUT_MS = 2000;
 const MAX_RECONNECT_DELAY_MS = 1000;
 
-/** How long Redis may take to answer the goodbye. */
+/** How long Redis may take to answer QUIT (ms). */
 const CLOSE_TIMEOUT_MS = 1000;
 
-/**
- * The pause before the next connection to a Redis that answered, but could not carry out what it was asked.
- */
+/** The pause before a reconnect to a Redis that rejected a command (ms). */
 const REFUSED_RECONNECT_DELAY_MS = 500;
 
 /**
- * A command that Redis has not answered by then counts as failed, though it may still be carried out. Two in
- * a row, the write that a request waits behind and its own, fit into the two seconds within which a request
- * is answered.
+ * A command without a reply by then counts as failed (ms), although Redis may still execute it. Two in a row,
+ * the previous write and the own write of a request, fit into the two seconds of a response.
  */
 const COMMAND_TIMEOUT_MS = 900;
 
 /**
- * A server that takes no writes, as it says in reply to a command or to a script of an older version. Its
- * address may lead to the new primary by now.
+ * The reply of a server that rejects writes, to a command or to a script of an older version. Its address may
+ * lead to a new primary by now.
  */
 const READ_ONLY_REPLY = /^(-?READONLY|MASTERDOWN) |: -READONLY /;
 
-/** The reply of a server that still reads its data after a start. */
+/** The reply of a server that is loading its data after a start. */
 const LOADING_REPLY = /^LOADING /;
 
 /**
- * Opens the connection of a service that answers requests: what Redis can't do now fails at once or within
- * 0.9 s, so that the client hears of it. Reconnects by itself within a second of Redis's return, and every
- * half second while the server at the other end takes no writes.
+ * Opens the connection of a service that answers requests: a command that Redis cannot execute fails at once
+ * or within 0.9 s. Reconnects within a second after Redis returns, and every half second while the server
+ * rejects writes.
  */
 export function createRequestRedis(settings: RedisSettings): Redis {
   return createRedis(settings, {
@@ -45,12 +42,11 @@ export function createRequestRedis(settings: RedisSettings): Redis {
 }
 
 /**
- * Opens the connection of a worker, which waits: a command stays queued until Redis is back, has read its
- * data, and takes writes. BullMQ demands that there be no limit, and its blocking reads would run into any
- * timeout.
+ * Opens the connection of a worker, whose commands wait until Redis is back, has loaded its data, and accepts
+ * writes. BullMQ requires that they have no limit, and any timeout would end its blocking reads.
  *
- * A command that Redis refused for one of these reasons was not carried out, so sending it again repeats
- * nothing. Only the probe's DEL fails, so that the reason is known.
+ * Redis did not execute a command that it rejected for one of these reasons, so it is safe to send it again.
+ * Only the DEL of the probe fails, to report the reason.
  */
 export function createWorkerRedis(settings: RedisSettings): Redis {
   return createRedis(settings, {
@@ -62,38 +58,37 @@ export function createWorkerRedis(settings: RedisSettings): Redis {
   });
 }
 
-/** What ioredis does about an error reply, by what `reconnectOnError` returns. */
+/** The return values of `reconnectOnError` of ioredis. */
 const RECONNECT = 1;
 const RECONNECT_AND_RESEND = 2;
 
 /**
- * Makes a new connection in the place of one that looks alive and gives no answer: its other end may be gone
- * without a word, also before it has greeted. What was not answered is sent again on the new one.
+ * Replaces a connection that looks alive and does not answer: its other end may be gone without a reset, even
+ * before the handshake. Commands without a reply are sent again.
  */
 export function renewRedisConnection(redis: Redis): void {
   if (redis.status === 'ready' || redis.status === 'connect') {
-    // Not `disconnect`, which waits for the other end to agree, and would look like a server that turns us
-    // away.
+    // `disconnect` would wait for the other end, and look like a server that closes the connection.
     redis.stream.destroy(new Error('no answer on this connection'));
   }
 }
 
-/** How a person finds the server; no password in it. */
+/** Describes a server by its address, without a password. */
 export function describeRedis(settings: RedisSettings): string {
   const { host, port } = findRedisAddress(settings);
   return `Redis at ${host}:${port}`;
 }
 
-/** Ends a connection: politely where Redis answers within a second, else at once. */
+/** Closes a connection: by QUIT if Redis answers within a second, else at once. */
 export async function closeRedis(redis: Redis): Promise<void> {
   if (redis.status === 'ready') {
-    // How Redis takes its leave changes nothing: the connection ends either way.
+    // The connection ends whether Redis answers or not.
     await withTimeout(redis.quit(), CLOSE_TIMEOUT_MS).catch(() => undefined);
   }
   redis.disconnect();
 }
 
-// ioredis types its constructor by `replyMapping`, which stays at its default here.
+// The constructor type of ioredis depends on `replyMapping`, which has its default here.
 type ConnectionOptions = Omit<RedisOptions, 'replyMapping'>;
 
 function createRedis(settings: RedisSettings, options: ConnectionOptions): Redis {
@@ -106,15 +101,14 @@ function createRedis(settings: RedisSettings, options: ConnectionOptions): Redis
     db,
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
-    // A name lets a server with several certificates choose; an address may not stand there.
+    // A name selects one of several certificates of a server; an IP address is not allowed.
     ...(isTls && { tls: isIP(host) ? {} : { servername: host } }),
     connectTimeout: CONNECT_TIMEOUT_MS,
-    // It asks by INFO, which a user may not be allowed to run, and prints so past the log. LOADING replies
-    // say as much.
+    // It runs INFO, which a user may lack permission for, and prints that to the console. LOADING replies
+    // suffice.
     enableReadyCheck: false,
     ...options,
-    // These two also serve the connection that BullMQ makes for its blocking reads by copying this one's
-    // options.
+    // BullMQ copies both to its own connection for blocking reads.
     reconnectOnError: (error) => {
       const action = reconnectOnError?.(error) ?? false;
       if (action) {
@@ -128,7 +122,7 @@ function createRedis(settings: RedisSettings, options: ConnectionOptions): Redis
         : Math.min(50 * 2 ** attempt, MAX_RECONNECT_DELAY_MS),
   });
   redis.on('error', (error: Error & { command?: { name: string } }) => {
-    // ioredis would go on in database 0, where another installation may have its queue.
+    // ioredis would continue in database 0, where another installation may have its queue.
     if (error.command?.name === 'select') {
       refusedAtMs = performance.now();
       redis.disconnect(true);

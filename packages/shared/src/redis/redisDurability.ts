@@ -11,14 +11,14 @@ export const durabilitySettings = {
 /** An operator can change each setting at run time, and the append-only file can fail at any time. */
 const CHECK_INTERVAL_MS = 60_000;
 
-/** The pause after a check that got no answer. */
+/** The pause after a check without an answer. */
 const RETRY_MS = 1000;
 
 export interface RedisDurabilityOptions {
   redis: Redis;
   /** Whether a Redis that can lose what it acknowledged must not be used. */
   isStrict: boolean;
-  /** What a strict service does about such a Redis when it starts: it ends. */
+  /** Called if a strict service starts on such a Redis: the service must end. */
   onRefused: (error: Error) => void;
   logger: Pick<Logger, 'warn' | 'info' | 'debug'>;
   /** The pause between two checks, in milliseconds. */
@@ -26,11 +26,11 @@ export interface RedisDurabilityOptions {
 }
 
 export interface RedisDurability {
-  /** What a person should know of this Redis, as `/readyz` says it. */
+  /** The warnings about this Redis in `/readyz`. */
   readonly warnings: readonly string[];
   /**
-   * Part of the probe of a service: in strict mode, a Redis that may lose what it acknowledges is as good as
-   * none. After a lost connection it is checked first.
+   * Part of the probe of a service: in strict mode, a Redis that can lose acknowledged events counts as down.
+   * Checks first after a lost connection.
    *
    * @throws Error that says why, in strict mode only.
    */
@@ -39,9 +39,9 @@ export interface RedisDurability {
 }
 
 /**
- * Checks whether Redis would lose what it acknowledged: at each connection and once a minute. Logs what it
- * finds when that changes. A strict service does not start on a Redis that may; later, it refuses events
- * until that is mended.
+ * Checks whether Redis can lose acknowledged events: at each connection and once a minute. Logs the findings
+ * when they change. A strict service does not start on such a Redis; later, it rejects events until the Redis
+ * is fixed.
  */
 export function watchRedisDurability(options: RedisDurabilityOptions): RedisDurability {
   const { redis, isStrict, onRefused, logger, checkIntervalMs = CHECK_INTERVAL_MS } = options;
@@ -96,7 +96,7 @@ export function watchRedisDurability(options: RedisDurabilityOptions): RedisDura
     }
   }
 
-  /** That Redis is away is the dependency watch's to log. */
+  /** The dependency watch logs that Redis is away. */
   async function isUnbroken(work: Promise<unknown>): Promise<boolean> {
     try {
       await work;
@@ -129,12 +129,12 @@ export function watchRedisDurability(options: RedisDurabilityOptions): RedisDura
   };
 }
 
-/** What `/readyz` says beside whether Redis is up. */
+/** The warnings of `/readyz`. */
 export function describeWarnings({ warnings }: RedisDurability): { warnings?: string[] } {
   return warnings.length > 0 ? { warnings: [...warnings] } : {};
 }
 
-/** The lines of the log. What makes a strict service refuse events is in the log of the probe. */
+/** The lines of the log. In strict mode, the dependency watch logs risks and unknowns. */
 function describeFindings({ risks, unknowns, notes }: Findings, isStrict: boolean): string[] {
   const lines = notes.map((note) => `About this Redis: ${note}.`);
   if (unknowns.length > 0 && !isStrict) {

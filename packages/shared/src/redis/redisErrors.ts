@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 
 /**
- * Calls `onFailure` for every failure of a connection: with what ioredis says, and for a connection that ends
- * before the first answer, of which ioredis says nothing.
+ * Calls `onFailure` for every error of a connection that ioredis emits, and for a connection that ends before
+ * its first reply, for which ioredis emits none.
  */
 export function watchRedisErrors(redis: Redis, onFailure: (error: Error) => void): void {
   let isAnswered = false;
@@ -31,13 +31,13 @@ export function watchRedisErrors(redis: Redis, onFailure: (error: Error) => void
 const CLOSED_EARLY =
   'it closes the connection before it answers. If it speaks TLS, set REDIS_URL=rediss://<user>:<password>@<host>:<port>.';
 
-/** A Redis that speaks no TLS may wait for the rest of what it takes for a command. */
+/** A Redis without TLS may take the handshake for the begin of a command, and wait. */
 const NO_TLS =
   'it does not answer in TLS. If it can be reached and speaks none, write redis:// in REDIS_URL.';
 
 const ONE_PRIMARY = 'Set REDIS_HOST and REDIS_PORT, or REDIS_URL, to a primary that is no part of a cluster';
 
-/** What Redis, TLS or ioredis say, and what it means to the person who set the service up. */
+/** Messages of Redis, TLS and ioredis, with an explanation for the operator. */
 const EXPLANATIONS: readonly (readonly [pattern: RegExp, explanation: string])[] = [
   [
     /^(-?READONLY|MASTERDOWN) /,
@@ -76,10 +76,7 @@ const EXPLANATIONS: readonly (readonly [pattern: RegExp, explanation: string])[]
   [/max retries per request|Stream isn't writeable|^Connection is closed/, 'the connection was lost.'],
 ];
 
-/**
- * Says what an error of a Redis connection means and what to do about it, where that is known; else returns
- * it as it is.
- */
+/** Explains a known error of a Redis connection and how to fix it. Returns any other error as it is. */
 export function explainRedisError(error: Error): Error {
   const [, explanation] = EXPLANATIONS.find(([pattern]) => pattern.test(error.message)) ?? [];
   return explanation === undefined ? error : new Error(explanation, { cause: error });

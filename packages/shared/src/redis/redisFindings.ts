@@ -1,17 +1,17 @@
 import type { Redis } from 'ioredis';
 
-/** What is known of a Redis that may lose what it acknowledged. Each text is a clause about "it". */
+/** The findings about the durability of a Redis. Each text is a clause about "it". */
 export interface Findings {
-  /** Why it can lose what it acknowledged. */
+  /** Why it can lose acknowledged events. */
   risks: string[];
-  /** What could not be asked, and which permission is missing. */
+  /** Unknown properties, with the missing permission. */
   unknowns: string[];
-  /** What a person should know, though it loses nothing yet. */
+  /** Problems that lose no event yet. */
   notes: string[];
 }
 
 /**
- * Asks Redis how it keeps its data.
+ * Reads the durability settings of Redis.
  *
  * @throws Error if Redis gave no answer; a refusal is an answer.
  */
@@ -23,11 +23,11 @@ export async function inspectRedis(redis: Redis): Promise<Findings> {
   return readFindings(info, await readAppendfsync(redis));
 }
 
-/** Reads what Redis says of itself; `appendfsync` is undefined where it may not be asked. */
+/** Evaluates INFO. `appendfsync` is undefined if the user may not read it. */
 export function readFindings(info: string, appendfsync: string | undefined): Findings {
   const field = (name: string) => new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1]?.trim();
   if (field('redis_mode') === 'sentinel') {
-    // It holds no data; that it can't be used is the probe's to say.
+    // It has no data. The probe reports that it is unusable.
     return { risks: [], unknowns: [], notes: [] };
   }
   const isAofOn = field('aof_enabled') === '1';
@@ -75,10 +75,7 @@ async function readAppendfsync(redis: Redis): Promise<string | undefined> {
   return reply?.[1];
 }
 
-/**
- * Managed servers and ACLs refuse administrative commands, each in its own words. Resolves with nothing if
- * so.
- */
+/** Resolves with undefined if a managed server or an ACL rejects the command; their messages differ. */
 async function ask<Reply>(command: () => Promise<Reply>): Promise<Reply | undefined> {
   try {
     return await command();

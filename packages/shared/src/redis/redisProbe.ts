@@ -55,7 +55,7 @@ export function createRedisProbe(redis: Redis, keyPrefix: string): RedisProbe {
   };
 }
 
-/** Waits for the connection under way. Rejects if it fails. */
+/** Waits until the current attempt connects. Rejects if it fails. */
 async function untilReady(redis: Redis): Promise<void> {
   const waiting = new AbortController();
   const { signal } = waiting;
@@ -70,8 +70,7 @@ async function untilReady(redis: Redis): Promise<void> {
 }
 
 /**
- * Waits no longer for a reply once the connection fails, for the worker's would be asked again on the next
- * one.
+ * Rejects when the connection fails: the connection of a worker would send the command again on the next one.
  */
 async function giveUpOnError(redis: Redis, reply: Promise<unknown>): Promise<void> {
   let fail: (error: Error) => void = () => {};

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { wholeNumberSetting } from '../service/config.ts';
 
-/** Where a Redis is and who asks it, read from a `redis://` or `rediss://` URL. */
+/** The address and the user of a Redis, parsed from a `redis://` or `rediss://` URL. */
 export interface RedisUrl {
   host: string;
   port: number;
   username?: string;
   password?: string;
-  /** The database's number. */
+  /** The number of the database. */
   db: number;
   isTls: boolean;
 }
@@ -16,7 +16,7 @@ const DEFAULT_PORT = 6379;
 const URL_FORM = 'must be redis[s]://[user:password@]host[:port][/database]';
 
 /**
- * Where Redis is. `REDIS_URL` wins over `REDIS_HOST` and `REDIS_PORT`; only it can name a user, a database
+ * The address of Redis. `REDIS_URL` wins over `REDIS_HOST` and `REDIS_PORT`; only it has a user, a database
  * and TLS.
  */
 export const redisSettings = {
@@ -44,7 +44,7 @@ export interface RedisSettings {
   REDIS_URL?: RedisUrl | undefined;
 }
 
-/** The one address that the settings name. `REDIS_PASSWORD` is used where the URL has no password. */
+/** The address that the settings name. `REDIS_PASSWORD` applies if the URL has no password. */
 export function findRedisAddress(settings: RedisSettings): RedisUrl {
   const { REDIS_HOST: host, REDIS_PORT: port, REDIS_PASSWORD: password, REDIS_URL: url } = settings;
   const address = url ?? { host, port, db: 0, isTls: false };
@@ -52,7 +52,7 @@ export function findRedisAddress(settings: RedisSettings): RedisUrl {
 }
 
 /**
- * Reads a URL as managed Redis servers hand them out. User and password are percent-decoded.
+ * Parses a URL in the form of managed Redis servers. Percent-decodes the user and the password.
  *
  * @throws Error whose message completes a sentence that begins with the setting's name; it holds no part of
  *   the URL.

@@ -4,10 +4,10 @@ import { z } from 'zod';
 import { readEnvFile } from './envFile.ts';
 import { splitServiceLinks } from './serviceLinks.ts';
 
-/** Settings by name, as text. An empty text counts as not set. */
+/** Settings by name. An empty string counts as not set. */
 export type Environment = Readonly<Record<string, string>>;
 
-/** The settings of a process can't be used; `message` lists every one that is wrong and what it may be. */
+/** The settings of a process are invalid; `message` lists each invalid setting with its allowed values. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 }
@@ -17,11 +17,11 @@ export interface EnvironmentSources {
   processEnv: NodeJS.ProcessEnv;
   /** A folder inside the service; its nearest `package.json` above marks the service's own folder. */
   within: string;
-  /** The setting that stands for this service's `PORT` wherever one `PORT` can't serve several services. */
+  /** The setting that replaces `PORT` where several services share their settings. */
   portAlias?: string;
 }
 
-/** The settings of a process, and what a person should know about how they were read. */
+/** The settings of a process, with warnings about how they were read. */
 export interface EnvironmentReading {
   environment: Environment;
   /** One sentence each, without any value. */
@@ -30,8 +30,8 @@ export interface EnvironmentReading {
 
 /**
  * Merges the environment, the service's `.env` and the root `.env`, in this order of precedence. Within one
- * source the alias (`INGESTION_PORT`) is more specific than `PORT` and wins, and so is `REDIS_URL` over
- * `REDIS_HOST` and `REDIS_PORT`. What Kubernetes sets by itself counts less than any source.
+ * source, the alias (`INGESTION_PORT`) wins over `PORT`, and `REDIS_URL` over `REDIS_HOST` and `REDIS_PORT`.
+ * The variables that Kubernetes sets have the lowest precedence.
  *
  * @throws SettingsError if the root `.env` sets `PORT`, which would send every service to the same port.
  */
@@ -94,7 +94,7 @@ export function parseSettings<Schema extends z.ZodType>(
   throw new SettingsError(`These settings can't be used:\n${lines.join('\n')}\nSee .env.example.`);
 }
 
-/** A setting that is a whole number, written in digits. */
+/** An integer setting. */
 export function wholeNumberSetting(range: { min: number; max: number; default: number; note?: string }) {
   const message = `must be a whole number from ${range.min} to ${range.max}${range.note ?? ''}`;
   return z
@@ -105,15 +105,15 @@ export function wholeNumberSetting(range: { min: number; max: number; default: n
     .default(range.default);
 }
 
-/** A TCP port. 0 asks the system for a free one. `alias` is the setting that may stand for it. */
+/** A TCP port. 0 means any free port. `alias` is the setting that may replace it. */
 export function portSetting(defaultPort: number, alias?: string) {
   const note = alias === undefined ? '' : ` (${alias} sets it, too)`;
   return wholeNumberSetting({ min: 0, max: 65_535, default: defaultPort, note });
 }
 
 /**
- * Where a service listens, and how it stops. Without `HOST` it listens on every interface. `alias` is the
- * setting that may stand for `PORT`.
+ * The address and the shutdown of a service. Without `HOST`, it listens on every interface. `alias` is the
+ * setting that may replace `PORT`.
  */
 export function serverSettings(defaultPort: number, alias: string) {
   return {
@@ -138,7 +138,7 @@ export const queueSettings = {
   QUEUE_PREFIX: z.string().default('bull'),
 };
 
-/** Where MongoDB is. A URI without a database name means the database `analytics`. */
+/** The address of MongoDB. A URI without a database name means the database `analytics`. */
 export const mongoSettings = {
   MONGO_URI: z
     .string()
@@ -167,7 +167,7 @@ function withPort(source: Record<string, string>, alias: string | undefined): Re
   return aliased ? { ...source, PORT: aliased } : source;
 }
 
-/** Leaves out of a merge what would name another Redis than the next source does. */
+/** Removes the settings of Redis that the next source overrides by another kind of address. */
 function withoutOtherRedis(
   merged: Record<string, string>,
   next: Record<string, string>,

@@ -11,7 +11,7 @@ const STILL_DOWN_MS = 3000;
 const SLICES = 10;
 
 export interface DependencyWatchOptions {
-  /** The dependency as the log calls it. */
+  /** The name of the dependency in the log. */
   dependency: string;
   /** Pings the dependency. Rejects if that fails. Needs no timeout of its own. */
   probe: () => Promise<unknown>;

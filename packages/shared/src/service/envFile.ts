@@ -3,11 +3,11 @@ import { parse } from 'dotenv';
 
 export interface EnvFile {
   values: Record<string, string>;
-  /** One sentence for each line whose value may have been cut off; no value in it. */
+  /** One sentence for each line whose value may be cut off. Contains no value. */
   warnings: string[];
 }
 
-/** Reads a `.env` file, if it is there. */
+/** Reads a `.env` file if it exists. */
 export function readEnvFile(path: string | undefined): EnvFile {
   if (path === undefined || !existsSync(path)) {
     return { values: {}, warnings: [] };
@@ -17,16 +17,13 @@ export function readEnvFile(path: string | undefined): EnvFile {
 }
 
 /**
- * The pattern by which dotenv 18 finds settings (its `LINE`), with the comment as a group of its own. It
- * takes everything from the first # of a value without quotes as a comment, with or without a space before
- * it.
+ * The pattern by which dotenv 18 finds settings (its `LINE`), with a group for the comment. In a value
+ * without quotes, a comment begins at the first #, with or without a space before it.
  */
 const DOTENV_LINE =
   /(?:^|^)\s*(?:export\s+)?([\w.-]+)(?:\s*=\s*?|:\s+?)(\s*'(?:\\'|[^'])*'|\s*"(?:\\"|[^"])*"|\s*`(?:\\`|[^`])*`|[^#\r\n]+)?[^\S\n]*(#.*)?(?:$|$)/gm;
 
-/**
- * The values of these hold what people and machines made up, where a # after a space is no comment either.
- */
+/** The values of these are secrets or names, in which a # after a space begins no comment either. */
 const SECRET_NAME = /PASSWORD|SECRET|KEY|TOKEN|UR[IL]$/;
 
 function findCutValues(text: string, path: string): string[] {
@@ -34,7 +31,7 @@ function findCutValues(text: string, path: string): string[] {
   return [...lines.matchAll(DOTENV_LINE)].flatMap((match) => {
     const [whole, name = '', value = '', comment] = match;
     const isQuoted = /^\s*(['"`])[\s\S]*\1\s*$/.test(value);
-    // Spaces on both sides of the # are how people write a comment.
+    // A # with spaces on both sides begins an intended comment.
     const isComment = /\s$/.test(value) && /^#\s/.test(comment ?? '') && !SECRET_NAME.test(name);
     if (comment === undefined || isQuoted || isComment) {
       return [];

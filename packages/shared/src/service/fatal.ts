@@ -2,8 +2,8 @@ import { SettingsError } from './config.ts';
 import { createLogger } from './logger.ts';
 
 /**
- * Makes what nothing else caught end the process with one readable line and exit code 1: a setting that can't
- * be used as plain text, anything else as a fatal line of the log. Belongs first in a composition root.
+ * Ends the process on an uncaught error, with one readable line and exit code 1: plain text for an invalid
+ * setting, else a fatal line of the log. Call it first in a composition root.
  */
 export function handleFatalErrors(name: string): void {
   process.on('uncaughtException', (error) => {
@@ -17,7 +17,7 @@ export function handleFatalErrors(name: string): void {
   });
 }
 
-/** Ends the process as an error that nothing caught does. For what is found out where nobody waits for it. */
+/** Ends the process as an uncaught error does. For errors in background work, which no caller awaits. */
 export function exitWithFatalError(error: Error): void {
   process.emit('uncaughtException', error);
 }

@@ -5,14 +5,14 @@ import { serializeError } from './serializeError.ts';
 export type { Logger };
 
 export interface LoggerOptions {
-  /** The service, as it stands in every line. */
+  /** The name of the service in every line. */
   name: string;
   level: string;
-  /** Readable lines for a person at a terminal in place of JSON for a machine. */
+  /** Readable lines for a terminal instead of JSON. */
   isPretty: boolean;
 }
 
-/** Writes one JSON object a line to standard output, or readable lines on a terminal. */
+/** Writes one JSON object per line to standard output, or readable lines to a terminal. */
 export function createLogger({ name, level, isPretty }: LoggerOptions): Logger {
   const options = {
     level,
@@ -26,13 +26,12 @@ export function createLogger({ name, level, isPretty }: LoggerOptions): Logger {
   return pino(options, destination);
 }
 
-/** More than this is written at once. */
+/** A longer buffer is written at once. */
 const MAX_BUFFERED_BYTES = 8 * 1024;
 
 /**
  * Writes the lines of one turn of the event loop together: a worker that finishes dozens of jobs at once
- * would otherwise spend more on telling of them than on some of its work. What is left when the process exits
- * is written before it does.
+ * would otherwise spend much of its time on the log. Flushes the buffer when the process exits.
  */
 function createLineDestination(): DestinationStream {
   const destination = pino.destination({

@@ -6,7 +6,7 @@ type ParsedArgs<Options extends ParseArgsOptionsConfig> = ReturnType<
   typeof parseArgs<{ allowPositionals: true; options: Options }>
 >;
 
-/** What a command writes to. */
+/** The output of a command. */
 export interface CommandOutput {
   /** Writes a line to standard output. */
   print(line: string): void;

@@ -1,9 +1,9 @@
-/** An error as a line of the log holds it. */
+/** The fields of an error in the log. */
 interface SerializedError {
   type: string;
-  /** Its own message and those of its causes. */
+  /** The message, with those of the causes. */
   message: string;
-  /** Its own stack and those of its causes. */
+  /** The stack, with those of the causes. */
   stack: string;
   aggregateErrors?: SerializedError[];
   /** The command that Redis answered with this error. */
@@ -12,18 +12,18 @@ interface SerializedError {
 }
 
 /**
- * What Node and the drivers add to an error that tells what happened and holds nothing of an event. Anything
- * else may: a ReplyError has the arguments of its command, and a failed insert its documents.
+ * Properties that Node and the drivers add to an error and that contain no part of an event. Others may: a
+ * ReplyError has the arguments of its command, and a failed insert has its documents.
  */
 const SAFE_DETAILS = ['code', 'codeName', 'errno', 'syscall', 'status', 'statusCode'];
 
-/** Causes of causes, and errors in errors, beyond this say nothing more. */
+/** The deepest cause that is logged. */
 const MAX_DEPTH = 5;
 
-/** Redis repeats what it did not understand: `unknown command 'x', with args beginning with: …`. */
+/** Redis repeats an unknown command: `unknown command 'x', with args beginning with: …`. */
 const REPEATED_ARGUMENTS = /,? with args beginning with:[^\n]*/g;
 
-/** Turns an error and its causes into what may be logged. What is no error is left as it is. */
+/** Converts an error and its causes to fields without event data. Returns any other value as it is. */
 export function serializeError(error: unknown): unknown {
   return error instanceof Error ? serialize(error, MAX_DEPTH) : error;
 }

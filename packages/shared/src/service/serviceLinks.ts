@@ -1,24 +1,21 @@
-/**
- * What Kubernetes puts into the environment of every container, for each service of its namespace: the name's
- * own address.
- */
+/** The form of the variables that Kubernetes sets in every container, for each service of its namespace. */
 const SERVICE_LINK = /^tcp:\/\/.*:(\d{1,5})$/;
 
-/** The settings whose names such a service can have by accident: a service `redis` sets REDIS_PORT. */
+/** The settings that such a variable can collide with: a service `redis` sets REDIS_PORT. */
 const LISTENING_PORTS = ['PORT', 'INGESTION_PORT', 'PROCESSOR_PORT', 'REPORTING_PORT'];
 
 export interface ServiceLinks {
   /** The source without its links. */
   values: Record<string, string>;
-  /** The settings that its links stand for. */
+  /** The settings that the links mean. */
   links: Record<string, string>;
   warnings: string[];
 }
 
 /**
- * Tells the links of a Kubernetes namespace from settings. `REDIS_PORT=tcp://10.96.0.12:6379` leads to port
- * 6379. The port of a service of one's own is that which others call, not that on which the process is to
- * listen, so such a link sets nothing.
+ * Separates the links of a Kubernetes namespace from settings. `REDIS_PORT=tcp://10.96.0.12:6379` means port
+ * 6379. The link of one of our own services is the port that clients call, not the port to listen on, so it
+ * sets nothing.
  */
 export function splitServiceLinks(source: Readonly<Record<string, string>>): ServiceLinks {
   const values = { ...source };
