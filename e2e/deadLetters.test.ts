@@ -27,12 +27,12 @@ async function run(args: string[], more: Record<string, string> = {}) {
   }).catch((error: { code: number; stdout: string; stderr: string }) => error);
 }
 
-test('npm run dead-letters speaks to the Redis and the MongoDB of the settings', async () => {
+test('npm run dead-letters uses the Redis and the MongoDB of the settings', async () => {
   expect(await run(['list'])).toMatchObject({ stdout: '0 dead letters in all.\n' });
   expect(await run(['replay', '--yes'])).toMatchObject({ stdout: 'No dead letter matches.\n' });
 });
 
-test('npm run dead-letters says why the Redis of the settings cannot be used', async () => {
+test('npm run dead-letters reports why the Redis of the settings cannot be used', async () => {
   const replica = await startOwnRedis(['--replicaof', '127.0.0.1', '1']);
   stack.register(() => replica.remove());
   const client = new mongo.MongoClient(`${stack.MONGO_URI}-replica`);
@@ -58,14 +58,14 @@ test.each([
   [['list', '--until', '12 November 2025'], 1, /12 November 2025 is not a time/],
   [['list', '--limit', '0'], 1, /--limit 0 is not a whole number/],
   [['list', '--sites', 'a'], 1, /Unknown option '--sites'/],
-])('npm run dead-letters -- %j ends with %s and says what to do', async (args, code, text) => {
+])('npm run dead-letters -- %j exits with %s and says what to do', async (args, code, text) => {
   const { stdout, stderr, ...result } = await run(args);
 
   expect('code' in result ? result.code : undefined).toBe(code);
   expect(stdout + stderr).toMatch(text);
 });
 
-test('a job that is too large to be read is named in the log with the command that stores what is in it', async () => {
+test('a job too large to be read is named in the log, with the command that stores its events', async () => {
   const processor = await startService('processor_service', stack);
   const redis = createWorkerRedis(stack);
   stack.register(() => closeRedis(redis));
@@ -101,7 +101,7 @@ test('a job that is too large to be read is named in the log with the command th
   await client.db().dropDatabase();
 });
 
-test('the worker warns of dead letters once, counts them in /readyz, and logs nothing of what they hold', async () => {
+test('the worker warns of dead letters once, counts them in /readyz, and logs none of their contents', async () => {
   const client = new mongo.MongoClient(stack.MONGO_URI);
   stack.register(() => client.close());
   const database = client.db();

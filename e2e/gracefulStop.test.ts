@@ -42,7 +42,7 @@ function startLoad({ url }: ServiceProcess, options: RequestOptions, body = '') 
   return { counts, ended };
 }
 
-test('no request on an open connection is lost when a service is stopped under load', {
+test('no request on an open connection is lost when a service stops under load', {
   timeout: 60_000,
 }, async () => {
   const services = [
@@ -66,7 +66,7 @@ test('no request on an open connection is lost when a service is stopped under l
   expect(outcomes).toEqual(services.map(() => ({ exitCode: 0, failures: [['ECONNREFUSED', CONNECTIONS]] })));
 });
 
-test('after SIGTERM a service is not ready, but works on for SHUTDOWN_DRAIN_SECONDS', async () => {
+test('after SIGTERM a service is not ready, but still answers for SHUTDOWN_DRAIN_SECONDS', async () => {
   const services = await startServices(stack, { SHUTDOWN_DRAIN_SECONDS: '3' });
   await waitUntilReady(services);
   const all = Object.values(services);

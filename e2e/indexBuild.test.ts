@@ -55,7 +55,7 @@ function findLines({ log }: ServiceProcess, pattern: RegExp) {
   return log.filter(({ msg }) => pattern.test(String(msg))).map(({ msg }) => String(msg));
 }
 
-test('workers store events while the indexes are built, say how far that is, and roll up afterwards', async () => {
+test('workers store events while the indexes are built, log the progress, and build rollups afterwards', async () => {
   await holdBuilds();
   const { processor, ...services } = await startServices(stack);
   const second = await startService('processor_service', stack);

@@ -69,7 +69,7 @@ function runFromScreen(output: string, start: string): string {
   return execFileSync('sh', ['-c', command.replace('curl', 'curl -sS')], { encoding: 'utf8' });
 }
 
-test('npm start serves what its screen says, keeps the data and ends cleanly with Ctrl-C', {
+test('the addresses that npm start prints work, the data is kept, and Ctrl-C stops everything cleanly', {
   timeout: 60_000,
 }, async () => {
   const first = npmStart();
@@ -109,7 +109,7 @@ test('npm start serves what its screen says, keeps the data and ends cleanly wit
   await expectNothingLeft();
 });
 
-test('npm start ends cleanly when npm alone is told to, as a supervisor does', async () => {
+test('npm start stops cleanly if only npm receives the signal, as from a supervisor', async () => {
   const { child, exited, readOutput } = npmStart();
   await waitUntil(readOutput, (output) => output.includes('Ctrl-C stops everything.'));
 
@@ -120,7 +120,7 @@ test('npm start ends cleanly when npm alone is told to, as a supervisor does', a
   await expectNothingLeft();
 });
 
-test('a port in use is named in one sentence, with exit code 1 and nothing left running', async () => {
+test('a port in use is reported in one sentence, with exit code 1 and nothing left running', async () => {
   const other = createServer();
   await listen(other, ports.REPORTING_PORT);
 
@@ -135,7 +135,7 @@ test('a port in use is named in one sentence, with exit code 1 and nothing left 
   await expectNothingLeft();
 });
 
-test('npm start -- --help says what it does and starts nothing', async () => {
+test('npm start -- --help prints the help and starts nothing', async () => {
   const { exited, readOutput } = npmStart(['--help']);
 
   expect((await exited)[0]).toBe(0);

@@ -42,7 +42,7 @@ async function start(settings: Record<string, string>) {
   return { code, output: `${output}${errors}` };
 }
 
-test('a data folder that is a file is named, and nothing else is said', async () => {
+test('if the data folder is a file, the only line names it', async () => {
   const file = join(folder, 'file');
   await writeFile(file, '');
 
@@ -54,7 +54,7 @@ test('a data folder that is a file is named, and nothing else is said', async ()
   ]);
 });
 
-test('a data folder that this user cannot write is named, and nothing else is said', async () => {
+test('if this user cannot write to the data folder, the only line names it', async () => {
   const file = join(folder, 'foreign', 'logs', 'redis.log');
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, '', { mode: 0o400 });
@@ -71,7 +71,7 @@ test('a data folder that this user cannot write is named, and nothing else is sa
   );
 });
 
-test('a MongoDB that is too old ends the start at once, with one sentence', async () => {
+test('a MongoDB that is too old stops the start immediately, with one sentence', async () => {
   const { port, close } = await startAgedMongo(Number(new URL(stack.MONGO_URI).port), { version: '5.0.9' });
   stack.register(close);
 
@@ -83,7 +83,7 @@ test('a MongoDB that is too old ends the start at once, with one sentence', asyn
   ]);
 });
 
-test('the refusal of REDIS_DURABILITY=strict is said once', async () => {
+test('the refusal of REDIS_DURABILITY=strict is logged once', async () => {
   const redis = await startOwnRedis(['--appendonly', 'no']);
   stack.register(() => redis.remove());
 

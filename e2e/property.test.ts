@@ -31,7 +31,7 @@ const event = fc.record({
     .map(({ day, time, offset }) => `${day}T${time}${offset}`),
 });
 
-test('whatever events are posted, the reports equal a plain count of them', {
+test('for random events, the reports equal a plain count', {
   timeout: 120_000,
 }, async () => {
   let run = 0;
@@ -90,7 +90,7 @@ async function forEach<Item>(items: readonly Item[], work: (item: Item) => Promi
   await Promise.all(workers);
 }
 
-test('a property of whatever name is stored and counted, or refused with 400 that names it', async () => {
+test('a property with any name is either stored and counted, or refused with a 400 that names it', async () => {
   const site_id = 'property names';
   const names = listPropertyNames();
   const event = {

@@ -68,7 +68,7 @@ const [ingestion, processor] = await Promise.all([
   }),
 ]);
 
-test('REDIS_URL leads to a database of a Redis with TLS as a user of its ACL, and no password is logged', async () => {
+test('REDIS_URL can name a database, TLS and an ACL user, and no password is logged', async () => {
   const status = await waitUntil(
     () => postEvent(ingestion),
     (answer) => answer !== 503,
@@ -85,7 +85,7 @@ test('REDIS_URL leads to a database of a Redis with TLS as a user of its ACL, an
   expect(told).not.toMatch(/se#same|se%23same/);
 });
 
-test('of a user without INFO and CONFIG, one warning names what is missing, and all lines come from the log', async () => {
+test('for a user without INFO and CONFIG, one warning names the missing permissions, and every line is a log line', async () => {
   const missing = 'the Redis user may not run INFO (its ACL lacks +info)';
 
   const { redis } = await waitUntil(

@@ -50,7 +50,7 @@ async function expectEventsAgain(site_id: string): Promise<void> {
   await waitUntilReady(services);
 }
 
-test('of the addresses that Kubernetes puts into the environment, that of Redis is used and that of the service is not', () => {
+test('of the addresses that Kubernetes sets in the environment, only that of Redis is used', () => {
   // The services are ready, so they have found their Redis.
   expect(services.ingestion.log[0]).toMatchObject({
     level: 40,
@@ -59,7 +59,7 @@ test('of the addresses that Kubernetes puts into the environment, that of Redis 
   expect(new URL(services.ingestion.url).port).not.toBe('80');
 });
 
-test('while Redis is a replica /readyz says so and events are refused; a primary again takes them, and jobs go on', async () => {
+test('while Redis is a replica, /readyz reports it and events are refused; after a promotion, events and jobs are processed again', async () => {
   // A replica of a server that is not there keeps its data.
   await admin.replicaof('127.0.0.1', await findFreePort());
   const healths = await Promise.all(
@@ -84,7 +84,7 @@ test('while Redis is a replica /readyz says so and events are refused; a primary
   expect(refused.status).toBe(503);
 });
 
-test('when the address leads to a new primary and the old one lives on as its replica, everything moves there', async () => {
+test('after a failover to a new primary, all services use it, even if the old one continues as a replica', async () => {
   proxy.leadTo(second.port);
   await admin.replicaof('127.0.0.1', second.port);
   await expectEventsAgain('moved');
@@ -94,7 +94,7 @@ test('when the address leads to a new primary and the old one lives on as its re
   expect(blocked.length).toBeGreaterThan(0);
 });
 
-test('services stop at once while Redis is a replica', async () => {
+test('services stop immediately while Redis is a replica', async () => {
   await secondAdmin.replicaof('127.0.0.1', await findFreePort());
   await waitUntil(async () => (await readRedisHealth(services.processor)).status === 503);
   const startedMs = performance.now();

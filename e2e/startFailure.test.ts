@@ -49,7 +49,7 @@ test.each([
   ['mongodb://localhost:notaport/x'],
   ['mongodb://user:p/a?ss@localhost/x'],
   ['mongodb://localhost/x?unknownOption=1'],
-])('a MONGO_URI that can never work ends the start, and no part of it is told: %s', async (uri) => {
+])('an invalid MONGO_URI stops the start, and no part of it is logged: %s', async (uri) => {
   const { code, output, errors } = await run('reporting_service', { MONGO_URI: uri });
 
   expect([code, output]).toEqual([1, '']);
@@ -57,7 +57,7 @@ test.each([
   expect(errors).not.toMatch(/localhost|p\/a/);
 });
 
-test('a port that is taken ends the start with one line that names it', async () => {
+test('a port in use stops the start with one line that names it', async () => {
   const other = createServer();
   const port = await listen(other, 0);
   stack.register(() => closeServer(other));
@@ -71,7 +71,7 @@ test('a port that is taken ends the start with one line that names it', async ()
   });
 });
 
-test('an address that this machine does not have ends the start with one line that says what to do', async () => {
+test('an address that this machine does not have stops the start with one line that says what to do', async () => {
   const { code, output } = await run('ingestion_service', { HOST: '192.0.2.1' });
 
   expect(code).toBe(1);
@@ -129,7 +129,7 @@ test.each([
   ['processor_service', { version: '5.0.9' }, 'is version 5.0.9, and 6.0 or newer is needed'],
   ['reporting_service', { version: '5.0.9' }, 'is version 5.0.9, and 6.0 or newer is needed'],
   ['reporting_service', { maxWireVersion: 7 }, 'is too old, and 6.0 or newer is needed'],
-])('%s ends at once on a MongoDB that says %o, with one line that says so', async (name, age, reason) => {
+])('%s exits immediately if MongoDB answers %o, with one line that reports it', async (name, age, reason) => {
   const { port, close } = await startAgedMongo(Number(new URL(stack.MONGO_URI).port), age);
   stack.register(close);
 
@@ -144,7 +144,7 @@ test.each([
   });
 });
 
-test('a user that MongoDB keeps in another database is told of authSource, and a missing one of the form; no password is', async () => {
+test('the error for a user of another database mentions authSource, the error for a missing user shows the form, and neither contains a password', async () => {
   const mongo = await startOwnMongo(['--auth']);
   stack.register(() => mongo.remove());
   const root = await mongoose.createConnection(`mongodb://127.0.0.1:${mongo.port}/admin`).asPromise();

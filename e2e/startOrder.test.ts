@@ -12,7 +12,7 @@ const stack = { ...shared, REDIS_PORT: redis.port, MONGO_URI: `mongodb://127.0.0
 
 const event = { site_id: 'early', event_type: 'page_view', path: '/', timestamp: '2025-11-12T19:30:01Z' };
 
-test('services that start before Redis and MongoDB say what they wait for, and work when it is there', async () => {
+test('services that start before Redis and MongoDB log what they wait for, and work once it is available', async () => {
   await Promise.all([redis.stop(), mongo.stop()]);
   const services = await startServices(stack);
   const { postEvent, getStats } = createClient(services);

@@ -27,7 +27,7 @@ function createEvent(change: object = {}) {
   };
 }
 
-test('a valid event is accepted and comes back out of the reports', async () => {
+test('a valid event is accepted and appears in the reports', async () => {
   const event = createEvent();
 
   const answer = await postEvent(event);
@@ -55,7 +55,7 @@ test.each([
   expect(answer).toMatchObject({ status: 400, body: { errors: [{ field }] } });
 });
 
-test('100 events in bulk are all accepted and all counted', async () => {
+test('100 events are all accepted and counted', async () => {
   const site_id = randomUUID();
   const events = Array.from({ length: 100 }, (_, index) =>
     createEvent({ site_id, path: `/page-${index % 4}`, user_id: `user-${index % 25}` }),
@@ -99,7 +99,7 @@ test('a stored document has the specified fields and types and no others', async
   expect(documents[0]?.['createdAt'].getTime()).toBeGreaterThanOrEqual(before.getTime());
 });
 
-test('days are cut at UTC midnight, whatever offset the events were written with', async () => {
+test('days begin at UTC midnight, whatever the offset of the timestamps', async () => {
   const site_id = randomUUID();
   const timestamps = [
     '2025-11-11T23:59:59.999Z',
@@ -118,7 +118,7 @@ test('days are cut at UTC midnight, whatever offset the events were written with
   expect(days.map(({ total_views }) => total_views)).toEqual([2, 2, 2]);
 });
 
-test('anonymous views count as views and not as users', async () => {
+test('anonymous events count as views and not as users', async () => {
   const site_id = randomUUID();
 
   await postAndWait(
@@ -128,7 +128,7 @@ test('anonymous views count as views and not as users', async () => {
   expect(await getStats(site_id)).toMatchObject({ total_views: 6, unique_users: 2 });
 });
 
-test('the same event_id in 50 requests at once, and again when its job is gone, is stored once: the first wins', async () => {
+test('the same event_id in 50 parallel requests, and again after its job has been removed, is stored once: the first event', async () => {
   const event = createEvent({ event_id: 'order-1', path: '/first' });
   const countDuplicates = () =>
     services.processor.log.reduce((sum, { duplicates }) => sum + Number(duplicates ?? 0), 0);

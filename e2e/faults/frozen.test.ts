@@ -32,7 +32,7 @@ test.for(FOUR_VICTIMS)(
     }),
 );
 
-test('nothing is lost or doubled when one of two workers hangs until the other one has taken its jobs', (context) =>
+test('no event is lost or duplicated if one of two workers hangs until the other has taken its jobs', (context) =>
   runFault(context, {
     name: 'worker frozen, another goes on',
     system: { workers: 2 },

@@ -32,7 +32,7 @@ async function holdJobs({ system, load, ledger }: FaultContext, count = HELD_JOB
   await waitUntil(async () => (await system.queue.getActiveCount()) >= HELD_JOBS);
 }
 
-test('all that a worker held when it was killed is stored within fifteen seconds', (context) =>
+test('all events of a killed worker are stored within fifteen seconds', (context) =>
   runFault(context, {
     name: `worker killed with ${HELD_JOBS} jobs in hand`,
     run: async (faultContext) => {
@@ -45,7 +45,7 @@ test('all that a worker held when it was killed is stored within fifteen seconds
     },
   }));
 
-test('all that two workers held when one was killed is stored within fifteen seconds', (context) =>
+test('all events of two workers are stored within fifteen seconds if one is killed', (context) =>
   runFault(context, {
     name: 'one of two workers killed with jobs in hand',
     system: { workers: 2 },
@@ -58,7 +58,7 @@ test('all that two workers held when one was killed is stored within fifteen sec
     },
   }));
 
-test('all that a worker held when Redis closed its connections, again and again, is stored within fifteen seconds', (context) =>
+test('all events of a worker are stored within fifteen seconds if Redis closes its connections repeatedly', (context) =>
   runFault(context, {
     name: `CLIENT KILL with ${HELD_JOBS} jobs in hand`,
     rules: { mayRefuse: true, mayCut: false },

@@ -45,7 +45,7 @@ async function queueUndecodable({ queue, redisClient, workers: [worker] }: Syste
   ledger.addPoison(JSON.stringify(text));
 }
 
-test('good events, duplicates and poison in one job: the good are stored once, each poison is kept alone', (context) =>
+test('in a job with valid events, duplicates and poison, the valid events are stored once and each poison becomes its own dead letter', (context) =>
   runFault(context, {
     name: 'duplicates, poison and good events in one batch',
     deadLetters: BATCHES * createPoisons({} as KeyedEvent, '').length + 1,

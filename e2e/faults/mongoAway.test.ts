@@ -7,7 +7,7 @@ import type { ServiceVictim } from './harness/victim.ts';
 /** Five attempts, with 1, 2, 4 and 8 s between them at most, are over after 15 s. */
 const AWAY_MS = inject('faults').isShort ? 18_000 : 30_000;
 
-test('MongoDB may be away for longer than all retries: no job uses up an attempt, and nothing is lost', (context) =>
+test('if MongoDB is unavailable for longer than all retries take, no job uses up an attempt and no event is lost', (context) =>
   runFault(context, {
     name: 'MongoDB away for longer than all retries',
     run: async ({ system }) => {

@@ -75,7 +75,7 @@ async function runCommand({ settings }: System, ...args: string[]): Promise<stri
   return stdout;
 }
 
-test('jobs too large to be read are found and split by the command, beside the largest events that clients may send', (context) =>
+test('the command finds and splits jobs too large to be read, also next to events of the maximum size', (context) =>
   runFault(context, {
     name: 'oversize jobs and the largest events',
     deadLetters: OVERSIZE_JOBS,

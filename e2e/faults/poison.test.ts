@@ -39,7 +39,7 @@ async function superviseUntil(worker: ServiceVictim, isDone: () => Promise<boole
   return deaths;
 }
 
-test('an event that kills each worker that stores it goes to the dead letters alone; the queue goes on', (context) =>
+test('an event that kills each worker becomes a dead letter alone, and the other jobs are processed', (context) =>
   runFault(context, {
     name: 'two events that kill the worker (exit, memory)',
     system: { workerEnv: WORKER_ENV },

@@ -23,7 +23,7 @@ async function queuePoisonNames({ system, load, ledger }: FaultContext): Promise
   ledger.acknowledge(entry === undefined ? [] : [entry]);
 }
 
-test('property names that mean something to a library harm nobody: no neighbour fails, waits or is a dead letter', (context) =>
+test('property names with a special meaning in a library do not delay or fail other events', (context) =>
   runFault(context, {
     name: 'poison property names under load',
     deadLetters: ROUNDS,

@@ -17,7 +17,7 @@ async function readReadiness({ ingestion, workers: [worker] }: System): Promise<
   return Promise.all(urls.map(async (url) => (await fetch(`${url}/readyz`)).status));
 }
 
-test('nothing is lost or doubled when Redis becomes a replica for longer than the locks hold, and a primary again', (context) =>
+test('no event is lost or duplicated if Redis is a replica for longer than the job locks last', (context) =>
   runFault(context, {
     name: 'Redis becomes a replica',
     rules: { mayRefuse: true, mayCut: false },
@@ -32,7 +32,7 @@ test('nothing is lost or doubled when Redis becomes a replica for longer than th
     },
   }));
 
-test('a flushed Redis takes events at once, and has the schedule of the rollups within a minute', (context) =>
+test('after FLUSHALL, events are accepted immediately, and the rollup schedule exists again within a minute', (context) =>
   runFault(context, {
     name: 'Redis is flushed',
     run: async ({ system, load }) => {

@@ -22,7 +22,7 @@ async function limitMemory(system: System, bytes: number): Promise<void> {
   await system.redisClient.config('SET', 'maxmemory', bytes);
 }
 
-test('a queue that nobody drains refuses new events before Redis is full, and a cold worker can still drain it', (context) =>
+test('without a worker, new events are refused before Redis is full, and a new worker can still drain the queue', (context) =>
   runFault(context, {
     name: 'Redis at its mark, cold worker',
     system: { workers: 0 },
@@ -36,7 +36,7 @@ test('a queue that nobody drains refuses new events before Redis is full, and a 
     },
   }));
 
-test('a cold worker before a full Redis waits in peace, and drains it once there is room', (context) =>
+test('a worker that starts while Redis is full waits, and drains the queue after space is freed', (context) =>
   runFault(context, {
     name: 'Redis full, cold worker',
     system: { workers: 0 },

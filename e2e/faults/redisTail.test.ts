@@ -21,7 +21,7 @@ function writeCommand(parts: string[]): string {
   return `*${parts.length}\r\n${parts.map((part) => `$${part.length}\r\n${part}\r\n`).join('')}`;
 }
 
-test('a torn last write in the append-only file takes nothing with it that was acknowledged', (context) =>
+test('a truncated last write in the append-only file loses no acknowledged event', (context) =>
   runFault(context, {
     name: 'Redis killed, torn tail of the AOF',
     system: { redisArgs: ['--aof-load-truncated', 'yes'] },

@@ -67,7 +67,7 @@ async function startReporting() {
 const repeat = <Item>(count: number, make: (index: number) => Item) =>
   Array.from({ length: count }, (_, index) => make(index));
 
-test('500,000 users in an hour that is read from events, of a day with rollups for the rest', async () => {
+test('a day with rollups, except for an hour of 500,000 users that is read from events', async () => {
   const { stack, log, get, readPeakMb } = await startReporting();
   const { Event, rollups, refresh, passTime, store } = await startRollups(stack);
   const createUsers = async (startMs: number, first: number, count: number) => {

@@ -15,7 +15,7 @@ test.for(FOUR_VICTIMS)('nothing is lost or doubled when %s is told to stop under
   }),
 );
 
-test('a worker that is told to stop while MongoDB hangs ends in time, and its jobs are not lost', (context) =>
+test('a worker that receives SIGTERM while MongoDB hangs exits in time, and its jobs are not lost', (context) =>
   runFault(context, {
     name: 'worker stopped while mongod is frozen',
     run: async ({ system, load }) => {
@@ -28,7 +28,7 @@ test('a worker that is told to stop while MongoDB hangs ends in time, and its jo
     },
   }));
 
-test('an ingestion service that is told to stop while Redis hangs ends in time', (context) =>
+test('an ingestion service that receives SIGTERM while Redis hangs exits in time', (context) =>
   runFault(context, {
     name: 'ingestion stopped while Redis is frozen',
     rules: { mayRefuse: true, mayCut: true },

@@ -52,7 +52,7 @@ test('a job whose worker is killed three times is stored by the fourth', (contex
     },
   }));
 
-test('two workers are replaced one after the other, and no job is left behind by the one that goes', (context) =>
+test('two workers are replaced one after the other, and each finishes its jobs first', (context) =>
   runFault(context, {
     name: 'two workers, rolling restart',
     system: { workers: 2 },

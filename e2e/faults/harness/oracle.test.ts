@@ -171,7 +171,7 @@ test.each(wrong)('the oracle says so when %s', (_name, change, problem, counts =
   expect(verdict).toMatchObject({ lost: 0, doubled: 0, ...counts });
 });
 
-test('a refusal that does not say when to try again is no expected answer', () => {
+test('a refusal without Retry-After is an unexpected answer', () => {
   const { ledger, observation } = createCase();
   ledger.note([], createExchange({ answer: 503 }));
 

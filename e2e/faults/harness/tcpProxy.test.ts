@@ -47,7 +47,7 @@ test('swallowed replies never arrive, though the requests do; a connection after
   expect([...replies, ...later.replies]).toEqual(['echo one', 'echo three']);
 });
 
-test('a reset ends a connection by an RST', async () => {
+test('a reset closes the connection by an RST', async () => {
   const { socket } = await open();
   const failed = once(socket, 'error');
   socket.write('one');

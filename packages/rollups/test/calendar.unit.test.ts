@@ -41,7 +41,7 @@ describe('contiguous ranges', () => {
   const toNames = (buckets: Bucket[]) =>
     toContiguousRanges(buckets).map(({ first, last }) => [name(first), name(last)]);
 
-  test('buckets of one granularity that follow each other are one range', () => {
+  test('adjacent buckets of one granularity form one range', () => {
     const buckets = [
       bucket('hour', '2025-11-12T23:00'),
       bucket('day', '2025-11-13T00:00'),

@@ -41,7 +41,7 @@ test('users whose page is full are the same users in rollups and in events', asy
   expect(body.rows).toMatchObject([{ unique_users: users.length }]);
 });
 
-test('properties without bounds overflow within the budget of a bucket, and every report on them is exact', async () => {
+test('unbounded properties overflow within the budget of a bucket, and every report on them is exact', async () => {
   const site_id = 'unbounded';
   const names = ['a', 'b', 'c', 'd', 'e'];
   const events = createEvents(site_id, 600, 1).map(

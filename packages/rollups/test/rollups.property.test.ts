@@ -187,7 +187,7 @@ function toJob({ site_id, referrer_host, ...fields }: TestEvent, prefix: string)
   };
 }
 
-test('whatever is stored late or twice and rolled up in between, every report equals a plain computation at every step', {
+test('with random late and duplicate events and refreshes in between, every report equals a plain computation at every step', {
   timeout: 240_000,
 }, async () => {
   const sources = new Set<string>();

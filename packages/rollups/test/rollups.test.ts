@@ -55,7 +55,7 @@ test('while events arrive and hours are refreshed, no answer misses a stored eve
   expect(await verifySite(site_id)).toMatchObject({ invalid: 0, differences: [] });
 }, 120_000);
 
-test('an event that is stored in an hour which MongoDB had counted early, by a clock that stepped ahead, is in every answer', async () => {
+test('an event stored in an hour that was counted too early, because a clock stepped ahead, is in every answer', async () => {
   const site_id = 'stepped clock';
   const events = createEvents(site_id, 1, 1);
   const { invalidations } = rollups.collections;
@@ -82,7 +82,7 @@ function startRebuild(site_id: string): ChildProcess {
   });
 }
 
-test('a processor that is killed in the middle of a rollup changes no answer, and the next one finishes', async () => {
+test('a processor killed in the middle of a rollup changes no answer, and the next one finishes', async () => {
   const site_id = 'killed';
   const events = createEvents(site_id, 5000, 1);
   await store.storeEvents(events);

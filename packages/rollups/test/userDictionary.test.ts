@@ -26,7 +26,7 @@ function sum(counts: number[] = []): number {
   return counts.reduce((total, count) => total + count, 0);
 }
 
-test('two processes that assign codes to the same users at the same time agree, past the capacity of some pages, too', async () => {
+test('two processes that assign codes to the same users at the same time agree, even if pages overflow', async () => {
   const site = 1;
   const users = makeUsersOfOnePage(site, TIERS[1] as Tier, 3 * PAGE_CAPACITY);
   const [one, other] = [createUserDictionary(collections), createUserDictionary(collections)];
@@ -47,7 +47,7 @@ test('two processes that assign codes to the same users at the same time agree, 
   expect(others.flat()).toEqual([]);
 });
 
-test('the codes of each tier begin where those of the tier before end', () => {
+test('the codes of each tier begin where those of the previous tier end', () => {
   const ends = TIERS.map(({ pageCount, firstCode }) => firstCode + pageCount * PAGE_CAPACITY);
 
   expect(TIERS.map(({ firstCode }) => firstCode)).toEqual([0, ...ends.slice(0, -1)]);
@@ -66,7 +66,7 @@ test('every user is found when many pages are read', async () => {
   expect(sum((await countByPage(site)).flat())).toBe(count);
 });
 
-test('sites give their users different pages, so that nobody can choose ids that fill them', async () => {
+test('each site maps users to different pages, so that no client can choose ids that fill one', async () => {
   const users = makeUsersOfOnePage(4, TIERS[0] as Tier, 20);
   await createUserDictionary(collections).assign(4, new Set(users));
   await createUserDictionary(collections).assign(5, new Set(users));
@@ -75,7 +75,7 @@ test('sites give their users different pages, so that nobody can choose ids that
   expect((await countByPage(5))[0]?.length).toBeGreaterThan(10);
 });
 
-test('codes that could not be written are not assigned, and the attempt ends', async () => {
+test('codes that could not be written are not assigned, and the attempt fails', async () => {
   // A server alone refuses the whole command.
   const writeConcern = { w: 5 };
   const userPages = db.collection<UserPageDocument>(ROLLUP_COLLECTIONS.userPages, { writeConcern });

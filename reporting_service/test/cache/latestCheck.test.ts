@@ -14,7 +14,7 @@ function startChecks() {
   return { begun, ask: (key: string) => checkLatest(key, check) };
 }
 
-test('requests of one moment share a check, and those that come during it get the next one', async () => {
+test('simultaneous requests share a check, and requests that arrive during it get the next one', async () => {
   const { begun, ask } = startChecks();
   const first = [ask('a'), ask('a'), ask('a')];
   await waitUntil(() => begun.length === 1);
@@ -30,7 +30,7 @@ test('requests of one moment share a check, and those that come during it get th
   expect(begun).toHaveLength(2);
 });
 
-test('no check waits for one of another key', async () => {
+test('a check does not wait for one of another key', async () => {
   const { begun, ask } = startChecks();
   const answers = [ask('a'), ask('b')];
 
@@ -41,7 +41,7 @@ test('no check waits for one of another key', async () => {
   expect((await Promise.all(answers)).toSorted()).toEqual([0, 1]);
 });
 
-test('a check that fails fails those who share it, and nobody else', async () => {
+test('a failed check fails only the requests that share it', async () => {
   const { begun, ask } = startChecks();
   const failing = expect(ask('a')).rejects.toThrow('MongoDB is away');
   await waitUntil(() => begun.length === 1);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createPerSecondMemo } from '../../src/cache/memoizePerSecond.ts';
 
-test('what follows from a text is worked out once a second', () => {
+test('a derived value is computed once a second', () => {
   let nowMs = 1_000_000;
   const made: string[] = [];
   const remember = createPerSecondMemo<string>(() => nowMs);
@@ -19,7 +19,7 @@ test('what follows from a text is worked out once a second', () => {
   expect(made).toEqual(['a 1000000', 'b 1000000', 'a 1001000']);
 });
 
-test('what throws is not remembered, nor is more than a thousand texts', () => {
+test('errors are not memoized, nor are more than a thousand texts', () => {
   const remember = createPerSecondMemo<number>(() => 0);
   let count = 0;
   const fail = () => {
@@ -37,7 +37,7 @@ test('what throws is not remembered, nor is more than a thousand texts', () => {
   expect([remember('more', () => 1), remember('more', () => 2)]).toEqual([1, 2]);
 });
 
-test('a text of more than two thousand characters is not remembered: a URL may have 32 KiB', () => {
+test('a text of more than two thousand characters is not memoized: a URL may have 32 KiB', () => {
   const remember = createPerSecondMemo<number>(() => 0);
   const [long, tooLong] = ['a'.repeat(2000), 'a'.repeat(2001)];
 

@@ -73,7 +73,7 @@ test.each(ROUTES)(
   },
 );
 
-test('kept answers have a budget of bytes: those that nobody asked for the longest are forgotten first', async () => {
+test('the cache has a budget of bytes and evicts the least recently used answers first', async () => {
   // Each of these answers takes some 650 bytes, so that eight have room, and one of 250 paths is too long.
   const settings = { ...cache, STATS_CACHE_MAX_BYTES: '5600' };
   const small = await startApp(stack, settings, () => nowMs);
@@ -97,7 +97,7 @@ test('kept answers have a budget of bytes: those that nobody asked for the longe
   expect((await get('/stats/breakdown', long, small.app)).age).toBeUndefined();
 });
 
-test('two installations and two settings never share an answer', async () => {
+test('two installations or two settings never share an answer', async () => {
   const site_id = randomUUID();
   await storeEvents([view(site_id), { ...view(site_id), path: '/two' }]);
   const other = await startApp(
@@ -116,7 +116,7 @@ test('two installations and two settings never share an answer', async () => {
   expect((await get('/stats', { site_id }, short.app)).body).toMatchObject({ top_paths: [{ path: '/' }] });
 });
 
-test('no two questions share an answer', async () => {
+test('two different queries never share an answer', async () => {
   const site_id = randomUUID();
   const queries = [
     ['/stats', { site_id }],
@@ -144,7 +144,7 @@ test('no two questions share an answer', async () => {
   }
 });
 
-test('today is another day after midnight, however new the answer is', async () => {
+test('after midnight, a cached answer for today is not used, however new it is', async () => {
   const site_id = randomUUID();
   nowMs = Date.parse('2025-11-12T23:59:59Z');
   await get('/stats', { site_id, period: 'today' });
@@ -157,7 +157,7 @@ test('today is another day after midnight, however new the answer is', async () 
   });
 });
 
-test('a hundred who ask the same at the same time cost what one costs', async () => {
+test('a hundred simultaneous equal requests cost one report', async () => {
   const site_id = randomUUID();
   await storeEvents([view(site_id)]);
   const database = connection.db;
@@ -178,7 +178,7 @@ test('a hundred who ask the same at the same time cost what one costs', async ()
   expect(await profile?.countDocuments(aggregations)).toBe(2);
 });
 
-test('while events come late to an hour that is over, no answer of it is kept or taken from what was', async () => {
+test('while late events invalidate a closed hour, its answers are neither cached nor taken from the cache', async () => {
   const site_id = randomUUID();
   const today = { site_id, date: '2025-11-12' };
   await get('/stats', today);
@@ -195,7 +195,7 @@ test('while events come late to an hour that is over, no answer of it is kept or
   expect((await get('/stats', { site_id, date: '2025-11-11' })).age).toBe('0');
 });
 
-test('the running hour counts as the present: its answer may be a moment old although it is invalid', async () => {
+test('the current hour counts as live: its answer may be a moment old although it is invalid', async () => {
   const site_id = randomUUID();
   const mark = { site_id, granularity: 'hour' as const, start: new Date('2025-11-12T19:00:00Z') };
   await invalidations.insertOne({ _id: mark, due_at: new Date() });
@@ -205,7 +205,7 @@ test('the running hour counts as the present: its answer may be a moment old alt
   expect((await get('/stats', { site_id, date: '2025-11-12' })).age).toBe('0');
 });
 
-test('with 0 seconds every answer is made anew', async () => {
+test('with 0 seconds every answer is computed again', async () => {
   const { app: uncached } = await startApp(stack, {}, () => nowMs);
   const site_id = randomUUID();
 
@@ -224,7 +224,7 @@ test.each([
   ['/elsewhere', 404],
   ['/livez', 200],
   ['/readyz', 200],
-])('nobody on the way keeps the answer to %s: %i', async (path, expected) => {
+])('the answer to %s is not cacheable by proxies: %i', async (path, expected) => {
   const { status, headers } = await request(app)
     .get(path)
     .query(path.startsWith('/stats') ? { site_id: 'a' } : {});

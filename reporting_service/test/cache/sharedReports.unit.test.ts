@@ -21,7 +21,7 @@ function beginReport() {
   };
 }
 
-test('a report goes on while anybody waits for it, and is given up when everybody has left', async () => {
+test('a report continues while a client waits for it, and is cancelled when all have disconnected', async () => {
   const { report, making, ends } = beginReport();
   const [one, two] = [new AbortController(), new AbortController()];
   const waiting = [report.join(one.signal), report.join(two.signal)];
@@ -35,7 +35,7 @@ test('a report goes on while anybody waits for it, and is given up when everybod
   expect([making.signal.aborted, ends()]).toEqual([true, 1]);
 });
 
-test('all who wait get the report, and leaving afterwards means nothing', async () => {
+test('all waiting clients get the report, and a later disconnect has no effect', async () => {
   const { report, making, finish } = beginReport();
   const leaving = new AbortController();
   const waiting = [report.join(leaving.signal), report.join(new AbortController().signal)];

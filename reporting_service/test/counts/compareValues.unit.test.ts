@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compareValues } from '../../src/counts/compareValues.ts';
 
-test('texts have the order of their bytes in UTF-8', () => {
+test('texts are ordered by their UTF-8 bytes', () => {
   // Few characters, so that many texts begin alike: of one to four bytes, and on both sides of the
   // surrogates.
   const character = fc.constantFrom(
@@ -26,7 +26,7 @@ test('texts have the order of their bytes in UTF-8', () => {
   );
 });
 
-test('values of different types stand as MongoDB sorts them', () => {
+test("values of different types have MongoDB's order", () => {
   const sorted = [null, -1, 0.5, 2, '', 'a', 'b', false, true];
 
   expect([...sorted].reverse().sort(compareValues)).toEqual(sorted);

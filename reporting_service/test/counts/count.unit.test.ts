@@ -30,7 +30,7 @@ function createSource(
   return { signal, memory, rollups, aggregate } as unknown as ReportContext;
 }
 
-test('while MongoDB counts what is too large for the large report, another report may be large', async () => {
+test('while MongoDB computes a report that is too large for the service, another large report may run', async () => {
   const memory = createReportMemory({ smallReportBytes: 100, largeReportBytes: 1000 });
   const document = {
     _id: { site: 1, dimension: 'path', granularity: 'day', start: new Date(DAY.startMs), part: 0 },

@@ -6,7 +6,7 @@ import type { EventUsers } from '../../src/sources/events/eventUsers.ts';
 import { emptyCounts } from '../../src/sources/rollups/heldCounts.ts';
 import type { RollupSource } from '../../src/sources/rollups/rollupSource.ts';
 
-test('the events that are being read are closed when there is no memory for the bitmaps', async () => {
+test('the open cursor of events is closed if there is no memory for the bitmaps', async () => {
   let isClosed = false;
   async function* readEvents(): AsyncGenerator<EventUsers> {
     try {

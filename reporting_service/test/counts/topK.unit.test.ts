@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createTopK } from '../../src/counts/topK.ts';
 
-test('the last of the first items are those of the sorted list', () => {
+test('the end of the top items equals the sorted list', () => {
   const numbers = fc.uniqueArray(fc.integer(), { minLength: 0, maxLength: 6000, size: 'max' });
   fc.assert(
     fc.property(numbers, fc.integer({ min: 1, max: 300 }), fc.nat(300), (items, count, howMany) => {
@@ -19,7 +19,7 @@ test('the last of the first items are those of the sorted list', () => {
   );
 });
 
-test('no step sorts all items at once, which would hold the event loop', () => {
+test('no step sorts all items at once, which would block the event loop', () => {
   let compared = 0;
   const first = createTopK<number>(10_000, (a, b) => {
     compared += 1;

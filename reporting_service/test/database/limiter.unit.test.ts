@@ -20,7 +20,7 @@ function createLine(options: { maxRunning: number; maxRunningOfOwner: number; ma
   return { ask, begun, releases, releaseAll };
 }
 
-test('one owner never has all turns, and waiting owners take turns one after another', async () => {
+test('one owner never holds all permits, and waiting owners are served in rotation', async () => {
   const { ask, begun, releaseAll } = createLine({ maxRunning: 4, maxRunningOfOwner: 3 });
 
   const all = ['a', 'a', 'a', 'a', 'a', 'a', 'b', 'c', 'c', 'c'].map((owner) => ask(owner));
@@ -32,7 +32,7 @@ test('one owner never has all turns, and waiting owners take turns one after ano
   expect(begun.slice(4)).toEqual(['a', 'c', 'a', 'c', 'a', 'c']);
 });
 
-test('a caller that stops waiting gets no turn, and one too many is refused', async () => {
+test('a caller that stops waiting gets no permit, and a caller beyond the limit is refused', async () => {
   const { ask, begun, releaseAll } = createLine({ maxRunning: 1, maxRunningOfOwner: 1, maxWaiting: 2 });
   const leaving = new AbortController();
   const first = ask('a');
@@ -50,7 +50,7 @@ test('a caller that stops waiting gets no turn, and one too many is refused', as
   expect(begun).toEqual(['a', 'c', 'd']);
 });
 
-test('a turn that is released twice is released once', async () => {
+test('a permit that is released twice counts once', async () => {
   const { ask, begun, releases } = createLine({ maxRunning: 1, maxRunningOfOwner: 1 });
   await ask('a');
   const second = ask('b');

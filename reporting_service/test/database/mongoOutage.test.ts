@@ -33,7 +33,7 @@ test('while MongoDB is away the answer is 503 within 2 s; it recovers by itself 
   expect(Date.now() - restartedAt).toBeLessThan(5000);
 });
 
-test('while MongoDB hangs the answer is 503 within 2 s, for a report under way as for a new one; it recovers by itself', async () => {
+test('while MongoDB hangs the answer is 503 within 2 s, for running and new reports; it recovers by itself', async () => {
   const mongo = await startOwnMongo();
   shared.register(() => mongo.remove());
   const { app } = await startApp({ ...shared, MONGO_URI: `mongodb://127.0.0.1:${mongo.port}/analytics` });
@@ -52,7 +52,7 @@ test('while MongoDB hangs the answer is 503 within 2 s, for a report under way a
   expect(underWayMs).toBeLessThan(2000);
 });
 
-test('a report that takes MongoDB too long is answered with 503', async () => {
+test('a report that exceeds its time in MongoDB is answered with 503', async () => {
   const mongo = await startOwnMongo(['--setParameter', 'enableTestCommands=1']);
   shared.register(() => mongo.remove());
   const stack = { ...shared, MONGO_URI: `mongodb://127.0.0.1:${mongo.port}/analytics` };
@@ -78,7 +78,7 @@ test('a report that takes MongoDB too long is answered with 503', async () => {
   ]);
 });
 
-test('all questions of a report together have the time of one report', async () => {
+test('all commands of a report share its time limit', async () => {
   const mongo = await startOwnMongo(['--setParameter', 'enableTestCommands=1']);
   shared.register(() => mongo.remove());
   const stack = { ...shared, MONGO_URI: `mongodb://127.0.0.1:${mongo.port}/analytics` };

@@ -13,7 +13,7 @@ await connection.openUri(stack.MONGO_URI);
 
 const mongoWatch: ReportDatabaseOptions['mongoWatch'] = { isUp: true, whileUp: (work) => work() };
 
-test('a short check that succeeds does not say that reports work again', async () => {
+test('a short check that succeeds does not log a recovery', async () => {
   const lines: string[] = [];
   const logger = {
     warn: (line: string) => lines.push(line),
@@ -37,7 +37,7 @@ test('a short check that succeeds does not say that reports work again', async (
   expect(lines).toEqual(['a report failed: too slow', 'reports work again']);
 });
 
-test('many commands of one report make Node warn of nothing: a warning would be no line of the log', async () => {
+test('many commands of one report cause no warning of Node, which would not be a log line', async () => {
   const { run } = createReportDatabase(Event, {
     timeoutMs: 5000,
     maxConcurrent: 1,
@@ -58,7 +58,7 @@ test('many commands of one report make Node warn of nothing: a warning would be 
   expect(warnings).toEqual([]);
 });
 
-test('a report that waits for others for all of its time is refused when the time is over, and then takes no turn', async () => {
+test('a report that gets no permit before its deadline is refused then, and takes no permit afterwards', async () => {
   const { inTime, run } = createReportDatabase(Event, {
     timeoutMs: 200,
     maxConcurrent: 1,

@@ -3,7 +3,7 @@ import { createReportMemory, MemoryShortError, TooLargeError } from '../../src/d
 
 const { signal } = new AbortController();
 
-test('small reports share a budget, and what one gives back another one may take', () => {
+test('small reports share a memory budget, and released memory can be used by others', () => {
   const memory = createReportMemory({ sharedBytes: 10, smallReportBytes: 8 });
   const [one, two] = [memory.openSmall(), memory.openSmall()];
 
@@ -20,7 +20,7 @@ test('small reports share a budget, and what one gives back another one may take
   expect(() => one.take(0)).toThrow(MemoryShortError);
 });
 
-test('one report at a time is large, and MongoDB does what does not fit even so', async () => {
+test('only one large report runs at a time, and MongoDB computes one that does not fit', async () => {
   const memory = createReportMemory({ largeReportBytes: 5 });
   const first = await memory.openLarge('a', signal);
   let isOpen = false;
@@ -38,7 +38,7 @@ test('one report at a time is large, and MongoDB does what does not fit even so'
   (await second).take(5);
 });
 
-test('a large report that is given up while it waits does not hold up the next one', async () => {
+test('a large report that is cancelled while it waits does not delay the next one', async () => {
   const memory = createReportMemory();
   const first = await memory.openLarge('a', signal);
   const leaving = new AbortController();
@@ -52,7 +52,7 @@ test('a large report that is given up while it waits does not hold up the next o
   expect((await last).isLarge).toBe(true);
 });
 
-test('a site with many large reports does not hold up another one', async () => {
+test('a site with many large reports does not delay another site', async () => {
   const memory = createReportMemory();
   const order: string[] = [];
   const takeTurn = async (site_id: string) => {

@@ -5,7 +5,7 @@ import { isAny, startOnSlowMongo } from '../startOnSlowMongo.ts';
 const { start, plain, delayAggregations, slowDownReading, readFast, listOperations } =
   await startOnSlowMongo();
 
-test('forty reports that are asked for at once are all answered, each in its turn', async () => {
+test('forty simultaneous reports are all answered', async () => {
   const site_id = await plain.storeSite('2025-11-12T10:00:00Z /1 ann', '2025-11-12T10:00:00Z /2 bob');
   await delayAggregations(5);
 
@@ -16,7 +16,7 @@ test('forty reports that are asked for at once are all answered, each in its tur
   expect(answers.map(({ total_views }) => total_views).join('')).toBe('011'.padEnd(40, '0'));
 });
 
-test('503 is for reports whose turn does not come in time, when their time is over', async () => {
+test('a report that gets no permit in time is answered with 503 at its deadline', async () => {
   const { ask } = await start({ STATS_TIMEOUT_SECONDS: '1' });
   await delayAggregations(150);
   const startedMs = performance.now();
@@ -32,7 +32,7 @@ test('503 is for reports whose turn does not come in time, when their time is ov
   await waitUntil(async () => (await ask('/stats?site_id=a')).status === 200);
 });
 
-test('each request has its whole time, also one that waits for what another one asked for', async () => {
+test('each request has its full time limit, even if it shares the report of an earlier request', async () => {
   const { ask } = await start({
     STATS_TIMEOUT_SECONDS: '2',
     STATS_MAX_CONCURRENT: '1',
@@ -56,7 +56,7 @@ test('each request has its whole time, also one that waits for what another one 
   expect((await early).ms).toBeGreaterThan(1990);
 });
 
-test('a site that asks for much does not hold up another one', async () => {
+test('a site with many requests does not delay another site', async () => {
   await delayAggregations(20);
   const order: string[] = [];
   const ask = (site_id: string, index: number) =>
@@ -70,7 +70,7 @@ test('a site that asks for much does not hold up another one', async () => {
   await Promise.all(busy);
 });
 
-test('a client that leaves ends its work in MongoDB and gives its turn to the next one', async () => {
+test('when a client disconnects, its work in MongoDB ends and its permit goes to the next report', async () => {
   const lines = Array.from({ length: 500 }, (_, index) => `2025-11-12T10:00:00Z /${index} ann`);
   const site_id = await plain.storeSite(...lines);
   const range = `site_id=${site_id}&date=2025-11-12`;
@@ -90,7 +90,7 @@ test('a client that leaves ends its work in MongoDB and gives its turn to the ne
   expect((await next).total_views).toBe(500);
 });
 
-test('many reports at once do not keep MongoDB from showing a sign of life', async () => {
+test('many reports at once do not delay the health check of MongoDB', async () => {
   const { ask } = await start({ STATS_MAX_CONCURRENT: '150' });
   await delayAggregations(1500);
 
@@ -99,7 +99,7 @@ test('many reports at once do not keep MongoDB from showing a sign of life', asy
   expect((await Promise.all(answers)).filter(({ status }) => status !== 200)).toEqual([]);
 });
 
-test('as_of is a moment in the turn of a report: what was stored while it waited is in the numbers', async () => {
+test('as_of is read after the wait for a permit: events stored during the wait are counted', async () => {
   const { get, storeEvents, storeSite, countRequests } = await start({ STATS_MAX_CONCURRENT: '1' });
   const lines = Array.from({ length: 500 }, (_, index) => `2025-11-12T10:00:00Z /${index} ann`);
   const site_id = await storeSite(...lines);

@@ -50,7 +50,7 @@ test.each([
   },
 );
 
-test('a client that leaves a report takes nothing from one that was about to wait for it', async () => {
+test('a client that disconnects does not affect one that has just joined the same report', async () => {
   const { ask, get, storeSite } = await start({ STATS_CACHE_TTL_SECONDS: '5', STATS_MAX_CONCURRENT: '4' });
   const lines = Array.from({ length: 100 }, (_, index) => `2025-11-12T10:00:00Z /${index} ann`);
   const path = `/stats?site_id=${await storeSite(...lines)}&date=2025-11-12`;
@@ -70,7 +70,7 @@ test('a client that leaves a report takes nothing from one that was about to wai
   expect(await answer).toMatchObject({ total_views: 100 });
 });
 
-test('no report is made for a client that left while its kept answer was looked at', async () => {
+test('no report is computed for a client that disconnected during the cache lookup', async () => {
   const service = await start({ STATS_CACHE_TTL_SECONDS: '5' }, () => NOW);
   const site_id = randomUUID();
   const path = `/stats?site_id=${site_id}&date=2025-11-12`;

@@ -55,7 +55,7 @@ describe('a span is covered by the largest buckets that fit', () => {
   });
 });
 
-describe('where the quarters of hours are known', () => {
+describe('reads from quarter-hours where their views are known', () => {
   test.each<[string, string, string, string[], string[], string[]]>([
     [
       'a zone half an hour off needs no events',

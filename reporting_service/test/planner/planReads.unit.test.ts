@@ -43,7 +43,7 @@ test.each<[string, string, Partial<Question>, Freshness | undefined]>([
   expect(planReads({ ...question, ...part }, freshness, none()).source).toBe(source);
 });
 
-test('a bucket that cannot be read is read from events, in every dimension', () => {
+test('the events of an unreadable bucket are read instead, in every dimension', () => {
   const exclusions = none();
   exclusions.unreadable.add(toBucketKey(firstDay));
 
@@ -53,7 +53,7 @@ test('a bucket that cannot be read is read from events, in every dimension', () 
   expect(plan).toMatchObject({ source: 'mixed', intervals: [expected], values: expected });
 });
 
-test('a bucket with too many values of one dimension answers the others', () => {
+test('a bucket with too many values of one dimension still answers the others', () => {
   const exclusions = none();
   exclusions.overflowed.set('path', new Set([toBucketKey(firstDay)]));
 

@@ -20,7 +20,7 @@ test.each([
   expect(cut(date, date, 'hour', tz)).toHaveLength(hours);
 });
 
-test('the hour that comes twice has two steps, told apart by their offsets', () => {
+test('the repeated hour has two intervals with different offsets', () => {
   expect(labels('2025-10-26', '2025-10-26', 'hour', 'Europe/Berlin').slice(1, 5)).toEqual([
     '2025-10-26T01:00:00+02:00',
     '2025-10-26T02:00:00+02:00',
@@ -36,7 +36,7 @@ test('after a shift of half an hour the next day begins at its own midnight', ()
   expect(hours).toHaveLength(24 + 24);
 });
 
-test('a day that a zone left out is no step', () => {
+test('a day that a time zone skipped is no interval', () => {
   expect(labels('2011-12-29', '2011-12-31', 'day', 'Pacific/Apia')).toEqual([
     '2011-12-29T00:00:00-10:00',
     '2011-12-31T00:00:00+14:00',
@@ -44,7 +44,7 @@ test('a day that a zone left out is no step', () => {
   expect(labels('2011-12-30', '2011-12-30', 'day', 'Pacific/Apia')).toEqual([]);
 });
 
-test('weeks begin on Monday, also the one in which the range begins; only the range is counted', () => {
+test('weeks begin on Monday, also the first one; only events in the range are counted', () => {
   const weeks = cut('2025-11-12', '2025-11-18', 'week', 'UTC');
 
   expect(weeks).toEqual([
@@ -61,7 +61,7 @@ test('weeks begin on Monday, also the one in which the range begins; only the ra
   ]);
 });
 
-test('months begin with their first day in the offset that it has', () => {
+test('months begin with their first day, in the offset of that day', () => {
   expect(labels('2025-09-15', '2025-11-02', 'month', 'Europe/Berlin')).toEqual([
     '2025-09-01T00:00:00+02:00',
     '2025-10-01T00:00:00+02:00',

@@ -30,7 +30,7 @@ test.each([
   expect(describeDays({ period, tz })).toEqual(days);
 });
 
-test('twelve months of a 31st begin with the first of a month', () => {
+test('twelve months up to a 31st begin with the first of a month', () => {
   expect(describeDays({ period: '12mo' }, Date.parse('2025-01-31T12:00:00Z'))).toEqual([
     '2024-02-01',
     '2025-01-31',

@@ -40,6 +40,6 @@ test.each(routes.map(({ path, answer }) => ({ path, answer })))(
   },
 );
 
-test('every report is tested here', () => {
+test('every report has a test in this file', () => {
   expect(Object.keys(PARAMETERS)).toEqual(routes.map(({ path }) => path));
 });

@@ -51,7 +51,7 @@ test('values come with their views, users and share, the most views first', asyn
   });
 });
 
-test('events without a value are a row of null; values keep their types', async () => {
+test('events without a value form a row of null; values keep their types', async () => {
   const site_id = await storeWith(
     { properties: { plan: 'pro' } },
     { properties: { plan: '1' } },
@@ -87,7 +87,7 @@ test('a search finds its text anywhere in a value, literally; the share is of al
   });
 });
 
-test('limit and offset turn the pages', async () => {
+test('limit and offset select the page', async () => {
   const site_id = await storeWith(...['/a', '/b', '/c', '/d'].map((path) => ({ path })));
   const readPaths = async (page: object) =>
     (await get({ site_id, dimension: 'path', ...page })).body.rows.map(
@@ -99,7 +99,7 @@ test('limit and offset turn the pages', async () => {
   expect(await readPaths({ limit: 2, offset: 4 })).toEqual([]);
 });
 
-test('filters narrow what is broken down', async () => {
+test('filters apply before the breakdown', async () => {
   const site_id = await storeWith(
     { path: '/a', referrer_host: 'news.example' },
     { path: '/b', referrer_host: 'news.example', event_type: 'click' },

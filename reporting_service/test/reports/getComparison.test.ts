@@ -40,7 +40,7 @@ test('a range is compared with as many days before it, and with the same days of
   });
 });
 
-test('today is compared with yesterday up to the same time, and the answer says so', async () => {
+test('today is compared with yesterday up to the same time, and the answer contains that range', async () => {
   const site_id = await storeSite(
     '2025-11-12T08:00:00Z / ann',
     '2025-11-11T08:59:59.999Z / ann',

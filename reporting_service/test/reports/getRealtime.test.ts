@@ -8,7 +8,7 @@ const { app, storeSite } = await startApp(stack, {}, () => Date.parse('2025-11-1
 
 const get = (query: object) => request(app).get('/stats/realtime').query(query);
 
-test('the last five minutes, and the last thirty one by one; the running minute is the last', async () => {
+test('counts the last five minutes and each of the last thirty; the current minute is the last', async () => {
   const site_id = await storeSite(
     '2025-11-12T11:30:59.999Z /early ann',
     '2025-11-12T11:31:00.000Z /first ann',
@@ -39,13 +39,13 @@ test('the last five minutes, and the last thirty one by one; the running minute 
   ]);
 });
 
-test('filters narrow it', async () => {
+test('applies filters', async () => {
   const site_id = await storeSite('2025-11-12T12:00:00Z /a ann', '2025-11-12T12:00:00Z /b bob');
 
   expect((await get({ site_id, path: '/a' })).body).toMatchObject({ active_users: 1, views: 1 });
 });
 
-test('a range is refused: it is always now', async () => {
+test('refuses a range, because the report is always about now', async () => {
   const response = await get({ site_id: 'a', period: 'today' });
 
   expect([response.status, JSON.parse(response.text).errors[0].field]).toEqual([400, 'period']);

@@ -9,7 +9,7 @@ const { app, storeEvents, storeSite } = await startApp(stack);
 
 const get = (query: object) => request(app).get('/stats').query(query);
 
-test('a site without events has zeros', async () => {
+test('returns zeros for a site without events', async () => {
   const response = await get({ site_id: 'nobody' });
 
   expect([response.status, response.type]).toEqual([200, 'application/json']);
@@ -22,7 +22,7 @@ test('a site without events has zeros', async () => {
   });
 });
 
-test('without a date the answer is of all time, with one of that UTC day, cut at midnight', async () => {
+test('without a date the answer covers all time, with a date that UTC day', async () => {
   const site_id = await storeSite(
     '2025-11-11T23:59:59.999Z /yesterday ann',
     '2025-11-12T00:00:00.000Z /first ann',
@@ -49,7 +49,7 @@ test('without a date the answer is of all time, with one of that UTC day, cut at
   });
 });
 
-test('a range counts both its days, and says which they are', async () => {
+test('a range includes its first and last day, and the answer contains them', async () => {
   const site_id = await storeSite(
     '2025-11-10T23:59:59.999Z /before ann',
     '2025-11-11T00:00:00.000Z /first ann',
@@ -69,7 +69,7 @@ test('a range counts both its days, and says which they are', async () => {
   });
 });
 
-test('a day of a zone is its local day', async () => {
+test('with a time zone, a day is its local day', async () => {
   const site_id = await storeSite(
     '2025-11-11T18:29:59.999Z /before ann',
     '2025-11-11T18:30:00.000Z /first ann',
@@ -89,7 +89,7 @@ test('a day of a zone is its local day', async () => {
   });
 });
 
-test('filters narrow views, users and paths alike, and take their texts literally', async () => {
+test('filters apply to views, users and paths, and match their texts literally', async () => {
   const site_id = randomUUID();
   const event = (path: string, user_id: string, more: Partial<TestEvent> = {}) => ({
     site_id,
@@ -116,7 +116,7 @@ test('filters narrow views, users and paths alike, and take their texts literall
   expect(await count({ event_type: 'click', path: '/a.b' })).toEqual([0, 0, []]);
 });
 
-test('the filter referrer_host understands every spelling of a host', async () => {
+test('the filter referrer_host accepts every spelling of a host', async () => {
   const site_id = randomUUID();
   const event = (referrer_host: string) => ({
     site_id,
@@ -146,7 +146,7 @@ test('the filter referrer_host understands every spelling of a host', async () =
   }
 });
 
-test('an anonymous view counts as a view and not as a user', async () => {
+test('an anonymous event counts as a view and not as a user', async () => {
   const site_id = await storeSite(
     '2025-11-12T10:00:00Z / ann',
     '2025-11-12T10:00:01Z / ann',
@@ -169,7 +169,7 @@ test('the ten paths with the most views come first, ties by path', async () => {
   ]);
 });
 
-test('STATS_TOP_PATHS says how many paths there are', async () => {
+test('STATS_TOP_PATHS sets the number of paths', async () => {
   const { app: shortApp } = await startApp(stack, { STATS_TOP_PATHS: '2' });
   const site_id = await storeSite(...['/a', '/b', '/c'].map((path) => `2025-11-12T10:00:00Z ${path}`));
 
@@ -178,7 +178,7 @@ test('STATS_TOP_PATHS says how many paths there are', async () => {
   expect(response.body.top_paths.map(({ path }: { path: string }) => path)).toEqual(['/a', '/b']);
 });
 
-test("a site's numbers hold nothing of another site whose name begins alike", async () => {
+test('the counts of a site exclude other sites whose names begin alike', async () => {
   const site_id = await storeSite('2025-11-12T10:00:00Z / ann');
   await storeEvents([
     { site_id: `${site_id}x`, path: '/', user_id: 'bob', timestamp: '2025-11-12T10:00:00Z' },
@@ -187,7 +187,7 @@ test("a site's numbers hold nothing of another site whose name begins alike", as
   expect((await get({ site_id })).body).toMatchObject({ total_views: 1, unique_users: 1 });
 });
 
-test('names that JavaScript objects are born with are names like any other', async () => {
+test('names of built-in object properties are counted like any other name', async () => {
   const site_id = await storeSite(
     '2025-11-12T10:00:00Z __proto__ constructor',
     '2025-11-12T10:00:00Z toString __proto__',

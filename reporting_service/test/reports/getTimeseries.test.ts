@@ -9,7 +9,7 @@ const { app, storeSite } = await startApp(stack, {}, () => Date.parse(NOW));
 
 const get = (query: object) => request(app).get('/stats/timeseries').query(query);
 
-test('the steps are without gaps, begin at local midnight, and count their own users', async () => {
+test('the intervals have no gaps, begin at local midnight, and count their own users', async () => {
   const site_id = await storeSite(
     '2025-10-24T22:00:00Z / ann',
     '2025-10-26T22:59:59.999Z / ann',
@@ -51,7 +51,7 @@ test.each([
   expect(body.series.filter(({ views }: { views: number }) => views > 0)).toHaveLength(1);
 });
 
-test('all time reaches from the day of the first event to that of the last', async () => {
+test('all time spans the days from the first event to the last', async () => {
   const site_id = await storeSite('2024-12-31T23:30:00Z / ann', '2025-02-01T00:00:00Z / ann');
 
   const { body } = await get({ site_id, interval: 'month', tz: 'Europe/Berlin' });
@@ -63,7 +63,7 @@ test('all time reaches from the day of the first event to that of the last', asy
   ]);
 });
 
-test('all time holds the last event, also where its date came again after midnight', async () => {
+test('all time includes the last event, also if a clock change repeated its date after midnight', async () => {
   // At a minute past midnight clocks were put back to the day before.
   const site_id = await storeSite('2010-11-07T03:00:00Z / ann');
 
@@ -95,7 +95,7 @@ test.each([
     11,
     '2025-11-01T00:00:00+00:00',
   ],
-])('%s end with the current one, and it alone is marked', async (_name, query, count, start) => {
+])('%s end with the current interval, and only that one is marked', async (_name, query, count, start) => {
   const site_id = await storeSite('2025-11-12T11:30:00Z / ann', '2025-11-13T11:00:00Z / ann');
 
   const { series } = (await get({ site_id, ...query })).body;
@@ -122,7 +122,7 @@ test.each([
   ['2019-11-12T00:00:00Z', 'week', 314],
   ['2000-01-01T00:00:00Z', 'week', 1351],
   ['1980-01-01T00:00:00Z', 'month', 551],
-])('all time since %s is shown by the %s, the finest interval that fits', async (first, interval, count) => {
+])('all time since %s is shown by %s, the finest interval that fits', async (first, interval, count) => {
   const site_id = await storeSite(`${first} / ann`, '2025-11-12T02:00:00Z / bob');
 
   const { body } = await get({ site_id });
@@ -167,7 +167,7 @@ test.each([
   expect(body.errors).toEqual([{ field: 'interval', message: expect.stringContaining(advice) }]);
 });
 
-test('a plus in the name of a zone is understood as it is typed into a URL', async () => {
+test('a plus sign in the name of a time zone works without escaping', async () => {
   const url = '/stats/timeseries?site_id=nobody&date=2025-11-11&interval=day';
   const typed = await request(app).get(`${url}&tz=Etc/GMT+5`);
   const encoded = await request(app).get(`${url}&tz=Etc%2FGMT%2B5`);
@@ -177,7 +177,7 @@ test('a plus in the name of a zone is understood as it is typed into a URL', asy
   expect(typed.body.meta.tz).toBe('Etc/GMT+5');
 });
 
-test('a site without events has steps of zeros in a range, and none of all time', async () => {
+test('a site without events has intervals of zeros in a range, and no intervals for all time', async () => {
   const inRange = await get({ site_id: 'nobody', period: '7d' });
   const ofAll = await get({ site_id: 'nobody' });
 
@@ -198,7 +198,7 @@ test.each([
   expect(JSON.parse(response.text).errors).toEqual([{ field, message: expect.any(String) }]);
 });
 
-test('2,000 steps are answered', async () => {
+test('2,000 intervals are answered', async () => {
   const { body } = await get({ site_id: 'nobody', interval: 'day', from: '2020-01-01', to: '2025-06-22' });
 
   expect(body.series).toHaveLength(2000);

@@ -37,7 +37,7 @@ const read = async (route: string, parameters: object) => {
   return status === 200 ? body : { status, body };
 };
 
-test('whatever is stored and asked, every report equals a plain computation', {
+test('for random events and queries, every report equals a plain computation', {
   timeout: 120_000,
 }, async () => {
   await fc.assert(

@@ -104,7 +104,7 @@ test.each([
   60_000,
 );
 
-test('more values than can be held are added up by MongoDB, from events', async () => {
+test('if there are more values than fit into memory, MongoDB groups the events', async () => {
   await storeSite('large', 1, 400, { isAlike: false });
 
   const query = { site_id: 'large', dimension: 'path', ...RANGE };
@@ -114,7 +114,7 @@ test('more values than can be held are added up by MongoDB, from events', async 
   expect(rows).toEqual([{ value: '/from-events', views: 1, unique_users: 1, share: 1 }]);
 }, 60_000);
 
-test('so is a page behind very many values; past the last value there is none', async () => {
+test('MongoDB also computes a page at a large offset; a page after the last value is empty', async () => {
   const dimension = 'path';
   await storeSite('paged', 4, 120_000 / DAYS, { isAlike: false });
   const ask = (offset: number) => get('/stats/breakdown', { site_id: 'paged', dimension, offset, ...RANGE });
@@ -124,7 +124,7 @@ test('so is a page behind very many values; past the last value there is none', 
   expect(await ask(999_999_999)).toMatchObject({ meta: { source: 'rollup' }, total: 120_000, rows: [] });
 }, 60_000);
 
-test('so are more values in an hour of events than can be held', async () => {
+test('MongoDB also groups an hour of events with more values than fit into memory', async () => {
   await storeSite('busy', 5, 1);
   const start = new Date('2025-01-03T10:00:00Z');
   await invalidations.insertOne({ _id: { site_id: 'busy', granularity: 'hour', start }, due_at: new Date() });
@@ -138,7 +138,7 @@ test('so are more values in an hour of events than can be held', async () => {
   expect(await ask('/busy/1')).toMatchObject({ meta: { source: 'mixed' }, total: 11_111 });
 }, 60_000);
 
-test('so are more sets of users than can be united', async () => {
+test('MongoDB also counts more user sets than can be united in memory', async () => {
   await storeSite('many', 2, 4000);
 
   const { meta, series } = await get('/stats/timeseries', { site_id: 'many', path_prefix: '/', ...RANGE });
@@ -147,7 +147,7 @@ test('so are more sets of users than can be united', async () => {
   expect(series[0]).toMatchObject({ views: 1, unique_users: 1 });
 }, 60_000);
 
-test('a property without rollups is read from events at once, however long ago the first was', async () => {
+test('a property without rollups is read from events directly, however old the first event is', async () => {
   await storeSite('old', 3, 1);
   await storeEvents([{ site_id: 'old', path: '/', user_id: null, timestamp: '0001-01-01T00:00:00Z' }]);
 

@@ -88,7 +88,7 @@ const get = async (from = app) => {
 
 const poison = (change: object) => counts.updateOne({ _id: toKey(8) }, { $set: change });
 
-test('rollups that can be read are read', async () => {
+test('readable rollups are used', async () => {
   expect(await get()).toEqual([200, 'mixed', 201, 4]);
 });
 
@@ -118,7 +118,7 @@ test.each<[string, () => Promise<unknown>]>([
       await userBitmaps.insertOne(sets as unknown as UserBitmapsDocument);
     },
   ],
-])('of an hour with %s the events are read, and of that hour only', async (_case, spoil) => {
+])('for an hour with %s, and only for that hour, the events are read', async (_case, spoil) => {
   await spoil();
 
   // The hour has one event, and the next hour is still rolled up.
@@ -131,7 +131,7 @@ test.each<[string, () => Promise<unknown>]>([
     () => counts.updateOne({ _id: toKey(8) }, { $set: { chunk_starts: [0] }, $unset: { user_bitmaps: 1 } }),
   ],
   ['users of a site that are none', () => userPages.updateMany({}, { $set: { users: 'nonsense' } })],
-])('with %s all is read from events', async (_case, spoil) => {
+])('with %s everything is read from events', async (_case, spoil) => {
   const pages = Array.from({ length: 4096 }, (_, page) => ({
     _id: { site: 1, tier: 0, page },
     count: 1,
