@@ -1,13 +1,10 @@
 import { createInterface } from 'node:readline/promises';
 import { withTimeout } from '@analytics/shared/async/withTimeout';
 import { openEventQueue } from '@analytics/shared/event/eventQueue';
-import { createMongoConnection, requireDatabase } from '@analytics/shared/mongo/mongo';
 import { createRequestRedis, createWorkerRedis, describeRedis } from '@analytics/shared/redis/redis';
 import { createRedisProbe, type RedisProbe } from '@analytics/shared/redis/redisProbe';
-import { readConfig } from '@analytics/shared/service/config';
 import { type CommandOutput, runCommand } from '@analytics/shared/service/runCommand';
-import { type Config, parseConfig } from '../src/config/config.ts';
-import { connectDatabase } from '../src/config/db.ts';
+import type { Config } from '../src/config/config.ts';
 import { createDeadLetterCommands, type DeadLetterCommands } from '../src/deadLetters/deadLetterCommands.ts';
 import { type DeadLetterSelection, readTime } from '../src/deadLetters/deadLetterFilter.ts';
 import { createDeadLetterStore } from '../src/deadLetters/deadLetterStore.ts';
@@ -16,6 +13,7 @@ import {
   type OversizeJobCommands,
 } from '../src/deadLetters/oversizeJobCommands.ts';
 import { createDeadLetterModel } from '../src/models/DeadLetter.model.ts';
+import { CONNECT_TIMEOUT_MS, withDatabase } from './withDatabase.ts';
 
 const HELP = `npm run dead-letters -- <command> [options]
 
@@ -43,8 +41,6 @@ replay and purge act on exactly the letters that they counted. A letter that arr
 
 Redis and MongoDB are those of the settings of processor_service.
 `;
-
-const CONNECT_TIMEOUT_MS = 5000;
 
 const LIST_LIMIT = 20;
 
@@ -103,49 +99,40 @@ async function run(
 }
 
 /** Opens Redis and MongoDB for a command, and closes them afterwards. */
-async function withCommands(
+function withCommands(
   { print, showProgress }: CommandOutput,
   isSure: boolean,
   work: (commands: DeadLetterCommands & OversizeJobCommands) => Promise<number>,
 ): Promise<number> {
-  const { config, warnings } = readConfig(parseConfig, {
-    processEnv: process.env,
-    within: import.meta.dirname,
-  });
-  for (const warning of warnings) {
-    process.stderr.write(`${warning}\n`);
-  }
-  const connection = createMongoConnection();
-  const redis = createRequestRedis(config);
-  const probe = createRedisProbe(redis, `${config.QUEUE_PREFIX}:${config.QUEUE_NAME}`);
-  // A job may be of any size, so its commands have no time limit.
-  const patientRedis = createWorkerRedis(config);
-  try {
-    const failure = await connectDatabase(connection, config, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
-    requireDatabase(connection, config.MONGO_URI, failure);
+  return withDatabase(async ({ config, connection }) => {
     const DeadLetter = createDeadLetterModel(connection);
     const terminal = {
       print,
       showProgress,
       confirm: (question: string) => confirm(question, isSure),
     };
+    // The command prints its result; log lines would repeat it.
+    const deadLetters = createDeadLetterStore(DeadLetter, { warn: () => {} });
+    const redis = createRequestRedis(config);
+    const probe = createRedisProbe(redis, `${config.QUEUE_PREFIX}:${config.QUEUE_NAME}`);
+    // A job may be of any size, so its commands have no time limit.
+    const patientRedis = createWorkerRedis(config);
     const openQueue = async () => {
       await requireRedis(probe, config);
       // Not before: BullMQ writes at once, and a Redis that rejects the write loses the connection of the
       // probe.
       return openEventQueue(redis, { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX });
     };
-    // The command prints its result; log lines would repeat it.
-    const deadLetters = createDeadLetterStore(DeadLetter, { warn: () => {} });
-    return await work({
-      ...createDeadLetterCommands({ collection: DeadLetter.collection as never, openQueue, ...terminal }),
-      ...createOversizeJobCommands({ redis: patientRedis, openQueue, deadLetters, ...terminal }),
-    });
-  } finally {
-    await connection.close();
-    redis.disconnect();
-    patientRedis.disconnect();
-  }
+    try {
+      return await work({
+        ...createDeadLetterCommands({ collection: DeadLetter.collection as never, openQueue, ...terminal }),
+        ...createOversizeJobCommands({ redis: patientRedis, openQueue, deadLetters, ...terminal }),
+      });
+    } finally {
+      redis.disconnect();
+      patientRedis.disconnect();
+    }
+  });
 }
 
 async function requireRedis(probe: RedisProbe, config: Config): Promise<void> {

@@ -1,14 +1,11 @@
 import { DAY_MS } from '@analytics/rollups/calendar';
-import { createMongoConnection, requireDatabase } from '@analytics/shared/mongo/mongo';
-import { readConfig } from '@analytics/shared/service/config';
 import { type CommandOutput, runCommand } from '@analytics/shared/service/runCommand';
-import { parseConfig } from '../src/config/config.ts';
-import { connectDatabase } from '../src/config/db.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
 import type { SiteSpan } from '../src/rollup/hoursWithEvents.ts';
 import { rebuild } from '../src/rollup/rebuild.ts';
 import { createRollups, type Rollups } from '../src/rollup/rollups.ts';
 import { describeDifference, verify } from '../src/rollup/verify.ts';
+import { withDatabase } from './withDatabase.ts';
 
 const HELP = `npm run rollup -- <command> [options]
 
@@ -24,8 +21,6 @@ itself. They can be made again at any time; reports stay exact meanwhile.
 
 MongoDB is that of the settings of processor_service.
 `;
-
-const CONNECT_TIMEOUT_MS = 5000;
 
 await runCommand({
   help: HELP,
@@ -91,23 +86,10 @@ async function runVerify(rollups: Rollups, spans: SiteSpan[], output: CommandOut
   return differing > 0 ? 1 : 0;
 }
 
-/** Opens the database for a command, and closes it afterwards. */
-async function withRollups(work: (rollups: Rollups) => Promise<number>): Promise<number> {
-  const { config, warnings } = readConfig(parseConfig, {
-    processEnv: process.env,
-    within: import.meta.dirname,
-  });
-  for (const warning of warnings) {
-    process.stderr.write(`${warning}\n`);
-  }
-  const connection = createMongoConnection();
-  try {
-    const failure = await connectDatabase(connection, config, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
-    const db = requireDatabase(connection, config.MONGO_URI, failure);
-    return await work(createRollups(db, createEventModel(connection).collection.collectionName));
-  } finally {
-    await connection.close();
-  }
+function withRollups(work: (rollups: Rollups) => Promise<number>): Promise<number> {
+  return withDatabase(({ connection, db }) =>
+    work(createRollups(db, createEventModel(connection).collection.collectionName)),
+  );
 }
 
 function readDay(option: string, text: string | undefined): number | undefined {
