@@ -13,7 +13,7 @@ const { postEvent, getStats, postAndWait } = createClient(services);
 
 const DAYS = ['2025-11-11', '2025-11-12', '2025-11-13'];
 
-/** Few sites, paths and users, so that they meet; moments near midnight, so that days are told apart. */
+/** Few sites, paths and users, so that they repeat; timestamps near midnight, to test the bounds of days. */
 const event = fc.record({
   site_id: fc.constantFrom('a', 'b', '__proto__'),
   event_type: fc.constantFrom('page_view', 'click'),

@@ -81,8 +81,8 @@ test('REDIS_URL can name a database, TLS and an ACL user, and no password is log
     redis: { dependency: 'redis', status: 'up' },
   });
   expect(await admin.info('keyspace')).toMatch(/^# Keyspace\r\ndb3:[^\n]*\n$/);
-  const told = JSON.stringify([ingestion, processor].map(({ log, errorLines }) => [log, errorLines]));
-  expect(told).not.toMatch(/se#same|se%23same/);
+  const logged = JSON.stringify([ingestion, processor].map(({ log, errorLines }) => [log, errorLines]));
+  expect(logged).not.toMatch(/se#same|se%23same/);
 });
 
 test('for a user without INFO and CONFIG, one warning names the missing permissions, and every line is a log line', async () => {

@@ -33,7 +33,7 @@ function fill(text: string): Record<string, string> {
 interface Shape {
   name: string;
   event: object;
-  /** As many as fit into a job unless told. */
+  /** Default: as many as fit into a job. */
   eventsPerJob?: number;
   jobs: number;
   shortJobs: number;

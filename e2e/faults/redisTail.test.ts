@@ -5,7 +5,7 @@ import { runFault } from './harness/runFault.ts';
 
 /**
  * What a power cut leaves of a job that was being written: the transaction is open, the job's data is there,
- * and its place in the queue is cut off in the middle. Nobody was told that it is there. (Cutting off bytes
+ * and its place in the queue is cut off in the middle. No client had an answer for it. (Cutting off bytes
  * that Redis had acknowledged would take away what no system can bring back; they are left as they are.)
  */
 const TORN_WRITE = [

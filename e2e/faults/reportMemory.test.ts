@@ -40,7 +40,7 @@ async function startReporting() {
   closings.push(() => server.remove());
   const stack = {
     MONGO_URI: `mongodb://127.0.0.1:${server.port}/faults`,
-    // How quick it is, other measurements tell.
+    // Other measurements cover the speed.
     STATS_TIMEOUT_SECONDS: 200,
     register: (close: () => unknown) => {
       closings.push(close);

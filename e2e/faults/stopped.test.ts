@@ -3,16 +3,18 @@ import { FOUR_VICTIMS } from './harness/fourVictims.ts';
 import { runFault } from './harness/runFault.ts';
 import type { ServiceVictim } from './harness/victim.ts';
 
-test.for(FOUR_VICTIMS)('nothing is lost or doubled when %s is told to stop under load', (target, context) =>
-  runFault(context, {
-    name: `${target[0]} stopped`,
-    rules: target[1].rules,
-    run: async ({ system }) => {
-      const victim = target[1].find(system);
-      await victim.terminate();
-      await victim.restart();
-    },
-  }),
+test.for(FOUR_VICTIMS)(
+  'no event is lost or duplicated when %s receives SIGTERM under load',
+  (target, context) =>
+    runFault(context, {
+      name: `${target[0]} stopped`,
+      rules: target[1].rules,
+      run: async ({ system }) => {
+        const victim = target[1].find(system);
+        await victim.terminate();
+        await victim.restart();
+      },
+    }),
 );
 
 test('a worker that receives SIGTERM while MongoDB hangs exits in time, and its jobs are not lost', (context) =>

@@ -27,7 +27,7 @@ test.each([5, 20])(
   },
 );
 
-test('a body whose length is too large is refused before it is sent, and without 100 Continue', async () => {
+test('a body with a Content-Length above the limit is refused before it is sent, without 100 Continue', async () => {
   const { socket, ended } = connectRaw(port);
   socket.write(
     'POST /event HTTP/1.1\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 65537\r\n\r\n',
@@ -36,7 +36,7 @@ test('a body whose length is too large is refused before it is sent, and without
   expect(await ended).toMatch(/^HTTP\/1\.1 413 Payload Too Large\r\n(.+\r\n)*Connection: close\r\n/);
 });
 
-test('a body that is acceptable is asked for with 100 Continue', async () => {
+test('a body within the limit is requested with 100 Continue', async () => {
   const { socket, received } = connectRaw(port);
   socket.write(
     `POST /event HTTP/1.1\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: ${single.length}\r\n\r\n`,
@@ -49,7 +49,7 @@ test('a body that is acceptable is asked for with 100 Continue', async () => {
   );
 });
 
-test('a body in pieces of one byte is put together, with a length and in chunks', async () => {
+test('a body that arrives byte by byte is accepted, with Content-Length and chunked', async () => {
   const { socket, received } = connectRaw(port);
   const head = 'POST /event HTTP/1.1\r\nContent-Type: application/json\r\n';
   socket.setNoDelay().write(`${head}Content-Length: ${single.length}\r\n\r\n`);
@@ -80,7 +80,7 @@ async function fillBudget() {
 
 const postLarge = () => post('/events', pad(batch, SLOW_BYTES));
 
-test('past the budget of bodies a large one gets 503, small ones get 202, and those that arrive go on', async () => {
+test('above the memory budget of bodies, new large ones get 503, small ones 202, and bodies in progress continue', async () => {
   const senders = await fillBudget();
 
   const refused = await postLarge();
@@ -94,7 +94,7 @@ test('past the budget of bodies a large one gets 503, small ones get 202, and th
   expect(budget.usedBytes).toBe(0);
 });
 
-test('the slowest sender makes room for others, and one that goes away gives its room back', async () => {
+test('the slowest sender is disconnected to make room, and a disconnect frees its memory', async () => {
   const [slowest, ...others] = await fillBudget();
   nowMs += 5001;
 

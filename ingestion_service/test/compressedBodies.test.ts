@@ -34,7 +34,7 @@ const encodingOf = new Map([
   [brotliCompressSync, 'br'],
 ]);
 
-test.each(routes)('%s counts what comes out of a compressed body', async (path, body, limitBytes) => {
+test.each(routes)('%s counts the bytes of the decompressed body', async (path, body, limitBytes) => {
   for (const compress of compressions) {
     const headers = { 'Content-Encoding': encodingOf.get(compress) ?? 'deflate' };
 
@@ -45,7 +45,7 @@ test.each(routes)('%s counts what comes out of a compressed body', async (path, 
   }
 });
 
-test('a body that compression makes larger is taken', async () => {
+test('a body that compression makes larger is accepted', async () => {
   const incompressible = pad(single, 64 * KIB);
   const stored = gzipSync(incompressible, { level: 0 });
 
@@ -58,7 +58,7 @@ const brotliBomb = brotliCompressSync(zeros, {
   params: { [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_QUALITY]: 5 },
 });
 
-test('two hundred decompression bombs at once are refused, and cost no memory', async () => {
+test('two hundred simultaneous decompression bombs are refused, and take no memory', async () => {
   const bombs = [
     ['br', brotliBomb],
     ['gzip', gzipSync(zeros.subarray(0, 32 * KIB * KIB))],

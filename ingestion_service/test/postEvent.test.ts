@@ -24,7 +24,7 @@ test('an event with an event_id has its _id from it', async () => {
   expect(job?.data).toEqual({ ...event, _id: deriveEventId('site-abc-123', 'order-1') });
 });
 
-test('a text of the client never becomes the id of a job', async () => {
+test('no text of a client becomes the id of a job', async () => {
   await post({ ...event, event_id: 'wait' });
   await post({ ...event, event_id: 'meta' });
 
@@ -70,7 +70,7 @@ test.each(normalizedFields)('%j is accepted and queued as %j', async (sent, queu
   expect([response.status, job?.data]).toEqual([202, { ...event, _id: expect.any(String), ...queued }]);
 });
 
-test('an event is accepted with any query, so that a client may keep caches away by one', async () => {
+test('an event is accepted with any query string, which clients use against caches', async () => {
   const response = await request(app).post('/event?_=1762975801000').send(event);
 
   expect([response.status, response.body]).toEqual([202, { success: true }]);
@@ -79,7 +79,7 @@ test('an event is accepted with any query, so that a client may keep caches away
 test.each([
   [65_536, 400],
   [65_537, 413],
-])('a body of %i bytes is answered with %i: 64 KiB are not too large', async (bytes, status) => {
+])('a body of %i bytes is answered with %i: the limit is 64 KiB', async (bytes, status) => {
   const body = JSON.stringify({ ...event, path: '' });
 
   const response = await post(body.replace('"path":""', `"path":"${'p'.repeat(bytes - body.length)}"`));
@@ -87,7 +87,7 @@ test.each([
   expect(response.status).toBe(status);
 });
 
-test('a job is queued with five attempts, goes when it is done and stays when it fails', async () => {
+test('a job has five attempts, and is removed on success and kept on failure', async () => {
   await post(event);
 
   const [job] = await queue.getJobs(['waiting']);

@@ -45,7 +45,7 @@ test('a batch of 500 events is accepted', async () => {
   expect([response.status, response.body]).toEqual([202, { success: true, accepted: 500 }]);
 });
 
-test('an event is queued in a spelling that its reader knows, and without a referrer that is no URL', async () => {
+test('an event is queued in the canonical spelling, and without a referrer that is not a URL', async () => {
   await post({ events: [{ ...event, timestamp: '20251112T193001,5Z', referrer: 'about:client' }, event] });
 
   const [job] = await queue.getJobs(['waiting']);
@@ -153,7 +153,7 @@ test.each(refusedPartially)(
   },
 );
 
-test('a rejected event whose field has a name of several bytes is answered whole', async () => {
+test('the answer to a rejected event contains the whole field name, also with multi-byte characters', async () => {
   const response = await post({ events: [event, { ...event, größe: 1 }] }, '?partial=true');
 
   expect(response.body.rejected).toEqual([
@@ -172,7 +172,7 @@ test('the answer to 499 rejected events names each of them and has at most 300 K
   expect(response.text.length).toBeLessThan(300_000);
 });
 
-test('a batch of nonsense names each of its 500 events, and its answer is not much larger than the batch', async () => {
+test('for an invalid batch of 500 events, the answer names each and is not much larger than the batch', async () => {
   const nonsense = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`field${index}`, index]));
   const body = JSON.stringify({ events: Array(500).fill(nonsense) });
 

@@ -52,7 +52,7 @@ test.each<[string, QueueSample, QueueSample | undefined, object]>([
   expect(await estimate(first, second)).toEqual(load);
 });
 
-test('the mean of a job starts with the first job and follows the newest', async () => {
+test('the mean job size starts with the first job and follows the newest', async () => {
   const { record, measure, refresh } = createQueueEstimate();
   const measureOneJob = async () => {
     await refresh(async () => ({ jobs: 1 }));

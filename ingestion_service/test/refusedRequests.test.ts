@@ -134,7 +134,7 @@ test('bytes that are not UTF-8 are refused', async () => {
   await expectToGoOn();
 });
 
-test('what is wrong with a timestamp and a number is said with what to send instead', async () => {
+test('the errors for a timestamp and a number say what to send instead', async () => {
   const body = JSON.stringify({ ...event, timestamp: '2025-11-12T19:30', properties: { order: 0 } });
 
   const response = await post(body.replace(':0}', ':9007199254740993}'));

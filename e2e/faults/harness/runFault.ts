@@ -26,9 +26,9 @@ export interface Fault {
   /** Its name in the table. */
   name: string;
   system?: SystemOptions;
-  /** Which answers may come of it besides the usual ones: none unless told. */
+  /** Further expected answers. Default: none. */
   rules?: AnswerRules;
-  /** How much must end in the dead letters: nothing unless told. */
+  /** The expected number of dead letters. Default: 0. */
   deadLetters?: number;
   /** Does it, under load or after a pause of it, and resolves at the moment when the victim is back. */
   run(context: FaultContext): Promise<void>;

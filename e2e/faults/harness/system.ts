@@ -11,7 +11,7 @@ const SERVER_EXIT_DEADLINE_MS = 10_000;
 const WORKER_EXIT_DEADLINE_MS = 25_000;
 
 export interface SystemOptions {
-  /** How many workers run from the start: 1 unless told. */
+  /** The number of workers at the start. Default: 1. */
   workers?: number;
   /** Further arguments of Redis. */
   redisArgs?: string[];

@@ -1,4 +1,4 @@
-/** Stops a program before its next step, until it is told to take it. */
+/** Stops a program before its next step, until the test lets it continue. */
 export type Pause = () => Promise<void>;
 
 /** A program that is under way and stands before one of its steps, or is through. */

@@ -16,7 +16,9 @@ async function run(...args: string[]) {
   }).catch((error: { code: number; stdout: string; stderr: string }) => error);
 }
 
-test('npm run rollup makes rollups, finds a wrong one and mends it', { timeout: 60_000 }, async () => {
+test('npm run rollup builds rollups, finds an incorrect one and corrects it', {
+  timeout: 60_000,
+}, async () => {
   const event = { site_id: 'a', event_type: 'page_view', path: '/', user_id: null };
   await store.storeEvents([
     { ...event, _id: createEventId(), timestamp: '2025-11-12T19:30:01Z' },
@@ -51,7 +53,7 @@ test.each([
   [['rebuilt'], 1, /There is no command rebuilt/],
   [['rebuild', '--from', '2025-02-30'], 1, /--from 2025-02-30 is not a day/],
   [['rebuild', '--sites', 'a'], 1, /Unknown option '--sites'/],
-])('npm run rollup -- %j ends with %s and says what to do', async (args, code, text) => {
+])('npm run rollup -- %j exits with %s and says what to do', async (args, code, text) => {
   const { stdout, stderr, ...result } = await run(...args);
 
   expect('code' in result ? result.code : undefined).toBe(code);

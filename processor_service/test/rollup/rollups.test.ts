@@ -194,7 +194,7 @@ test('many values and large sets of users are divided among documents and come b
   expect(await check()).toMatchObject({ differences: [] });
 });
 
-test('verify names what differs, and rebuild mends it', async () => {
+test('verify names the differences, and rebuild corrects them', async () => {
   await store.storeEvents([toJob('2025-11-12T19:00 / ann'), toJob('2025-11-13T19:00 / bob')]);
   await rollUpAll();
   const site = await collections.siteCodes.findOne({ _id: site_id });
@@ -234,7 +234,7 @@ test('an event whose user is not a text delays the refresh of its hour only', as
   await rollUpAll();
 });
 
-test('hours that are counted at the same time take in the same properties, however many there are', async () => {
+test('hours that are counted at the same time register the same properties, however many there are', async () => {
   const keys = Array.from({ length: 150 }, (_, index) => `p${index}`);
   const nameAll = (hour: string, names: string[]) =>
     Array.from({ length: 8 }, (_, index) => {
@@ -255,7 +255,7 @@ test('hours that are counted at the same time take in the same properties, howev
   }
 });
 
-test('a day has the property that another process met while this one was at work', async () => {
+test('a day includes a property that another process registered during its refresh', async () => {
   await store.storeEvents([toJob('2025-11-12T18:00 / ann')]);
   await passTime();
   const findHours: Invalidations['findDue'] = async (granularity, ...more) =>

@@ -26,7 +26,7 @@ const additions = fc.array(fc.record({ users: fc.array(user, { maxLength: 40 }),
   maxLength: 8,
 });
 
-test('users are each counted once, few or many, however they come, and are encoded as a set is', () => {
+test('each user is counted once, few or many, in any order, and the bitmap is that of the set', () => {
   fc.assert(
     fc.property(additions, fc.integer({ min: 1, max: 50 }), (given, maxPending) => {
       const expected = new Set<number>();
@@ -67,7 +67,7 @@ function decode(bytes: Uint8Array): number[] {
   return users;
 }
 
-test('values that share the users of an event do not share those of the next one', () => {
+test('values that share the user of one event do not share the user of the next', () => {
   const counts = createValueCounts();
   const users = [7];
   counts.add('a', 1, users);
@@ -92,7 +92,7 @@ test.each([
   },
   { name: 'one after another', unbounded: ['path', 'property:id', 'property:plan'], maxBytes: 60_000 },
   { name: 'nothing where all fits', unbounded: ['path'], maxBytes: 120_000, kept: ['path'] },
-])('over its budget a bucket gives up $name', ({ unbounded, maxBytes, kept = [] }) => {
+])('above its budget a bucket drops $name', ({ unbounded, maxBytes, kept = [] }) => {
   const counts = createBucketCounts({ registerDimension: () => true, maxBytes });
   for (let index = 0; index < 300; index += 1) {
     const values = DIMENSIONS.map(
@@ -113,7 +113,7 @@ test.each([
   counts.dispose();
 });
 
-test('one at a time holds much, and who holds little waits for nobody', async () => {
+test('one large holder runs at a time, and small ones do not wait', async () => {
   const { join } = createLargeBucketLock(100);
   const [first, second, small] = [join(), join(), join()];
   const done: string[] = [];

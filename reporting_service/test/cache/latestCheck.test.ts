@@ -2,7 +2,7 @@ import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { expect, test } from 'vitest';
 import { createLatestCheck } from '../../src/cache/latestCheck.ts';
 
-/** Checks that end when they are told to, and answer with their number. */
+/** Checks that end when the test ends them, and answer with their number. */
 function startChecks() {
   const checkLatest = createLatestCheck<number>();
   const begun: { pass: () => void; fail: (error: Error) => void }[] = [];

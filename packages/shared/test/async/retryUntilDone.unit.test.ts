@@ -17,17 +17,17 @@ function createOperation(failures: number, error: Error = new TransientError('aw
 }
 
 test('a transient failure is repeated until the success, and each is reported', async () => {
-  const told: string[] = [];
+  const messages: string[] = [];
   const { operation, calledAt } = createOperation(4);
 
   const result = await retryUntilDone(operation, {
     isTransient,
-    onFailure: (error) => told.push(error.message),
+    onFailure: (error) => messages.push(error.message),
     signal: new AbortController().signal,
     minDelayMs: 1,
   });
 
-  expect([result, calledAt.length, told]).toEqual(['done', 5, ['away', 'away', 'away', 'away']]);
+  expect([result, calledAt.length, messages]).toEqual(['done', 5, ['away', 'away', 'away', 'away']]);
 });
 
 test('the waits grow from the least to the cap, and never fall below half of it', async () => {

@@ -28,11 +28,11 @@ test('the same event_id in two sites gives two _ids', () => {
   expect(deriveEventId('a', 'order-1')).not.toBe(deriveEventId('b', 'order-1'));
 });
 
-test('an event without an event_id gets an _id of its own', () => {
+test('an event without an event_id gets a new _id', () => {
   expect(toEventJob(input)._id).not.toBe(toEventJob(input)._id);
 });
 
-test('a new _id is an ObjectId that carries its second', () => {
+test('a new _id is an ObjectId that contains its second', () => {
   const id = createEventId(Date.UTC(2025, 10, 12, 19, 30, 1, 987));
 
   expect(new Types.ObjectId(id).getTimestamp()).toEqual(new Date('2025-11-12T19:30:01Z'));
@@ -44,7 +44,7 @@ test('100,000 new _ids of one second are all different', () => {
   expect(new Set(ids).size).toBe(100_000);
 });
 
-test('a queued event holds what is stored and nothing else; a missing user is null', () => {
+test('a queued event contains only the stored fields; a missing user is null', () => {
   const { user_id: _, ...anonymous } = input;
 
   expect(toEventJob({ ...anonymous, event_id: 'order-1' })).toEqual({
@@ -138,7 +138,7 @@ test.each(badProperties)('%s among the properties is refused', (_name, propertie
   expect(result.error?.issues.map((issue) => issue.path)).toEqual([['properties', ...path]]);
 });
 
-test('what an event may have besides is queued only if it has it', () => {
+test('optional fields are queued only if the event has them', () => {
   const more = { referrer: 'https://News.example:8080/today', properties: { plan: 'pro', seats: 3 } };
 
   expect(toEventJob({ ...input, ...more })).toMatchObject(more);
@@ -151,7 +151,7 @@ test.each([
   ['20251112T193001Z', '2025-11-12T19:30:01.000Z'],
   ['2025-11-12 19:30:01.9999+0530', '2025-11-12T14:00:01.999Z'],
   ['2025-11-12T19:30:01.5+05:30', '2025-11-12T19:30:01.5+05:30'],
-])('the timestamp %s comes out of the schema in a spelling that Date reads', (timestamp, normalized) => {
+])('the schema returns the timestamp %s in a spelling that Date parses', (timestamp, normalized) => {
   expect(eventInputSchema.parse({ ...input, timestamp }).timestamp).toBe(normalized);
 });
 
@@ -159,7 +159,7 @@ test.each([
   ['', undefined],
   ['about:client', undefined],
   [`https://a.example/${'x'.repeat(2031)}`, 'https://a.example/'],
-])('a referrer that cannot be stored does not cost the event (%#)', (referrer, stored) => {
+])('an event with an unusable referrer is accepted without it (%#)', (referrer, stored) => {
   expect(eventInputSchema.parse({ ...input, referrer }).referrer).toBe(stored);
 });
 

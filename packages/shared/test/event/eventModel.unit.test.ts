@@ -11,13 +11,13 @@ test('a stored document has the fields of a queued event, its host of the referr
   );
 });
 
-test('a client sends what is queued, with an event_id in the place of the _id', () => {
+test('a client sends the same fields as the queued event, with event_id instead of _id', () => {
   const queued = Object.keys(eventJobSchema.shape).filter((key) => key !== '_id');
 
   expect(Object.keys(eventInputSchema.shape).sort()).toEqual([...queued, 'event_id'].sort());
 });
 
-test('the indexes are those that the design names', () => {
+test('the indexes are those of the design', () => {
   const { schema } = defineEventModel(mongoose.createConnection());
 
   expect(schema.indexes().map(([fields]) => fields)).toEqual([

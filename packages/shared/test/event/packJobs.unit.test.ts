@@ -31,7 +31,7 @@ test.each([
     'ingest-batch',
     { events: [wide, plain, plain, wide] },
   ],
-])('%s becomes JSON whose bytes are those that were counted', (_name, requests, name, data) => {
+])('the JSON of %s has the counted number of bytes', (_name, requests, name, data) => {
   const job = createEventJob(requests.map(serializeEvents));
 
   expect(job.name).toBe(name);

@@ -60,7 +60,7 @@ const absent = [
   '\ud800',
 ];
 
-test.each(absent)('%j is no referrer', (text) => {
+test.each(absent)('%j is not a referrer', (text) => {
   expect([findReferrerHost(text), toStoredReferrer(text)]).toEqual([undefined, undefined]);
 });
 
@@ -69,7 +69,7 @@ test.each([
   ['that is longer than that in Punycode', `https://${'字'.repeat(250)}/`],
   ['that grows to 18,000 characters by percent-encoding', `app://${'字'.repeat(2000)}/`],
   ['of 60,000 characters', `https://${'a.'.repeat(30_000)}example/`],
-])('a URL with a host %s is no referrer', (_name, url) => {
+])('a URL with a host %s is not a referrer', (_name, url) => {
   expect([findReferrerHost(url), toStoredReferrer(url)]).toEqual([undefined, undefined]);
 });
 
@@ -82,12 +82,12 @@ test.each([
   [`android-app://com.Slack/${long}`, 'android-app://com.slack/'],
   ['https://news.example/\0', 'https://news.example/'],
   ['https://news.example/\ud800', 'https://news.example/'],
-])('a URL that cannot be stored as it is is cut to its host (%#)', (url, stored) => {
+])('a URL that cannot be stored unchanged is cut to its host (%#)', (url, stored) => {
   expect(toStoredReferrer(url)).toBe(stored);
   expect(findReferrerHost(stored)).toBe(findReferrerHost(url));
 });
 
-test('a referrer of 2048 characters is stored as it is', () => {
+test('a referrer of 2048 characters is stored unchanged', () => {
   const url = `https://a.example/${'x'.repeat(2030)}`;
 
   expect(toStoredReferrer(url)).toBe(url);
@@ -115,7 +115,7 @@ function readHostname(url: string): string | undefined {
   }
 }
 
-test('whatever a referrer is, what is stored of it is short, keeps its host, and stays as it is', () => {
+test('for random referrers, the stored one is short, keeps its host, and does not change again', () => {
   const text = fc.oneof(
     fc.webUrl({ withQueryParameters: true, withFragments: true }),
     fc.string({ unit: 'binary' }),
@@ -150,7 +150,7 @@ test('whatever a referrer is, what is stored of it is short, keeps its host, and
   expect(kept).toBeGreaterThan(200);
 });
 
-test('a host is found however often it was read before', () => {
+test('a host is found however many URLs were parsed before', () => {
   const hosts = new Set<string | undefined>();
   for (let index = 0; index < 20_000; index += 1) {
     hosts.add(findReferrerHost('https://é/'));
@@ -166,7 +166,7 @@ test.each(['http://0..', 'http://0。。/', 'https://a.0x..', 'app://0..。/x'])
   },
 );
 
-test('a text of 64,000 characters is read within a second, whatever it is', () => {
+test('any text of 64,000 characters is parsed within a second', () => {
   const texts = [
     'https://字',
     'app://字',

@@ -151,7 +151,7 @@ const spelling = fc
     return { ms, text };
   });
 
-test('equivalent spellings are the same instant, and Date reads those that are usual', () => {
+test('equivalent spellings are the same instant, and Date parses the usual ones', () => {
   let plain = 0;
   fc.assert(
     fc.property(spelling, ({ ms, text }) => {

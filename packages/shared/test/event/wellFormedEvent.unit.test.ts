@@ -72,7 +72,7 @@ function dropUnstorableReferrer(value: { referrer?: string | null | undefined })
   return value.referrer ? { ...value, referrer: toStoredReferrer(value.referrer) } : value;
 }
 
-test('what is told to be a plain event comes out of the schema as it is; what the schema refuses is never one', () => {
+test('the schema returns every well-formed event unchanged and refuses none of them', () => {
   const input = fc.record({ ...fields, event_id: field(128) }, { requiredKeys: [] });
   const job = fc.record(
     { ...fields, _id: fc.constantFrom('0'.repeat(24), 'f'.repeat(24), 'F'.repeat(24), '0', 7) },
@@ -121,10 +121,10 @@ test.each([
     },
     isWellFormedEventJob,
   ],
-])('a usual event is told to be one: %j', (value, isPlain) => {
+])('a usual event is well-formed: %j', (value, isPlain) => {
   expect(isPlain(value)).toBe(true);
 });
 
-test.each([null, undefined, 7, 'text', [], [1], {}])('%j is no event', (value) => {
+test.each([null, undefined, 7, 'text', [], [1], {}])('%j is not an event', (value) => {
   expect([isWellFormedEventInput(value), isWellFormedEventJob(value)]).toEqual([false, false]);
 });

@@ -28,7 +28,7 @@ async function serveOnRelease() {
   };
 }
 
-test('closing lets a request under way finish and says that its connection ends', async () => {
+test('closing lets a running request finish and announces the end of its connection', async () => {
   const { server, port, release } = await serveOnRelease();
   const { socket, ended } = connectRaw(port);
   socket.write(REQUEST);
@@ -72,7 +72,7 @@ test('a request whose headers are still arriving when the server closes is answe
   await closed;
 });
 
-test('connections that were made when the server closes are accepted and answered', async () => {
+test('connections that wait for acceptance when the server closes are accepted and answered', async () => {
   const { server, port } = await serve();
   const clients = Array.from({ length: 50 }, () => connectRaw(port));
   // The system makes all the connections at once; the server accepts one in each turn of the event loop.

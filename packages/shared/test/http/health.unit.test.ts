@@ -19,7 +19,7 @@ function readLines(text: string) {
     .map((line) => JSON.parse(line));
 }
 
-test('a process is alive whatever its dependencies do', async () => {
+test('/livez does not depend on the dependencies', async () => {
   const response = await ask('/livez', checks);
 
   expect([response.status, response.body]).toEqual([200, { status: 'up' }]);
@@ -35,7 +35,7 @@ test('a service is ready when every dependency is up, with or without a warning'
   ]);
 });
 
-test('a service is not ready while a dependency is down, and says which and why', async () => {
+test('a service is not ready while a dependency is down, and names it and the reason', async () => {
   const response = await ask('/readyz', checks);
 
   expect(response.status).toBe(503);

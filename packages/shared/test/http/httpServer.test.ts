@@ -9,7 +9,7 @@ import { createHttpServer, listen } from '../../src/http/httpServer.ts';
 import { ProblemError } from '../../src/http/problem.ts';
 import { answerHello, serveHandler } from './serveHandler.ts';
 
-test("a request and its response are born with the app's prototypes, so Express's swap changes nothing", async () => {
+test("requests and responses are created with the app's prototypes, so Express changes no prototype", async () => {
   const { app, server, port } = await serveHandler(answerHello);
   const born: object[] = [];
   server.prependListener('request', (request, response) => {
@@ -124,7 +124,7 @@ test.each(['/handled', '/unknown', '/livez', '/readyz'])(
   },
 );
 
-test('a client that ended its half and waits long for the response gets 102 Processing first', async () => {
+test('a client that closed its half of the connection and waits long for the response gets 102 Processing first', async () => {
   const release = withResolvers<void>();
   const { port } = await serveHandler(async (_request, response) => {
     await release.promise;
@@ -140,7 +140,7 @@ test('a client that ended its half and waits long for the response gets 102 Proc
   );
 });
 
-test('a client that has gone closes its response, although it looks like one that ended its half', async () => {
+test('a disconnected client closes its response, although it looks like one that closed its half', async () => {
   const entered = withResolvers<void>();
   const closed = withResolvers<boolean>();
   const { port } = await serveHandler((_request, response) => {
@@ -156,7 +156,7 @@ test('a client that has gone closes its response, although it looks like one tha
   expect(await closed.promise).toBe(false);
 });
 
-test('a port that is taken is named in a plain sentence', async () => {
+test('a port in use is reported in one sentence', async () => {
   const other = createServer();
   const port = await listen(other, 0);
   onTestFinished(() => closeServer(other));

@@ -3,7 +3,7 @@ import { presetPrototype } from '../../src/http/presetPrototype.ts';
 
 const prototype = { greet: () => 'hello' };
 
-test('what a plain function makes has the prototype from birth', () => {
+test('an object created by a plain function has the prototype from the start', () => {
   function Greeter(this: { name: string }, name: string) {
     this.name = name;
   }
@@ -15,7 +15,7 @@ test('what a plain function makes has the prototype from birth', () => {
   expect(Object.getPrototypeOf(made)).toBe(prototype);
 });
 
-test('a class, which cannot be applied to an object, is used as it is', () => {
+test('a class, which cannot be applied to an object, is used unchanged', () => {
   class Greeter {
     name: string;
     constructor(name: string) {
@@ -26,7 +26,7 @@ test('a class, which cannot be applied to an object, is used as it is', () => {
   expect(presetPrototype(Greeter, prototype, ['sample'])).toBe(Greeter);
 });
 
-test('a function that makes nothing of an object that exists is used as it is', () => {
+test('a function that does not initialize an existing object is used unchanged', () => {
   function Silent() {}
 
   expect(presetPrototype(Silent as unknown as new () => object, prototype, [])).toBe(Silent);

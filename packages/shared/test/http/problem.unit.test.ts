@@ -15,7 +15,7 @@ function ask(handler: RequestHandler) {
   return { answered: request(app).get('/'), logged };
 }
 
-test('a bug is answered with 500 and generic words, and is logged', async () => {
+test('a bug is answered with a 500 without details, and is logged', async () => {
   const { answered, logged } = ask(() => {
     throw new Error('secret detail');
   });
@@ -43,7 +43,7 @@ test('a rejection of an asynchronous handler is answered like a throw', async ()
   expect([(await answered).status, logged]).toEqual([500, ['later']]);
 });
 
-test('a problem is answered in its own words, with its headers and its errors, and is not logged', async () => {
+test('a problem is answered with its text, headers and errors, and is not logged', async () => {
   const errors = [{ field: 'path', message: 'is required' }];
   const { answered, logged } = ask(() => {
     throw new ProblemError(400, 'No.', { errors, headers: { 'X-Reason': 'path' } });
@@ -58,7 +58,7 @@ test('a problem is answered in its own words, with its headers and its errors, a
   ]);
 });
 
-test('an unavailable dependency is answered with 503 and when to try again; its cause stays inside', async () => {
+test('an unavailable dependency is answered with 503 and Retry-After, without the cause', async () => {
   const { answered } = ask(() => {
     throw createUnavailableError('Away.', new Error('password=secret'));
   });
@@ -68,7 +68,7 @@ test('an unavailable dependency is answered with 503 and when to try again; its 
   expect(response.text).not.toMatch(/secret/);
 });
 
-test('an error after the answer has begun ends the connection instead of a second answer', async () => {
+test('an error after the start of the response closes the connection', async () => {
   const { answered } = ask((_request, response) => {
     response.write('half');
     throw new Error('too late');

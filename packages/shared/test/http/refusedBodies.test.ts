@@ -7,7 +7,7 @@ import { answerHello, serveHandler } from './serveHandler.ts';
 
 const EXPECT = 'Expect: 100-continue\r\nContent-Length: 4\r\n\r\n';
 
-test('a body that the app wants is asked for with 100 Continue', async () => {
+test('a body that the app reads is requested with 100 Continue', async () => {
   const { port } = await serveHandler(async (request, response) => {
     sendContinue(request);
     response.send(await once(request.setEncoding('utf8'), 'data'));
@@ -20,7 +20,7 @@ test('a body that the app wants is asked for with 100 Continue', async () => {
   await waitUntil(() => /\r\n\r\nHTTP\/1\.1 200 OK\r\n(.+\r\n)+\r\n\["body"\]$/.test(received()));
 });
 
-test('a body that the app does not want is not asked for', async () => {
+test('a body that the app does not read is not requested', async () => {
   const { port } = await serveHandler(answerHello);
   const { socket, ended } = connectRaw(port);
   socket.write(`POST /unknown HTTP/1.1\r\n${EXPECT}`);
@@ -33,7 +33,7 @@ const MEGABYTE = 1024 * 1024;
 test.each([
   ['with its length', `Content-Length: ${20 * MEGABYTE}\r\n\r\n`],
   ['in one chunk', `Transfer-Encoding: chunked\r\n\r\n${(20 * MEGABYTE).toString(16)}\r\n`],
-])('a refusal reaches ten clients of ten that send 20 MiB %s before they read', async (_name, head) => {
+])('a refusal reaches all of ten clients that send 20 MiB %s before they read', async (_name, head) => {
   const { port } = await serveHandler(answerHello);
   const body = Buffer.alloc(20 * MEGABYTE, 'x');
 

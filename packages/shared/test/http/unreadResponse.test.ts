@@ -35,7 +35,7 @@ const long: [name: string, bytes: string, handler: RequestHandler][] = [
   ['many responses', GET.repeat(64), (_request, response) => void response.end(Buffer.alloc(512 * 1024))],
 ];
 
-test.each(long)('a client that does not read %s is cut off', async (_name, bytes, handler) => {
+test.each(long)('a client that does not read %s is disconnected', async (_name, bytes, handler) => {
   const { server, port } = await serve(handler);
   let requests = 0;
   server.on('request', () => {
@@ -48,7 +48,7 @@ test.each(long)('a client that does not read %s is cut off', async (_name, bytes
   await waitUntil(async () => (await promisify(server.getConnections.bind(server))()) === 0, undefined, 5000);
 });
 
-test('a response that takes long to make arrives', async () => {
+test('a response that takes long to compute arrives', async () => {
   const { port } = await serve(async (_request, response) => {
     // Slow work, for longer than an unread response would be kept.
     await delay(4 * IDLE_MS);

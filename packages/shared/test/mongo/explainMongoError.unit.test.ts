@@ -33,7 +33,7 @@ test.each([
   expect(explainMongoError(new Error(message), uri).message).toBe(expected);
 });
 
-test('takes a MongoDB from 6.0 on, and none below', () => {
+test('accepts MongoDB 6.0 and newer', () => {
   const sentence = 'This MongoDB is version 5.0.31, and 6.0 or newer is needed';
 
   expect(() => requireSupportedVersion('5.0.31')).toThrow(sentence);

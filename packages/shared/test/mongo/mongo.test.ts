@@ -16,11 +16,11 @@ test.each([
   ['mongodb://someone:p%40ss@one:1,two:2/analytics?replicaSet=x', 'MongoDB at one:1,two:2'],
   ['mongodb+srv://someone:secret@cluster.example.net/?w=majority', 'MongoDB at cluster.example.net'],
   ['mongodb://someone:secret@localhost', 'MongoDB at localhost'],
-])('a person is told the hosts of %s and never the credentials', (uri, description) => {
+])('the description of %s contains its hosts and no credentials', (uri, description) => {
   expect(describeMongo(uri)).toBe(description);
 });
 
-test('the trying ends with the signal, and until then a ping says why there is no connection', async () => {
+test('attempts to connect end with the signal, and until then a ping reports the reason', async () => {
   const connection = createMongoConnection();
   const stopping = new AbortController();
   const uri = 'mongodb://127.0.0.1:1/x';
@@ -40,7 +40,7 @@ test('the trying ends with the signal, and until then a ping says why there is n
   );
 });
 
-test('answers and rollups are made from the primary, whatever the URI asks for', async () => {
+test('reports and rollups read from the primary, whatever the URI says', async () => {
   const connection = createMongoConnection();
   stack.register(() => connection.close());
   const uri = `${stack.MONGO_URI}?readPreference=secondaryPreferred`;

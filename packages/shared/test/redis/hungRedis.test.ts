@@ -50,7 +50,7 @@ test.each(connections)(
   },
 );
 
-test('a connection whose other end never greets is made anew', async () => {
+test('a connection that never gets a greeting is opened again', async () => {
   const sockets: Socket[] = [];
   // The first connection leads nowhere, as after the death of a machine; the others lead to Redis.
   const door = createServer((socket) => {

@@ -47,7 +47,7 @@ async function readVerdict({ probe }: { probe: RedisProbe }): Promise<string> {
   );
 }
 
-test.each(connections)('the %s connection asks as the user of the URL', async (_name, create) => {
+test.each(connections)('the %s connection authenticates as the user of the URL', async (_name, create) => {
   expect(await readVerdict(open(create, addressOf(':sesame')))).toBe('usable');
   expect(await readVerdict(open(create, addressOf('queue:pass')))).toBe('usable');
 });
@@ -59,7 +59,7 @@ const refused: [user: string, verdict: RegExp][] = [
   ['reader:pass', /its user may not run DEL on the queue's keys\. Allow all commands/],
 ];
 
-test.each(refused)('%j is told what to do about its user', async (user, verdict) => {
+test.each(refused)('the error for %j says what to do about its user', async (user, verdict) => {
   for (const [, create] of connections) {
     expect(await readVerdict(open(create, addressOf(user)))).toMatch(verdict);
   }
@@ -135,7 +135,7 @@ const kinds: [
   ['a Sentinel', startSentinel, /it is a Redis Sentinel or no Redis; neither is supported\. Set REDIS_HOST/],
 ];
 
-test.each(kinds)('%s is not usable, and the reason says what is', async (_name, start, verdict) => {
+test.each(kinds)('%s is not usable, and the reason names what is', async (_name, start, verdict) => {
   const other = await start();
   stack.register(() => other.remove());
 
@@ -158,7 +158,7 @@ test('a node of a cluster that has all slots is usable for a queue with a hash t
   await expect(createRedisProbe(redis, '{bull}:queue')()).resolves.toBeUndefined();
 });
 
-test('a Redis whose memory is full is usable: what is in it can still be taken out', async () => {
+test('a Redis whose memory is full is usable: its jobs can still be processed', async () => {
   const full = await startOwnRedis(['--maxmemory', '1']);
   stack.register(() => full.remove());
   const { redis, probe } = open(createWorkerRedis, `redis://127.0.0.1:${full.port}`);
@@ -179,7 +179,7 @@ test('a probe writes nothing', async () => {
   expect(await readAofBytes()).toBe(before);
 });
 
-test('a command of a worker waits while Redis takes no writes, and is carried out once it does', async () => {
+test('a command of a worker waits while Redis accepts no writes, and runs afterwards', async () => {
   const own = await startOwnRedis();
   stack.register(() => own.remove());
   const [worker, requests] = [createWorkerRedis, createRequestRedis].map((create) =>
@@ -203,7 +203,7 @@ test('a command of a worker waits while Redis takes no writes, and is carried ou
   );
 });
 
-test('a command of a worker waits while Redis reads its data after a start, and the probe says so', async () => {
+test('a command of a worker waits while Redis loads its data, and the probe reports that', async () => {
   // Microseconds a key, so that reading takes a moment; Redis answers after each thousandth key.
   const own = await startOwnRedis(['--key-load-delay', '300']);
   stack.register(() => own.remove());

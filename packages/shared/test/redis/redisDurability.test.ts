@@ -24,13 +24,13 @@ async function watch({ isStrict = false, username = 'default' } = {}) {
     ...(username !== 'default' && { username, password: 'sesame' }),
   };
   const redis = createWorkerRedis({ REDIS_HOST: 'elsewhere', REDIS_PORT: 1, REDIS_URL });
-  const told: string[] = [];
-  const tell = (line: string) => told.push(line);
+  const logged: string[] = [];
+  const log = (line: string) => logged.push(line);
   const durability = watchRedisDurability({
     redis,
     isStrict,
-    onRefused: (error) => told.push(`ended: ${error.message}`),
-    logger: { warn: tell, info: tell, debug: () => {} } as never,
+    onRefused: (error) => logged.push(`ended: ${error.message}`),
+    logger: { warn: log, info: log, debug: () => {} } as never,
     checkIntervalMs: 20,
   });
   const close = async () => {
@@ -38,7 +38,7 @@ async function watch({ isStrict = false, username = 'default' } = {}) {
     await closeRedis(redis);
   };
   stack.register(close);
-  return { told, durability, close, readWarnings: () => describeWarnings(durability).warnings };
+  return { logged, durability, close, readWarnings: () => describeWarnings(durability).warnings };
 }
 
 const APPENDFSYNC =
@@ -62,35 +62,35 @@ test.each(volatile)(
   'a Redis %s is warned of in the log and in the health, until that is mended',
   async (_name, [setting, bad, good], risk) => {
     await admin.config('SET', setting, bad);
-    const { told, readWarnings, close } = await watch();
+    const { logged, readWarnings, close } = await watch();
     const warnings = await waitUntil(readWarnings);
     await admin.config('SET', setting, good);
-    await waitUntil(() => told.length === 2);
+    await waitUntil(() => logged.length === 2);
     await close();
 
     expect(warnings).toEqual([risk]);
     expect(readWarnings()).toBeUndefined();
-    expect(told).toEqual([
+    expect(logged).toEqual([
       `This Redis can lose accepted events: ${risk}. REDIS_DURABILITY=strict would refuse to run on it.`,
       'This Redis keeps accepted events now.',
     ]);
   },
 );
 
-test.each(volatile)('a strict service ends on a Redis %s', async (_name, [setting, bad, good], risk) => {
+test.each(volatile)('a strict service exits on a Redis %s', async (_name, [setting, bad, good], risk) => {
   await admin.config('SET', setting, bad);
-  const { told, close } = await watch({ isStrict: true });
-  await waitUntil(() => told.length > 0);
+  const { logged, close } = await watch({ isStrict: true });
+  await waitUntil(() => logged.length > 0);
   await close();
   await admin.config('SET', setting, good);
 
-  expect(told).toEqual([
+  expect(logged).toEqual([
     `ended: REDIS_DURABILITY=strict does not allow this Redis, because it can lose accepted events: ${risk}.`,
   ]);
 });
 
-test('a strict service that runs does not use its Redis while it can lose events, and goes on by itself', async () => {
-  const { told, durability, close } = await watch({ isStrict: true });
+test('a running strict service does not use Redis while it can lose events, and recovers by itself', async () => {
+  const { logged, durability, close } = await watch({ isStrict: true });
   await durability.requireDurable();
   const isAllowed = () => durability.requireDurable().then(() => true, String);
 
@@ -103,15 +103,15 @@ test('a strict service that runs does not use its Redis while it can lose events
   expect(refusal).toBe(
     `Error: REDIS_DURABILITY=strict does not allow this Redis, because it can lose accepted events: ${APPENDFSYNC}.`,
   );
-  expect(told).toEqual([]);
+  expect(logged).toEqual([]);
 });
 
-test('a Redis that keeps what it acknowledged gives no warning', async () => {
-  const { told, durability, readWarnings, close } = await watch({ isStrict: true });
+test('a Redis that persists acknowledged writes causes no warning', async () => {
+  const { logged, durability, readWarnings, close } = await watch({ isStrict: true });
   await durability.requireDurable();
   await close();
 
-  expect([told, readWarnings()]).toEqual([[], undefined]);
+  expect([logged, readWarnings()]).toEqual([[], undefined]);
 });
 
 const blind: [username: string, missing: string][] = [
@@ -119,21 +119,24 @@ const blind: [username: string, missing: string][] = [
   ['unconfigured', 'the Redis user may not run CONFIG GET (its ACL lacks +config|get)'],
 ];
 
-test.each(blind)('what the user %s may not ask is unknown: a warning', async (username, missing) => {
-  const { told, readWarnings, close } = await watch({ username });
+test.each(blind)('a setting that the user %s may not read causes a warning', async (username, missing) => {
+  const { logged, readWarnings, close } = await watch({ username });
   const warnings = await waitUntil(readWarnings);
   await close();
 
   expect(warnings).toEqual([missing]);
-  expect(told).toEqual([`It is unknown whether this Redis keeps accepted events: ${missing}.`]);
+  expect(logged).toEqual([`It is unknown whether this Redis keeps accepted events: ${missing}.`]);
 });
 
-test.each(blind)('what the user %s may not ask ends a strict service', async (username, missing) => {
-  const { told, close } = await watch({ username, isStrict: true });
-  await waitUntil(() => told.length > 0);
-  await close();
+test.each(blind)(
+  'a setting that the user %s may not read stops a strict service',
+  async (username, missing) => {
+    const { logged, close } = await watch({ username, isStrict: true });
+    await waitUntil(() => logged.length > 0);
+    await close();
 
-  expect(told).toEqual([
-    `ended: REDIS_DURABILITY=strict does not allow this Redis, because it cannot be checked: ${missing}.`,
-  ]);
-});
+    expect(logged).toEqual([
+      `ended: REDIS_DURABILITY=strict does not allow this Redis, because it cannot be checked: ${missing}.`,
+    ]);
+  },
+);

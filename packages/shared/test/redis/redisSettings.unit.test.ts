@@ -55,13 +55,13 @@ test.each([
   'redis://me:sesame@a?family=6',
   'redis://me:sesame@a#1',
   'redis://me:sesame%@a',
-])('%s is no REDIS_URL, and no part of it is told', (REDIS_URL) => {
+])('%s is not a REDIS_URL, and no part of it is logged', (REDIS_URL) => {
   const parsing = () => parse({ REDIS_URL });
 
   expect(parsing).toThrow(/REDIS_URL must be redis\[s\]:\/\/\[user:password@\]host\[:port\]\[\/database\]/);
   expect(parsing).not.toThrow(/sesame/);
 });
 
-test('a server is named without its user and password', () => {
+test('the description of a server contains no user and password', () => {
   expect(describeRedis(parse({ REDIS_URL: 'rediss://me:sesame@a/1' }))).toBe('Redis at a:6379');
 });

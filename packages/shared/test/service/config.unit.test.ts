@@ -32,7 +32,7 @@ function readAll(processEnv: NodeJS.ProcessEnv) {
 
 const read = (processEnv: NodeJS.ProcessEnv) => readAll(processEnv).environment;
 
-test("the environment wins over the service's .env, which wins over the root .env", () => {
+test("the environment overrides the service's .env, which overrides the root .env", () => {
   writeFileSync(join(root, '.env'), 'A=root\nB=root\nC=root');
   writeFileSync(join(root, 'service', '.env'), 'A=service\nB=service');
 
@@ -64,7 +64,7 @@ test.each(ports)('the port is %s', (_name, { root: rootEnv = '', service = '', e
   expect(read(env)['PORT']).toBe(expected);
 });
 
-test('PORT in the root .env is refused, for it would serve every service', () => {
+test('PORT in the root .env is refused, because it would apply to every service', () => {
   writeFileSync(join(root, '.env'), 'PORT=3000');
 
   expect(() => read({})).toThrow(/INGESTION_PORT, PROCESSOR_PORT and REPORTING_PORT/);
@@ -86,7 +86,7 @@ const envLines: [line: string, value: string, isWarned: boolean][] = [
   ['LOG_LEVEL=in#fo', 'in', true],
 ];
 
-test.each(envLines)('%j in .env is read as %j; warned of: %j', (line, value, isWarned) => {
+test.each(envLines)('%j in .env is parsed as %j; warnings: %j', (line, value, isWarned) => {
   const file = join(root, '.env');
   writeFileSync(file, `FIRST=1\n\n${line}\nLAST='#'\n`);
   const [, name = ''] = /(\w+)\s*=/.exec(line) ?? [];
@@ -103,7 +103,7 @@ test.each(envLines)('%j in .env is read as %j; warned of: %j', (line, value, isW
   );
 });
 
-test('an invalid setting that was cut off is reported with the line where it was cut off', () => {
+test('an invalid setting that a # cut off is reported with its line', () => {
   writeFileSync(join(root, '.env'), 'REDIS_URL=redis://:p#ss@redis.internal');
   const parse = (environment: Record<string, string>) => parseSettings(z.object(redisSettings), environment);
 
@@ -112,7 +112,7 @@ test('an invalid setting that was cut off is reported with the line where it was
   );
 });
 
-test('the port of a Redis that Kubernetes names is used, unless a setting names another', () => {
+test('the port of Redis from Kubernetes is used, unless a setting names another', () => {
   const link = { REDIS_PORT: 'tcp://10.96.0.12:6380' };
   const withLink = readAll(link);
   writeFileSync(join(root, '.env'), 'REDIS_PORT=6381');
@@ -121,7 +121,7 @@ test('the port of a Redis that Kubernetes names is used, unless a setting names 
   expect(read(link)).toEqual({ REDIS_PORT: '6381' });
 });
 
-test.each(['PORT', 'INGESTION_PORT'])('a %s that Kubernetes made is no port to listen on', (name) => {
+test.each(['PORT', 'INGESTION_PORT'])('a %s from Kubernetes is not used as the port to listen on', (name) => {
   writeFileSync(join(root, '.env'), 'INGESTION_PORT=3001');
 
   const { environment, warnings } = readAll({ [name]: 'tcp://10.96.0.13:80' });
@@ -162,7 +162,7 @@ test.each(redisSources)('Redis is %s', (_name, { root: rootEnv = '', env = {} },
 
 const schema = z.object({ PORT: portSetting(3000), ...redisSettings, ...mongoSettings });
 
-test('settings that are not there have the defaults of the original', () => {
+test('missing settings have the defaults of the design', () => {
   expect(parseSettings(schema, {})).toEqual({
     PORT: 3000,
     REDIS_HOST: '127.0.0.1',
@@ -171,7 +171,7 @@ test('settings that are not there have the defaults of the original', () => {
   });
 });
 
-test('every setting that is wrong is named, with what it may be', () => {
+test('every invalid setting is named with its allowed values', () => {
   const environment = { PORT: '70000', REDIS_PORT: '6379x', MONGO_URI: 'localhost' };
 
   expect(() => parseSettings(schema, environment)).toThrow(

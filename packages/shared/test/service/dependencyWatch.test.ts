@@ -32,13 +32,13 @@ function createDependency() {
   return { watch, lines, become };
 }
 
-test('a dependency is down until it has answered once, and says so', () => {
+test('a dependency is down until its first answer, and is reported as such', () => {
   const { watch } = createDependency();
 
   expect([watch.isUp, watch.health]).toEqual([false, { status: 'down', reason: 'not reached yet' }]);
 });
 
-test('a dependency that fails or is silent is down, and up again when it answers; each outage is logged once', async () => {
+test('a dependency is down while it fails or does not answer; each outage is logged once', async () => {
   const { watch, lines, become } = createDependency();
   await waitUntil(() => watch.isUp);
 
@@ -61,7 +61,7 @@ test('a dependency that fails or is silent is down, and up again when it answers
   ]);
 });
 
-test('work on a dependency that goes away is given up at once', async () => {
+test('work on a dependency is cancelled immediately when it goes down', async () => {
   const { watch, become } = createDependency();
   await waitUntil(() => watch.isUp);
 
@@ -71,7 +71,7 @@ test('work on a dependency that goes away is given up at once', async () => {
   await expect(work).rejects.toThrow('refused');
 });
 
-test('work on a dependency that is away is not begun', async () => {
+test('work on a dependency that is down is not started', async () => {
   const { watch, become } = createDependency();
   become('fails');
   await waitUntil(() => watch.health.reason === 'refused');
@@ -104,7 +104,7 @@ const ECHO_SERVER = `
   server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
 `;
 
-test('a process that is busy when the answer comes does not take the dependency for dead', async () => {
+test('an answer that arrives while the process is busy counts', async () => {
   const server = new Worker(ECHO_SERVER, { eval: true });
   onTestFinished(async () => {
     await server.terminate();

@@ -16,7 +16,7 @@ function createRecorder() {
   return { lines, outageLog, advance: (ms: number) => (nowMs += ms) };
 }
 
-test('an outage is logged when it begins, once for each reason and when it ends, however often it is met', () => {
+test('an outage is logged at its begin, once for each reason, and at its end', () => {
   const { lines, outageLog, advance } = createRecorder();
 
   for (let attempt = 0; attempt < 1000; attempt += 1) {
@@ -35,7 +35,7 @@ test('an outage is logged when it begins, once for each reason and when it ends,
   ]);
 });
 
-test('the reason of an error that only collects others is that of the first of them', () => {
+test('the reason of an AggregateError is that of its first error', () => {
   const { lines, outageLog } = createRecorder();
 
   outageLog.failed(new AggregateError([new Error('connect ECONNREFUSED 127.0.0.1:6379')]));

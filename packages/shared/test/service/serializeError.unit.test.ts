@@ -40,20 +40,20 @@ const errors: [name: string, error: Error, expected: object][] = [
   ],
 ];
 
-test.each(errors)('%s keeps what it says, and nothing of an event', (_name, error, expected) => {
+test.each(errors)('%s keeps its message, and no part of an event', (_name, error, expected) => {
   const serialized = serializeError(error);
 
   expect(serialized).toMatchObject(expected);
   expect(JSON.stringify(serialized)).not.toContain('secret-site');
 });
 
-test('an error that causes itself ends', () => {
+test('an error that is its own cause is serialized', () => {
   const error = new Error('round');
   error.cause = error;
 
   expect((serializeError(error) as Error).message).toBe(Array(6).fill('round').join(': '));
 });
 
-test('what is no error stays as it is', () => {
+test('other values are unchanged', () => {
   expect(serializeError('nothing')).toBe('nothing');
 });

@@ -39,6 +39,6 @@ test.each([
   ['2000-01-01T00:00:00Z', 'must be a day of the calendar as YYYY-MM-DD'],
   ['1969-12-31', 'must not lie before 1970-01-01 or in the future'],
   ['2999-01-01', 'must not lie before 1970-01-01 or in the future'],
-])('EVENT_MIN_DATE=%s is refused with what it may be', (EVENT_MIN_DATE, message) => {
+])('EVENT_MIN_DATE=%s is refused with the allowed values', (EVENT_MIN_DATE, message) => {
   expect(() => parseIngestionConfig({ EVENT_MIN_DATE })).toThrow(`\n  EVENT_MIN_DATE ${message}\n`);
 });

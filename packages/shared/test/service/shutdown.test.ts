@@ -47,7 +47,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   },
 );
 
-test('a process that drains closes nothing before, and its deadline counts from then', async () => {
+test('nothing closes before the end of the drain period, and the deadline begins there', async () => {
   const { child, exited, readMessages } = await start('draining');
   const startedAt = performance.now();
 
@@ -63,7 +63,7 @@ test('a process that drains closes nothing before, and its deadline counts from 
   ]);
 });
 
-test('a closing that fails is logged, the others still run, and the exit code is 1', async () => {
+test('a failed closing is logged, the others still run, and the exit code is 1', async () => {
   const { child, exited, readMessages } = await start('failing');
 
   child.kill('SIGTERM');
@@ -92,7 +92,7 @@ test('a resource that is opened during the closing is closed next, and the signa
   ]);
 });
 
-test('a closing that hangs ends with the deadline and exit code 1', async () => {
+test('a closing that hangs ends at the deadline with exit code 1', async () => {
   const { child, exited, readMessages } = await start('hanging');
 
   child.kill('SIGTERM');
@@ -101,7 +101,7 @@ test('a closing that hangs ends with the deadline and exit code 1', async () => 
   expect(readMessages()).toEqual(['ready', 'stopping: SIGTERM', 'not stopped within 300 ms: ending now']);
 });
 
-test('a signal that arrives twice at once is one signal', async () => {
+test('a signal that arrives twice within a moment counts once', async () => {
   const { child, exited, readMessages } = await start('clean');
 
   child.kill('SIGINT');
@@ -111,7 +111,7 @@ test('a signal that arrives twice at once is one signal', async () => {
   expect(readMessages().at(-1)).toBe('stopped');
 });
 
-test('a second signal ends at once', async () => {
+test('a second signal exits immediately', async () => {
   const { child, exited, readMessages } = await start('patient');
 
   child.kill('SIGTERM');
