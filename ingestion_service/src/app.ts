@@ -6,8 +6,7 @@ import { addEventRoutes } from './routes/event.route.ts';
 export interface AppDeps extends EventControllerDeps, ServiceAppDeps {}
 
 /**
- * Builds the service without opening anything: what it needs comes in, what it answers is on the returned
- * app.
+ * Builds the app of the service. Opens nothing: the caller passes the dependencies.
  */
 export function createApp(deps: AppDeps): Express {
   return createServiceApp(deps, (app) => addEventRoutes(app, createEventController(deps)));

@@ -18,7 +18,7 @@ export interface IngestionDeps extends Pick<Service<Config>, 'config' | 'logger'
   checks: Record<string, HealthCheck>;
 }
 
-/** Limits that no setting has. Absent: those of production. */
+/** Limits without a setting. Default: the values of production. */
 export interface IngestionLimits extends Partial<BackpressureOptions> {
   bodyBudget?: BodyBudget | undefined;
   /** Milliseconds since 1970. */

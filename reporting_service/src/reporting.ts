@@ -15,7 +15,7 @@ export interface ReportingDeps extends Pick<Service<Config>, 'config' | 'logger'
   checks: Record<string, HealthCheck>;
 }
 
-/** Options that no setting has. Absent: those of production. */
+/** Options without a setting. Default: the values of production. */
 export type ReportingOptions = Partial<ReportDatabaseOptions>;
 
 /**

@@ -26,7 +26,10 @@ export async function startOnSlowMongo() {
   shared.register(() => mongo.remove());
   const stack = { ...shared, MONGO_URI: `mongodb://127.0.0.1:${mongo.port}/analytics` };
 
-  /** Starts the service with two turns, of which one site has one, and what waits in MongoDB for a test. */
+  /**
+   * Starts the service with two permits, of which one site may have one, and a MongoDB that waits for the
+   * test.
+   */
   async function start(settings: Record<string, string> = {}, now?: () => number) {
     const started = await startApp(stack, { STATS_MAX_CONCURRENT: '2', ...settings }, now);
     let requests = 0;

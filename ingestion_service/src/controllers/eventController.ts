@@ -11,17 +11,17 @@ const BATCH_LIMIT_BYTES = 512 * 1024;
 export interface EventControllerDeps {
   readJsonBody: ReadJsonBody;
   validator: EventValidator;
-  /** Resolves once Redis has acknowledged the one job that carries all events. */
+  /** Resolves once Redis has acknowledged the job of all events. */
   enqueueEvents: (events: readonly EventJob[]) => Promise<void>;
 }
 
 export interface EventController {
-  /** Answers `POST /event`: 202 once the event is queued, 400 with every field at fault if it can't be. */
+  /** Answers `POST /event`: 202 once the event is queued, 400 that names every invalid field. */
   postEvent: RequestHandler;
   /**
-   * Answers `POST /events`: 202 once all events are queued together, 400 with every event at fault if one of
-   * them is. With `?partial=true`: 202 once the valid events are queued together, with the others listed; 400
-   * if none is valid.
+   * Answers `POST /events`: 202 once all events are queued together, or 400 that names every invalid event.
+   * With `?partial=true`: 202 once the valid events are queued together, with the others listed; 400 if none
+   * is valid.
    */
   postEvents: RequestHandler;
 }
@@ -70,7 +70,7 @@ function nameFieldsByIndex({ index, errors }: RejectedEvent): FieldError[] {
   }));
 }
 
-/** Where many events are rejected, the first error of each is listed, so that no answer exceeds 300 KB. */
+/** If many events are rejected, only the first error of each is listed: no answer exceeds 300 KB. */
 const MANY_REJECTED_EVENTS = 100;
 
 function listRejected(rejected: readonly RejectedEvent[]): RejectedEvent[] {
@@ -84,8 +84,8 @@ function listRejected(rejected: readonly RejectedEvent[]): RejectedEvent[] {
 const EVENT_ACCEPTED = '{"success":true}';
 
 /**
- * Writes the answer without Express's `json`, which would look for a charset, an ETag and a fresh copy each
- * time. A short text goes to the socket in one piece with its headers; a Buffer would be a second one.
+ * Writes the answer without Express's `json`, which would compute a charset, an ETag and the freshness each
+ * time. A short text is written to the socket together with the headers; a Buffer would be a second write.
  */
 function accept(response: Response, body: string): void {
   response.writeHead(202, createAcceptedHeaders(Buffer.byteLength(body)));

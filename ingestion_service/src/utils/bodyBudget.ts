@@ -1,22 +1,22 @@
-/** A body that takes longer than this to arrive makes room when the budget is used up. */
+/** When the budget is used up, a body that has been arriving for longer than this is refused (ms). */
 const SLOW_BODY_MS = 5000;
 
-/** The bytes that one body holds. */
+/** The bytes of one body in the budget. */
 interface BodyHold {
-  /** Counts more bytes. `false` if there is no room for them. */
+  /** Reserves more bytes. Returns `false` if the budget has no room for them. */
   grow(bytes: number): boolean;
-  /** The body is complete: it waits for this process only, and no longer makes room for others. */
+  /** Marks the body as complete. It is no longer refused to make room for others. */
   complete(): void;
-  /** Gives all its bytes back. Does nothing the second time. */
+  /** Releases all bytes. Further calls do nothing. */
   release(): void;
 }
 
 export interface BodyBudget {
-  /** How many bytes are held at the moment. */
+  /** The reserved bytes. */
   readonly usedBytes: number;
   /**
-   * Begins to count a body. `refuse` is called when it has to make room for another; its bytes are given back
-   * by then.
+   * Begins to count a body. Calls `refuse` if the body must make room for another; its bytes have been
+   * released then.
    */
   open(refuse: () => void): BodyHold;
 }
@@ -24,15 +24,14 @@ export interface BodyBudget {
 export interface BodyBudgetOptions {
   budgetBytes: number;
   slowBodyMs?: number;
-  /** A clock in milliseconds that never goes back. */
+  /** A monotonic clock (ms). */
   now?: () => number;
 }
 
 /**
- * Bounds the bytes of all bodies that a process holds while they arrive or are decompressed. When they are
- * used up, the bodies that have been arriving for longest make room if they are slow, so that slow senders
- * cannot keep others out. If none is slow, the newcomer finds no room: to refuse those that are nearly done
- * would let nobody finish.
+ * Bounds the bytes of all bodies that arrive or are decompressed in a process. When the budget is used up,
+ * the oldest slow bodies are refused, so that slow senders cannot block others. If no body is slow, the new
+ * one is refused: otherwise bodies would be refused shortly before their end, and none would finish.
  */
 export function createBodyBudget({
   budgetBytes,
@@ -40,7 +39,7 @@ export function createBodyBudget({
   now = () => performance.now(),
 }: BodyBudgetOptions): BodyBudget {
   let usedBytes = 0;
-  /** Those that are still arriving, oldest first. */
+  /** The bodies that are still arriving, oldest first. */
   const arriving = new Set<{ sinceMs: number; yieldRoom: () => void }>();
 
   function makeRoom(bytes: number): boolean {
@@ -76,7 +75,7 @@ export function createBodyBudget({
       arriving.add(entry);
       return {
         grow: (bytes) => {
-          // To make room may have closed this one.
+          // Making room may have refused this body.
           const hasRoom = makeRoom(bytes) && isOpen;
           if (hasRoom) {
             heldBytes += bytes;

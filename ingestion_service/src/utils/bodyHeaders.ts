@@ -1,22 +1,21 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { ProblemError } from '@analytics/shared/http/problem';
 
-/** How a body is compressed. */
+/** The compression of a body. */
 export type BodyEncoding = 'identity' | 'gzip' | 'deflate' | 'br';
 
 const PARAMETER = /;\s*([^;=\s"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)/g;
 
 /**
- * The letters and digits of the names of UTF-8, and of ASCII, which is a part of it. An empty name says
- * nothing.
+ * The letters and digits of the names of UTF-8 and of its subset ASCII. An empty name counts as absent.
  */
 const UTF8_NAMES = new Set(['', 'utf8', 'usascii', 'ascii']);
 
 /**
- * Makes sure that a body is announced as JSON. JSON has one encoding, UTF-8 (RFC 8259), so `charset` may only
- * say so; other parameters mean nothing.
+ * Checks that the `Content-Type` is JSON. JSON has one encoding, UTF-8 (RFC 8259), so `charset` must name it;
+ * other parameters are ignored.
  *
- * @throws ProblemError 415 if it is announced as anything else.
+ * @throws ProblemError 415 for any other `Content-Type`.
  */
 export function requireJsonType({ 'content-type': type = '' }: IncomingHttpHeaders): void {
   if (type === 'application/json') {
@@ -33,7 +32,7 @@ export function requireJsonType({ 'content-type': type = '' }: IncomingHttpHeade
   }
 }
 
-/** Some clients write quotes, underscores or commas that do not belong there. */
+/** Some clients add quotes, underscores or commas. */
 function toLettersAndDigits(value: string): string {
   return value.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 }
@@ -50,9 +49,9 @@ const ENCODINGS = new Map<string, BodyEncoding>([
 ]);
 
 /**
- * Reads how a body is compressed.
+ * Reads the `Content-Encoding`.
  *
- * @throws ProblemError 415 with `Accept-Encoding` if it is compressed in another way, or more than once.
+ * @throws ProblemError 415 with `Accept-Encoding` for an unknown or a multiple encoding.
  */
 export function readBodyEncoding({ 'content-encoding': header }: IncomingHttpHeaders): BodyEncoding {
   if (header === undefined) {

@@ -12,8 +12,8 @@ import { createBodyError, createTooLargeError } from './bodyErrors.ts';
 import type { BodyEncoding } from './bodyHeaders.ts';
 
 /**
- * What Node gives with the option `info`: the result, and the engine that knows how much of the input it
- * took.
+ * The result of Node's zlib with the option `info`: the output, and the engine with the number of input bytes
+ * that it read.
  */
 interface Decompressed {
   buffer: Buffer;
@@ -33,9 +33,9 @@ const DECOMPRESS: Record<Exclude<BodyEncoding, 'identity'>, Decompress> = {
 /**
  * Decompresses a body. Nothing beyond `limitBytes` is decompressed.
  *
- * gzip and deflate hold 32 KiB beside the result and take less time than parsing it, so they run at once. A
- * few bytes of Brotli can make its decoder fill a window of 16 MiB before the first byte comes out, so that
- * runs off the main thread, one body after another.
+ * gzip and deflate need 32 KiB of memory and less time than parsing, so they run synchronously. A few bytes
+ * of Brotli can make its decoder fill a window of 16 MiB before the first byte of output, so it runs off the
+ * main thread, one body after another.
  *
  * @throws ProblemError 413 if the result has more than `limitBytes`; 400 if the body is broken, cut short, or
  *   has more bytes after its end.
@@ -57,7 +57,7 @@ export async function decompress(
   throw createBodyError(`has bytes after the end of its ${encoding} data`);
 }
 
-/** Both formats go by the name of deflate: with a zlib header, which is a multiple of 31, and raw. */
+/** Two formats are called deflate: with a zlib header, which is a multiple of 31, and raw. */
 function hasZlibHeader(body: Buffer): boolean {
   return ((body[0] ?? 0) & 0x0f) === 8 && body.length > 1 && body.readUInt16BE(0) % 31 === 0;
 }

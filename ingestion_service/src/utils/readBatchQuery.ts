@@ -2,7 +2,7 @@ import { describeFieldErrors, ProblemError, toFieldErrors } from '@analytics/sha
 import type { Request } from 'express';
 import { z } from 'zod';
 
-/** A parameter that is given twice arrives as an array, which is none of the values. */
+/** A repeated parameter arrives as an array, which is not an allowed value. */
 const batchQuerySchema = z.strictObject({
   partial: z.enum(['true', 'false'], { error: 'must be true or false, and given once' }).default('false'),
 });
@@ -15,7 +15,7 @@ export interface BatchQuery {
 /**
  * Reads the query of `POST /events`.
  *
- * @throws ProblemError 400 naming every parameter that the route does not know or whose value it does not. A
+ * @throws ProblemError 400 that names every unknown parameter and every invalid value. A
  * misspelt `partial` would otherwise change what happens to the valid events of a batch.
  */
 export function readBatchQuery({ query }: Pick<Request, 'query'>): BatchQuery {

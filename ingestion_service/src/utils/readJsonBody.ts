@@ -9,19 +9,19 @@ import { receiveBody } from './receiveBody.ts';
 /** 1,000 events of the largest size, or 128 of the largest batches. */
 const BUDGET_BYTES = 64 * 1024 * 1024;
 
-/** How much larger than its content a compressed body may be: headers, and what cannot be compressed. */
+/** The extra bytes that a compressed body may have: headers, and the overhead of incompressible data. */
 const COMPRESSION_OVERHEAD_BYTES = 1024;
 
 /**
  * Reads and parses a request's body, which may be compressed.
  *
- * @throws ProblemError, at once or by rejection: 415 if it is not announced as JSON in UTF-8 or is compressed
- *   in an unknown way; 413 if it is longer than `limitBytes`, uncompressed; 400 if it is empty, cut short, or
- *   not JSON; 503 if the process holds too many bodies.
+ * @throws ProblemError, at once or by rejection: 415 if its `Content-Type` is not JSON in UTF-8 or its
+ *   `Content-Encoding` is unknown; 413 if it is longer than `limitBytes` after decompression; 400 if it is
+ *   empty, truncated, or not JSON; 503 if the budget of the process has no room.
  */
 export type ReadJsonBody = (request: IncomingMessage, limitBytes: number) => Promise<unknown>;
 
-/** Makes what reads all bodies of a process, within one budget of bytes. */
+/** Creates the reader of all bodies of a process, with one budget of bytes. */
 export function createJsonBodyReader(
   budget: BodyBudget = createBodyBudget({ budgetBytes: BUDGET_BYTES }),
 ): ReadJsonBody {
@@ -41,7 +41,7 @@ export function createJsonBodyReader(
   };
 }
 
-/** Counts the compressed bytes, and as many as the decompressed ones may be, for as long as both exist. */
+/** Reserves the compressed bytes and the most decompressed ones while both exist. */
 async function decompressWithin(
   budget: BodyBudget,
   encoding: Exclude<BodyEncoding, 'identity'>,
@@ -79,7 +79,7 @@ function requireContent(body: Buffer): void {
   }
 }
 
-/** Some writers begin UTF-8 with one. A parser may pass over it (RFC 8259, section 8.1). */
+/** Some programs begin UTF-8 with one. A parser may ignore it (RFC 8259, section 8.1). */
 function hasByteOrderMark(body: Buffer): boolean {
   return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf;
 }

@@ -3,25 +3,26 @@ import { sendContinue } from '@analytics/shared/http/expectContinue';
 import type { BodyBudget } from './bodyBudget.ts';
 import { createBodyError, createNoRoomError, createTooLargeError } from './bodyErrors.ts';
 
-/** What is set aside at first for a body that arrives in pieces, unless it is known to be smaller. */
+/** The first buffer for a body that arrives in pieces, unless its length is smaller. */
 const MIN_CAPACITY_BYTES = 16 * 1024;
-/** By which factor that grows: few copies, and little room for what a slow sender only announces. */
+/** The growth of the buffer: few copies, and little memory for a slow sender with a large Content-Length. */
 const GROWTH = 4;
 
 export interface BodyLimit {
-  /** What the body's content may have. */
+  /** The most bytes of the content. */
   limitBytes: number;
-  /** How much more may arrive if it is compressed. */
+  /** The further bytes that a compressed body may have. */
   overheadBytes: number;
 }
 
 /**
- * Receives a request's body and resolves with what `finish` makes of it. A client that waits for `100
+ * Receives a request's body and resolves with the result of `finish`. A client that waits for `100
  * Continue` gets it unless its body is too large. A body that arrives in pieces is counted in the budget
  * until it is complete.
  *
- * @throws ProblemError 413 if it has more bytes than the limit allows, 503 if there is no room for it, 400 if
- *   it is cut short; and what `finish` throws.
+ * @throws ProblemError 413 if it exceeds the limit, 503 if the budget has no room, 400 if it is truncated;
+ *   and
+ *   every error of `finish`.
  */
 export function receiveBody<Result>(
   request: IncomingMessage,
@@ -43,7 +44,7 @@ export function receiveBody<Result>(
     let pieces: Pieces | undefined;
     request.on('data', (chunk: Buffer) => {
       if (pieces === undefined) {
-        // Nearly every body arrives whole, and is never copied or counted.
+        // Nearly every body arrives in one piece, and is never copied or counted.
         if (first === undefined && chunk.length === announcedBytes) {
           first = chunk;
           return;
@@ -70,16 +71,16 @@ export function receiveBody<Result>(
 const EMPTY = Buffer.alloc(0);
 
 interface Pieces {
-  /** Refuses the body if the piece is too much; what comes after that is not kept. */
+  /** Refuses the body if the piece exceeds a limit. Later pieces are dropped. */
   add(piece: Buffer): void;
-  /** The whole body, which is no longer counted. */
+  /** Returns the whole body, and stops counting it. */
   join(): Buffer;
   drop(): void;
 }
 
 /**
- * Copies pieces together as they come: a thousand pieces of one byte would hold much more memory than a
- * thousand bytes.
+ * Copies each piece into one buffer as it arrives: a thousand pieces of one byte would take much more memory
+ * than a thousand bytes.
  */
 function collectPieces(
   announcedBytes: number,
@@ -101,7 +102,7 @@ function collectPieces(
     onRefused(error);
   }
 
-  /** Chunked bodies announce nothing. */
+  /** Chunked bodies have no Content-Length. */
   function chooseCapacity(neededBytes: number): number {
     const mostBytes = announcedBytes > 0 ? Math.max(announcedBytes, neededBytes) : maxBytes;
     return Math.min(Math.max(GROWTH * neededBytes, MIN_CAPACITY_BYTES), mostBytes);

@@ -3,7 +3,7 @@ import { isWellFormedEventInput } from '@analytics/shared/event/wellFormedEvent'
 import { type FieldError, toFieldErrors } from '@analytics/shared/http/problem';
 
 export interface EventValidatorOptions {
-  /** How far a timestamp may lie ahead of this service's clock, in milliseconds. */
+  /** The most that a timestamp may be ahead of this service's clock (ms). */
   maxFutureMs: number;
   /** The earliest timestamp, in milliseconds since 1970: the start of a UTC day. */
   minTimestampMs: number;
@@ -15,13 +15,13 @@ type Refused = { ok: false; errors: FieldError[] };
 
 /** An event of a batch that is not accepted. */
 export interface RejectedEvent {
-  /** Its place in the batch, from 0. */
+  /** Its index in the batch, from 0. */
   index: number;
-  /** The fields at fault. The empty name stands for the whole event. */
+  /** The invalid fields. The empty name means the whole event. */
   errors: FieldError[];
 }
 
-/** Decides whether a body is what a route takes, and says everything that is wrong with one that is not. */
+/** Validates the body of a route, and lists everything that is wrong with an invalid one. */
 export interface EventValidator {
   validateEvent(body: unknown): { ok: true; event: EventInput } | Refused;
   /** Separates the valid events of a batch from the others. Refuses a body that is not a batch. */
@@ -29,8 +29,8 @@ export interface EventValidator {
 }
 
 /**
- * The most errors that are reported for one event of a batch, so that a batch of nonsense gets no answer
- * larger than itself.
+ * The most errors that are reported for one event of a batch, so that the answer to an invalid batch is not
+ * larger than the batch.
  */
 const MAX_ERRORS_PER_EVENT = 3;
 

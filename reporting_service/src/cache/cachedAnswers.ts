@@ -35,7 +35,7 @@ export function createCachedAnswers(maxBytes: number): CachedAnswers {
   return {
     get: (key) => {
       const answer = answers.get(key);
-      // Most requests want what the one before wanted, and moving it costs more than finding it.
+      // Most requests repeat the previous one, and moving an entry costs more than finding it.
       if (answer !== undefined && key !== newest) {
         answers.delete(key);
         answers.set(key, answer);

@@ -6,7 +6,7 @@ export interface SharedReport<Result> {
    * @throws the signal's reason when it aborts before the report is there.
    */
   join(signal: AbortSignal): Promise<Result>;
-  /** When it began to read (ms since 1970). Undefined while it waits for its turn. */
+  /** When it began to read (ms since 1970). Undefined while it waits for its permit. */
   readonly asOfMs: number | undefined;
 }
 

@@ -14,7 +14,7 @@ const schema = z.object({
   STATS_TOP_PATHS: wholeNumberSetting({ min: 1, max: 1000, default: 10 }),
   STATS_TIMEOUT_SECONDS: wholeNumberSetting({ min: 1, max: 600, default: 30 }),
   STATS_MAX_CONCURRENT: wholeNumberSetting({ min: 1, max: 1000, default: 8 }),
-  // A mark of a late event rests for a minute at least; an answer must not be kept for longer.
+  // The invalidation of a late event lasts a minute at least; no answer may be cached for longer.
   STATS_CACHE_TTL_SECONDS: wholeNumberSetting({ min: 0, max: 30, default: 5 }),
   STATS_CACHE_MAX_BYTES: wholeNumberSetting({ min: 0, max: 1_073_741_824, default: 33_554_432 }),
   LOG_LEVEL: logLevelSetting,

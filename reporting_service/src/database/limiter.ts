@@ -1,34 +1,34 @@
-/** Releases a turn. Further calls do nothing. */
+/** Releases a permit. Further calls do nothing. */
 export type Release = () => void;
 
 export interface LimiterOptions {
-  /** The number of turns. */
+  /** The number of permits. */
   maxRunning: number;
-  /** The most turns of one owner. */
+  /** The most permits of one owner. */
   maxRunningOfOwner: number;
-  /** The most that wait for a turn. */
+  /** The most callers that wait for a permit. */
   maxWaiting: number;
 }
 
 export interface Limiter {
   /**
-   * Waits for a turn. Waiting owners take turns one after another, however many each of them waits for.
+   * Waits for a permit. Waiting owners are served in rotation, however many permits each of them waits for.
    *
    * @throws TooManyWaitingError immediately, if too many wait.
-   * @throws the signal's reason if it aborts before the turn.
+   * @throws the signal's reason if it aborts before a permit is free.
    */
   acquire(owner: string, signal?: AbortSignal): Promise<Release>;
 }
 
-/** Too many wait for a turn. */
+/** Too many callers wait for a permit. */
 export class TooManyWaitingError extends Error {
   override readonly name = 'TooManyWaitingError';
 }
 
-/** A semaphore that divides its turns fairly among owners. */
+/** A semaphore that divides its permits fairly among owners. */
 export function createLimiter({ maxRunning, maxRunningOfOwner, maxWaiting }: LimiterOptions): Limiter {
   const running = new Map<string, number>();
-  /** The waiting owners, in the order of their next turns. */
+  /** The waiting owners, in the order in which they are served. */
   const waiting = new Map<string, Set<() => void>>();
   let runningCount = 0;
   let waitingCount = 0;
@@ -65,7 +65,7 @@ export function createLimiter({ maxRunning, maxRunningOfOwner, maxWaiting }: Lim
       }
       const [next] = line;
       if (next && isAllowed(owner)) {
-        // The owner goes to the end of the line.
+        // The owner is served last the next time.
         waiting.delete(owner);
         waiting.set(owner, line);
         next();
@@ -90,7 +90,7 @@ export function createLimiter({ maxRunning, maxRunningOfOwner, maxWaiting }: Lim
           return;
         }
         if (waitingCount >= maxWaiting) {
-          throw new TooManyWaitingError(`${waitingCount} wait for a turn already.`);
+          throw new TooManyWaitingError(`${waitingCount} callers wait for a permit already.`);
         }
         const line = waiting.get(owner) ?? new Set();
         waiting.set(owner, line);

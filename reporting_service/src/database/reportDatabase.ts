@@ -16,18 +16,18 @@ import { createReportMemory, type ReportMemory } from './reportMemory.ts';
  */
 const MAX_WAITING = 10_000;
 
-/** The share of all turns that one site may have. */
+/** The share of all permits that one site may have. */
 const MAX_SHARE_OF_SITE = 3 / 4;
 
 /**
- * Reads of invalidations are short. They have their own turns, so that no cached answer waits for reports.
+ * Reads of invalidations are short. They have their own permits, so that no cached answer waits for reports.
  */
 const MAX_CHECKS = 4;
 
 const MAX_UNREADABLE_LOGGED = 100;
 
 export interface ReportDatabaseOptions {
-  /** How long a request waits for its report, and how long a report may take from its turn on (ms). */
+  /** The time that a request waits for its report, and that a report may take with its permit (ms). */
   timeoutMs: number;
   /** The most concurrent reports. Others wait. */
   maxConcurrent: number;
@@ -40,7 +40,7 @@ export interface ReportDatabaseOptions {
 }
 
 interface Reading {
-  /** The owner of the turn. */
+  /** The owner of the permit. */
   site_id: string;
   /** Aborts when no request waits for the report. */
   signal: AbortSignal;
@@ -63,8 +63,8 @@ export interface ReportDatabase {
    */
   inTime<Answer>(waiting: Waiting, work: (signal: AbortSignal) => Promise<Answer>): Promise<Answer>;
   /**
-   * Runs one report in its turn. Waits for the turn until the signal aborts, and releases it when the work
-   * has stopped.
+   * Runs one report with a permit. Waits for the permit until the signal aborts, and releases it when the
+   * work has stopped.
    *
    * @throws ProblemError 503 if the report takes too long, or MongoDB is away.
    */
@@ -83,7 +83,7 @@ export function createReportDatabase(Event: EventModel, options: ReportDatabaseO
   const { timeoutMs, maxConcurrent, mongoWatch, logger, now, memory = createReportMemory() } = options;
   const outageLog = createOutageLog({ began: 'a report failed', ended: 'reports work again' }, logger);
   const onUnreadable = createUnreadableLog(logger);
-  const reportTurns = createSiteTurns(maxConcurrent);
+  const reportLimiter = createSiteLimiter(maxConcurrent);
   const checkTimeoutMs = Math.ceil(timeoutMs / 2);
   const askInTurn = createCheckQueries(Event, checkTimeoutMs, mongoWatch);
   const toProblem = createProblemTranslator(mongoWatch, outageLog);
@@ -93,7 +93,7 @@ export function createReportDatabase(Event: EventModel, options: ReportDatabaseO
     { site_id, signal }: Reading,
     makeReport: (source: ReportContext) => Promise<Report>,
   ): Promise<Report> {
-    const release = await reportTurns.acquire(site_id, signal);
+    const release = await reportLimiter.acquire(site_id, signal);
     const deadlineMs = performance.now() + timeoutMs;
     const { stopping, end } = limitTime(signal, timeoutMs);
     let work: Promise<unknown> = Promise.resolve();
@@ -158,13 +158,13 @@ export function createReportDatabase(Event: EventModel, options: ReportDatabaseO
   };
 }
 
-/** Runs short queries in turns of their own, each within `timeoutMs`. */
+/** Runs short queries with their own permits, each within `timeoutMs`. */
 function createCheckQueries(
   Event: EventModel,
   timeoutMs: number,
   mongoWatch: ReportDatabaseOptions['mongoWatch'],
 ) {
-  const turns = createSiteTurns(MAX_CHECKS);
+  const limiter = createSiteLimiter(MAX_CHECKS);
   let rollups: RollupCollections | undefined;
 
   /** Opened once, because opening them costs more than a check. */
@@ -179,10 +179,10 @@ function createCheckQueries(
     ask: (rollups: RollupCollections) => Promise<Answer>,
   ): Promise<Answer> {
     const deadlineMs = performance.now() + timeoutMs;
-    const release = await turns.acquire(site_id);
+    const release = await limiter.acquire(site_id);
     try {
       if (performance.now() > deadlineMs) {
-        throw new TimeoutError(`no turn within ${timeoutMs} ms`);
+        throw new TimeoutError(`no permit within ${timeoutMs} ms`);
       }
       return await mongoWatch.whileUp(() => ask(openRollups()));
     } finally {
@@ -191,7 +191,7 @@ function createCheckQueries(
   };
 }
 
-/** Turns the errors of reports into problems for clients, and logs them. */
+/** Converts the errors of reports to problems for clients, and logs them. */
 function createProblemTranslator(mongoWatch: ReportDatabaseOptions['mongoWatch'], outageLog: OutageLog) {
   return (error: unknown, signal?: AbortSignal): unknown => {
     // An abandoned report has not failed.
@@ -222,7 +222,7 @@ function createUnreadableLog(logger: Logger): (error: RollupUnreadableError) => 
   };
 }
 
-function createSiteTurns(maxRunning: number): Limiter {
+function createSiteLimiter(maxRunning: number): Limiter {
   const maxRunningOfOwner = Math.max(Math.floor(maxRunning * MAX_SHARE_OF_SITE), 1);
   return createLimiter({ maxRunning, maxRunningOfOwner, maxWaiting: MAX_WAITING });
 }

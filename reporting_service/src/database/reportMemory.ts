@@ -16,14 +16,14 @@ export class MemoryShortError extends Error {
   override readonly name = 'MemoryShortError';
 }
 
-/** A report is too large to be added up in this process: MongoDB must do the work. */
+/** A report is too large for this process: MongoDB must compute it. */
 export class TooLargeError extends Error {
   override readonly name = 'TooLargeError';
 }
 
 /** The memory of one attempt at a report. All sizes are estimates, in bytes. */
 export interface MemoryAccount {
-  /** Whether it is the large report, which reads again what it cannot hold. */
+  /** Whether it is the large report, which reads data again instead of holding it. */
   readonly isLarge: boolean;
   /**
    * Reserves memory before it is used.
@@ -41,9 +41,9 @@ export interface MemoryAccount {
 /** The memory that all reports of a process share. */
 export interface ReportMemory {
   openSmall(): MemoryAccount;
-  /** Waits until no other report is large. Sites that wait take turns. */
+  /** Waits until no other report is large. Waiting sites are served in rotation. */
   openLarge(site_id: string, signal: AbortSignal): Promise<MemoryAccount>;
-  /** Waits for a turn to look up users. A lookup takes some 30 MiB that no account contains. */
+  /** Waits for a permit to look up users. A lookup takes about 30 MiB that no account contains. */
   acquireLookUp(signal: AbortSignal): Promise<Release>;
 }
 
@@ -54,9 +54,9 @@ export interface ReportMemoryOptions {
 }
 
 /**
- * Bounds what all reports hold together, so that the process stays below 512 MB. A small report never waits.
- * One that turns out not to be small gives back what it holds and begins again in the line of large reports:
- * nobody waits while holding what another one waits for.
+ * Bounds the memory of all reports together, so that the process stays below 512 MB. A small report never
+ * waits. If it exceeds its limit, it frees its memory and begins again as a large report. So no report holds
+ * memory for which another one waits.
  */
 export function createReportMemory({
   sharedBytes = SHARED_BYTES,
@@ -96,7 +96,7 @@ export function createReportMemory({
   };
 }
 
-/** Limiter for reports that have a report's turn already, which bounds how many wait. */
+/** A limiter for reports that have a permit already, which bounds how many wait. */
 function createLine(maxRunning: number): Limiter {
   return createLimiter({ maxRunning, maxRunningOfOwner: maxRunning, maxWaiting: Number.POSITIVE_INFINITY });
 }
@@ -137,8 +137,7 @@ function createAccount({ isLarge, take, give, onClose }: AccountRules): MemoryAc
 }
 
 /**
- * What a value takes where it is remembered with a number: the entry of a map, which doubles when it grows,
- * and its text.
+ * The memory of a value in a map of numbers: the entry of the map, which doubles when it grows, and the text.
  */
 export function estimateValueBytes(value: unknown): number {
   return ENTRY_BYTES + (typeof value === 'string' ? estimateTextBytes(value) : 0);

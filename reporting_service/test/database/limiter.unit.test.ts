@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { createLimiter } from '../../src/database/limiter.ts';
 
-/** A limiter whose turns a test releases. `begun` names the owners in the order of their turns. */
+/** A limiter whose permits a test releases. `begun` names the owners in the order of their permits. */
 function createLine(options: { maxRunning: number; maxRunningOfOwner: number; maxWaiting?: number }) {
-  const turns = createLimiter({ maxWaiting: 100, ...options });
+  const limiter = createLimiter({ maxWaiting: 100, ...options });
   const begun: string[] = [];
   const releases: (() => void)[] = [];
   const ask = (owner: string, signal = new AbortController().signal) =>
-    turns.acquire(owner, signal).then((release) => {
+    limiter.acquire(owner, signal).then((release) => {
       begun.push(owner);
       releases.push(release);
     });
@@ -39,7 +39,7 @@ test('a caller that stops waiting gets no permit, and a caller beyond the limit 
   const left = ask('b', leaving.signal);
   const last = ask('c');
 
-  await expect(ask('d')).rejects.toThrow('2 wait');
+  await expect(ask('d')).rejects.toThrow('2 callers wait');
   leaving.abort(new Error('left'));
   await expect(left).rejects.toThrow('left');
   const again = ask('d');

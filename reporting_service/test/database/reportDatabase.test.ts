@@ -74,7 +74,7 @@ test('a report that gets no permit before its deadline is refused then, and take
     run({ site_id: 'a', signal: limited }, async () => 'waiting'),
   );
 
-  // The work of the first one ignores that its time is over as well, and keeps its turn until it stops.
+  // The work of the first one ignores that its time is over as well, and keeps its permit until it stops.
   const refused = {
     status: 'rejected',
     reason: { status: 503, message: expect.stringContaining('in time') },

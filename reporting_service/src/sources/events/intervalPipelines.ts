@@ -30,7 +30,7 @@ export function buildSpillingIntervalPipeline(
   return [matchEvents(selection), groupByIntervalAndUser(intervals), sumUpIntervals()];
 }
 
-/** The result for each interval that has events. A null user stands for all anonymous views. */
+/** The result for each interval that has events. A null user means all anonymous events. */
 export interface IntervalUsersDocument {
   _id: number;
   views: number;

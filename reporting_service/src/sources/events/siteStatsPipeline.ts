@@ -9,8 +9,8 @@ export interface SiteStatsFacets {
 }
 
 /**
- * Builds the pipeline behind `GET /stats`. Events become paths before they reach the facets: what goes
- * through `$facet` is handed on document by document. Distinct users are counted beside it
+ * Builds the pipeline behind `GET /stats`. Events are grouped by path before the facets, because `$facet`
+ * copies every input document. Distinct users are counted at the same time by another command
  * (uniqueUsersPipeline.ts), on another core.
  */
 export function buildSiteStatsPipeline(

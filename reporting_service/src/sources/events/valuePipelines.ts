@@ -29,13 +29,13 @@ function groupByValue(field: string): PipelineStage.Group {
   return { $group: { _id: readValue(field), views: { $sum: 1 } } };
 }
 
-/** What the pipeline of values returns for each value that any event has. */
+/** The result for each value. */
 export interface ValueViews {
   _id: PropertyValue | null;
   views: number;
 }
 
-/** Counts the views of each value of a field, for who adds them to views from elsewhere. */
+/** Counts the views of each value of a field, to be merged with views from rollups. */
 export function buildValueViewsPipeline(selection: EventSelection, field: string): PipelineStage[] {
   return [matchEvents(selection), groupByValue(field)];
 }
@@ -58,9 +58,9 @@ function pageFacets({ search, limit, offset }: BreakdownPage): PipelineStage.Fac
   };
 }
 
-/** What the second pipeline returns for each of the values that any user has, and for all others together. */
+/** The result for each wanted value with users, and for all other values together. */
 export interface ValueUsers {
-  /** Null stands for the others. */
+  /** Null: all other values. */
   _id: { value: PropertyValue | null } | null;
   unique_users: number;
 }
@@ -74,7 +74,7 @@ export function buildValueUsersPipeline(
   return [matchEvents(selection), pickValues(field, values), collectUsers(), countUsers()];
 }
 
-/** Counts the same; however many users there are. */
+/** Counts the same, and uses the disk for any number of users. */
 export function buildSpillingValueUsersPipeline(
   selection: EventSelection,
   field: string,
@@ -86,15 +86,15 @@ export function buildSpillingValueUsersPipeline(
   ];
 }
 
-/** What the third pipeline returns for each of some values, and for all others together. */
+/** The result for each wanted value, and for all other values together. */
 export interface UsersOfValue {
-  /** Null stands for the others. */
+  /** Null: all other values. */
   _id: { value: PropertyValue | null } | null;
   /** Absent if the list is too long. */
   users?: (string | null)[];
 }
 
-/** Names the distinct users of each of some values. A value is one document. */
+/** Lists the distinct users of some values, one document for each value. */
 export function buildUsersOfValuesPipeline(
   selection: EventSelection,
   field: string,
@@ -103,12 +103,12 @@ export function buildUsersOfValuesPipeline(
   return [matchEvents(selection), pickValues(field, values), collectUsers(), leaveOutLongLists()];
 }
 
-/** What the large third pipeline returns for each user of each of some values. */
+/** The result for each user of each wanted value. */
 export interface UserOfValue {
   _id: { value: PropertyValue | null; user: string };
 }
 
-/** Names the same; however many users there are. */
+/** Lists the same users one by one, and uses the disk for any number of users. */
 export function buildSpillingUsersOfValuesPipeline(
   selection: EventSelection,
   field: string,
@@ -123,17 +123,16 @@ export function buildSpillingUsersOfValuesPipeline(
 }
 
 /**
- * Tells the wanted values from the others, which are null. A match would leave those out earlier and cost
- * more: no index can answer it beside the selection's, and looking up the values with the most views would
- * fetch most of the documents. Each event is compared once with the list of values, which may have a
- * thousand.
+ * Keeps the wanted values and replaces the others by null. A `$match` would be slower: no index serves it
+ * together with the selection, and the values with the most views have most of the documents. Each event is
+ * compared once with the list of values, which may have a thousand.
  */
 function pickValues(field: string, values: readonly (PropertyValue | null)[]): PipelineStage.Project {
   const value = readValue(field);
   return { $project: { _id: 0, wanted: { $cond: [isWanted(value, values), { value }, null] }, user_id: 1 } };
 }
 
-/** The other values share one group, whose set has nobody. */
+/** The other values share one group, whose user set stays empty. */
 function collectUsers(): PipelineStage.Group {
   return {
     $group: { _id: '$wanted', users: { $addToSet: { $cond: ['$wanted', '$user_id', null] } } },

@@ -34,7 +34,7 @@ export interface HeldCounts {
   scan(dimension: string, buckets: readonly Bucket[]): CountsScan;
 }
 
-/** Reads counts one document after another, as often as it is called. */
+/** Reads counts one document after another, again at each call. */
 export interface CountsScan {
   /** @throws RollupChangedError, RollupUnreadableError */
   readAll(): AsyncIterable<CountsDocument>;

@@ -14,7 +14,7 @@ export interface RollupSource {
   memory: MemoryAccount;
 }
 
-/** What a source has read, or the buckets that it cannot answer because they have too many values. */
+/** The counts of a source, or the buckets that it cannot answer because they have too many values. */
 export type RollupOutcome<Value> =
   | { ok: true; value: Value }
   | { ok: false; dimension: string; overflowed: string[] };

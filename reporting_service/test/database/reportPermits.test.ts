@@ -25,7 +25,7 @@ test('a report that gets no permit in time is answered with 503 at its deadline'
     Array.from({ length: 12 }, async (_, index) => (await ask(`/stats?site_id=a&path=/${index}`)).status),
   );
 
-  // Each takes three times 150 ms, in one turn after the other.
+  // Each takes three times 150 ms, one after another.
   expect(performance.now() - startedMs).toBeLessThan(2000);
   expect(statuses[0]).toBe(200);
   expect(new Set(statuses)).toEqual(new Set([200, 503]));
