@@ -50,7 +50,7 @@ export interface Invalidations {
 
 /**
  * The invalidations in MongoDB. Its clock decides what is due, and nothing else: that every event of a valid
- * hour was counted follows from the order of claims, invalidations and writes (docs/decisions/0009).
+ * hour was counted follows from the order of claims, invalidations and writes (docs/decisions/0016).
  */
 export function createInvalidations({
   invalidations,

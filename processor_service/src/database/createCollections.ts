@@ -24,7 +24,7 @@ interface IndexedModel {
 
 /**
  * With zstd, data and indexes take half of the disk space that they take with the default compressor, which
- * does not compress indexes (docs/decisions/0009). In memory they are uncompressed either way.
+ * does not compress indexes (docs/decisions/0017). In memory they are uncompressed either way.
  */
 const ZSTD = { storageEngine: { wiredTiger: { configString: 'block_compressor=zstd' } } };
 
