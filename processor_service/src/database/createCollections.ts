@@ -9,6 +9,8 @@ import { type Connection, mongo } from 'mongoose';
 export interface Index {
   key: Record<string, 1 | -1>;
   unique?: boolean;
+  /** MongoDB deletes a document this long after the date in the key. */
+  expireAfterSeconds?: number;
 }
 
 /** A collection and its indexes, without the one on `_id`. */
@@ -19,7 +21,7 @@ export interface Collection {
 
 interface IndexedModel {
   collection: { collectionName: string };
-  schema: { indexes(): [Record<string, unknown>, unknown][] };
+  schema: { indexes(): [Record<string, unknown>, Record<string, unknown>][] };
 }
 
 /**
@@ -54,7 +56,8 @@ const ROLLUPS: Collection[] = [
 export function listCollections(models: readonly IndexedModel[]): Collection[] {
   const ofModels = models.map(({ collection, schema }) => ({
     name: collection.collectionName,
-    indexes: schema.indexes().map(([fields]) => ({ key: fields as Index['key'] })),
+    // Mongoose adds `background`, which MongoDB ignores.
+    indexes: schema.indexes().map(([key, { background: _, ...options }]) => ({ key, ...options }) as Index),
   }));
   return [...ofModels, ...ROLLUPS];
 }
