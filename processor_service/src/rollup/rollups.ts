@@ -1,20 +1,15 @@
-import { openRollupCollections, type RollupCollections } from '@analytics/rollups/documents';
-import { createInvalidations, type Invalidations } from '@analytics/rollups/invalidations';
-import { createUserDictionary, type UserDictionary } from '@analytics/rollups/userDictionary/assign';
+import { openRollupCollections } from '@analytics/rollups/documents';
+import { createInvalidations } from '@analytics/rollups/invalidations';
+import { createUserDictionary } from '@analytics/rollups/userDictionary/assign';
 import type { mongo } from 'mongoose';
 import { ensureBackfill } from './backfill.ts';
-import { type CountsWriter, createCountsWriter } from './countsWriter.ts';
-import { createBucketMerger, type OpenBuckets } from './mergeBuckets.ts';
+import type { BucketBuilderDeps } from './bucketBuilder.ts';
+import { createCountsWriter } from './countsWriter.ts';
+import { createBucketMerger } from './mergeBuckets.ts';
 import { createRefresher, type Refresher } from './refresher.ts';
 
 /** The rollups of the events in one database. */
-export interface Rollups {
-  readonly events: mongo.Collection;
-  readonly collections: RollupCollections;
-  readonly invalidations: Invalidations;
-  readonly userDictionary: UserDictionary;
-  readonly writer: CountsWriter;
-  readonly openBuckets: OpenBuckets;
+export interface Rollups extends BucketBuilderDeps {
   readonly refresher: Refresher;
   /**
    * Completes the backfill and refreshes every bucket that is due. Can be interrupted anywhere and called
@@ -23,41 +18,27 @@ export interface Rollups {
   refresh(signal: AbortSignal): Promise<void>;
 }
 
-export interface RollupsOptions {
-  /** The memory budget of the counts of one bucket, in bytes. Absent: MAX_BUCKET_BYTES. */
-  maxBucketBytes?: number;
-}
-
 export function createRollups(
   db: mongo.Db,
   eventCollection: string,
-  { maxBucketBytes }: RollupsOptions = {},
+  { maxBucketBytes }: Pick<BucketBuilderDeps, 'maxBucketBytes'> = {},
 ): Rollups {
-  const events = db.collection(eventCollection);
   const collections = openRollupCollections(db);
-  const invalidations = createInvalidations(collections);
-  const writer = createCountsWriter(collections);
-  const userDictionary = createUserDictionary(collections);
-  const openBuckets: OpenBuckets = (site, buckets) => createBucketMerger(collections, site, buckets);
-  const refresher = createRefresher({
-    events,
+  const deps: BucketBuilderDeps = {
+    events: db.collection(eventCollection),
     collections,
-    invalidations,
-    userDictionary,
-    writer,
-    openBuckets,
+    invalidations: createInvalidations(collections),
+    userDictionary: createUserDictionary(collections),
+    writer: createCountsWriter(collections),
+    openBuckets: (site, buckets) => createBucketMerger(collections, site, buckets),
     maxBucketBytes,
-  });
+  };
+  const refresher = createRefresher(deps);
   return {
-    events,
-    collections,
-    invalidations,
-    userDictionary,
-    writer,
-    openBuckets,
+    ...deps,
     refresher,
     refresh: async (signal) => {
-      await ensureBackfill({ events, collections, invalidations }, signal);
+      await ensureBackfill(deps, signal);
       await refresher.refreshDue({ signal });
     },
   };
