@@ -3,13 +3,7 @@ import { withTimeout } from '@analytics/shared/async/withTimeout';
 import type { EventJob } from '@analytics/shared/event/event';
 import type { EventModel } from '@analytics/shared/event/eventModel';
 import { mongo, Types } from 'mongoose';
-import {
-  type InsertReply,
-  isTransientError,
-  readOutcomes,
-  type StoreOutcome,
-  toRejection,
-} from '../database/writeErrors.ts';
+import { type InsertReply, readOutcomes, type StoreOutcome, toRejection } from '../database/writeErrors.ts';
 import { type InsertRecord, toRecord } from './eventRecord.ts';
 import { requireDocumentSize, splitBySize } from './insertParts.ts';
 import { isolateFailures } from './isolateFailures.ts';
@@ -52,19 +46,12 @@ export function createEventStore(
     return readOutcomes(reply, records.length);
   }
 
-  const isolation = {
-    work: store,
-    isTransient: isTransientError,
-    findFault: findSerializationFault,
-    toOutcome: (error: unknown) => toRejection(error, false),
-  };
-
   return {
     storeEvents: async (events) => {
       const { records, outcomes, indexes } = toRecords(events, now());
       const written: StoreOutcome[] = [];
       for (const part of splitBySize(records)) {
-        written.push(...(await isolateFailures(part, isolation)));
+        written.push(...(await isolateFailures(part, store)));
       }
       for (const [position, index] of indexes.entries()) {
         outcomes[index] = written[position] as StoreOutcome;
@@ -122,16 +109,6 @@ function toRecords(events: readonly EventJob[], storedAt: Date): RecordsOfEvents
     }
   }
   return { records, indexes, outcomes };
-}
-
-/** The driver serializes the whole command, and does not report which document failed. */
-function findSerializationFault(record: InsertRecord): StoreOutcome | undefined {
-  try {
-    mongo.BSON.serialize(record);
-    return undefined;
-  } catch (error) {
-    return toRejection(error, true);
-  }
 }
 
 /**

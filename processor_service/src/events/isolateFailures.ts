@@ -1,45 +1,47 @@
-export interface Isolation<Item, Outcome> {
-  /** Works on items together. Must be safe to repeat with some of them. */
-  work: (items: readonly Item[]) => Promise<Outcome[]>;
-  /** Whether a failure is independent of the items. It is rethrown. */
-  isTransient: (error: unknown) => boolean;
-  /** Returns the outcome of an item that makes `work` fail, if that can be determined without `work`. */
-  findFault: (item: Item) => Outcome | undefined;
-  /** Returns the outcome of an item for which `work` fails with this item alone. */
-  toOutcome: (error: unknown) => Outcome;
-}
+import { mongo } from 'mongoose';
+import { isTransientError, type StoreOutcome, toRejection } from '../database/writeErrors.ts';
+import type { InsertRecord } from './eventRecord.ts';
 
 /**
- * Works on items together. If that fails, separates the faulty items and works on the others: first the items
- * for which `findFault` returns an outcome. If there are none, it bisects the items until each faulty one is
- * alone.
+ * Stores records together by `store`, which must be safe to repeat with some of them. If that fails,
+ * separates the faulty records and stores the others: first the records that cannot be serialized. If there
+ * are none, it bisects the records until each faulty one is alone.
  *
- * @throws the error of `work`, if it is transient.
+ * @throws the error of `store`, if it is transient.
  */
-export async function isolateFailures<Item, Outcome>(
-  items: readonly Item[],
-  isolation: Isolation<Item, Outcome>,
-): Promise<Outcome[]> {
-  const { work, isTransient, findFault, toOutcome } = isolation;
+export async function isolateFailures(
+  records: readonly InsertRecord[],
+  store: (records: readonly InsertRecord[]) => Promise<StoreOutcome[]>,
+): Promise<StoreOutcome[]> {
   try {
-    return await work(items);
+    return await store(records);
   } catch (error) {
-    if (isTransient(error)) {
+    if (isTransientError(error)) {
       throw error;
     }
-    const faults = items.map(findFault);
+    const faults = records.map(findSerializationFault);
     if (faults.some((fault) => fault !== undefined)) {
-      const intact = items.filter((_, index) => faults[index] === undefined);
-      const outcomes = intact.length > 0 ? await isolateFailures(intact, isolation) : [];
-      return faults.map((fault) => fault ?? (outcomes.shift() as Outcome));
+      const intact = records.filter((_, index) => faults[index] === undefined);
+      const outcomes = intact.length > 0 ? await isolateFailures(intact, store) : [];
+      return faults.map((fault) => fault ?? (outcomes.shift() as StoreOutcome));
     }
-    if (items.length === 1) {
-      return [toOutcome(error)];
+    if (records.length === 1) {
+      return [toRejection(error, false)];
     }
-    const middle = Math.ceil(items.length / 2);
+    const middle = Math.ceil(records.length / 2);
     return [
-      ...(await isolateFailures(items.slice(0, middle), isolation)),
-      ...(await isolateFailures(items.slice(middle), isolation)),
+      ...(await isolateFailures(records.slice(0, middle), store)),
+      ...(await isolateFailures(records.slice(middle), store)),
     ];
+  }
+}
+
+/** The driver serializes the whole command, and does not report which document failed. */
+function findSerializationFault(record: InsertRecord): StoreOutcome | undefined {
+  try {
+    mongo.BSON.serialize(record);
+    return undefined;
+  } catch (error) {
+    return toRejection(error, true);
   }
 }
