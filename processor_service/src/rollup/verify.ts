@@ -29,8 +29,6 @@ export interface VerifyResult {
   differences: Difference[];
 }
 
-type Comparison = { ok: true; differences: string[] } | { ok: false; reason: 'invalid' };
-
 /**
  * Compares a site's rollups with its events: hours with the events themselves, days with their hours, months
  * with their days. Changes no rollup. Assigns codes to users that have none yet.
@@ -43,12 +41,14 @@ export async function verify(
   const result: VerifyResult = { checked: 0, invalid: 0, differences: [] };
   const site = await openSite(rollups.collections, span.site_id);
   const check = async (bucket: SiteBucket) => {
-    const comparison = await compareBucket(rollups, site, bucket);
-    if (comparison.ok) {
-      result.checked += 1;
-      result.differences.push(...comparison.differences.map((dimension) => ({ ...bucket, dimension })));
-    } else {
+    const wasInvalid = await rollups.invalidations.isInvalid(bucket);
+    const differences = wasInvalid ? [] : await findDifferences(rollups, site, bucket);
+    // A bucket that became invalid during the comparison does not count.
+    if (wasInvalid || (differences.length > 0 && (await rollups.invalidations.isInvalid(bucket)))) {
       result.invalid += 1;
+    } else {
+      result.checked += 1;
+      result.differences.push(...differences.map((dimension) => ({ ...bucket, dimension })));
     }
     onBucket(result);
   };
@@ -68,17 +68,7 @@ export async function verify(
   return result;
 }
 
-/** Returns the dimensions that differ. A bucket that became invalid during the comparison does not count. */
-async function compareBucket(rollups: Rollups, site: RollupSite, bucket: SiteBucket): Promise<Comparison> {
-  if (await rollups.invalidations.isInvalid(bucket)) {
-    return { ok: false, reason: 'invalid' };
-  }
-  const differences = await findDifferences(rollups, site, bucket);
-  return differences.length > 0 && (await rollups.invalidations.isInvalid(bucket))
-    ? { ok: false, reason: 'invalid' }
-    : { ok: true, differences };
-}
-
+/** Returns the dimensions that differ. */
 async function findDifferences(rollups: Rollups, site: RollupSite, bucket: SiteBucket): Promise<string[]> {
   const isHour = bucket.granularity === 'hour';
   const counted = isHour ? await countHour(rollups, site, bucket) : undefined;
