@@ -34,7 +34,7 @@ export function startFailedJobSweep(options: FailedJobSweepOptions): FailedJobSw
     { began: 'cannot move failed jobs to the dead letters', ended: 'failed jobs are moved again' },
     logger,
   );
-  const reportUnmovable = createUnmovableReport(logger);
+  let reported = new Map<string, string>();
 
   /** Resolves with the jobs that cannot be moved, and the reasons. */
   async function moveAll(signal: AbortSignal): Promise<Map<string, string>> {
@@ -58,9 +58,22 @@ export function startFailedJobSweep(options: FailedJobSweepOptions): FailedJobSw
     }
   }
 
+  /** Logs each job that cannot be moved once per reason. It stays in the queue for an operator. */
+  function report(blocked: Map<string, string>): void {
+    for (const [jobId, blocker] of blocked) {
+      if (reported.get(jobId) !== blocker) {
+        logger.error(
+          { job_id: jobId, reason: blocker },
+          'cannot move a failed job to the dead letters; it stays in the queue',
+        );
+      }
+    }
+    reported = blocked;
+  }
+
   const sweep = repeatEvery(SWEEP_INTERVAL_MS, async (signal) => {
     try {
-      reportUnmovable(await moveAll(signal));
+      report(await moveAll(signal));
       outageLog.recovered();
     } catch (error) {
       if (!signal.aborted) {
@@ -79,21 +92,5 @@ export function startFailedJobSweep(options: FailedJobSweepOptions): FailedJobSw
         }
       });
     },
-  };
-}
-
-/** Logs each unmovable job once per reason. It stays in the queue, where an operator can find it. */
-function createUnmovableReport(logger: Pick<Logger, 'error'>): (blocked: Map<string, string>) => void {
-  let reportedJobs = new Map<string, string>();
-  return (blocked) => {
-    for (const [jobId, blocker] of blocked) {
-      if (reportedJobs.get(jobId) !== blocker) {
-        logger.error(
-          { job_id: jobId, reason: blocker },
-          'cannot move a failed job to the dead letters; it stays in the queue',
-        );
-      }
-    }
-    reportedJobs = blocked;
   };
 }
