@@ -3,19 +3,13 @@ import type { DependencyHealth } from '@analytics/shared/http/health';
 import type { Logger } from '@analytics/shared/service/logger';
 import { mongo, Types } from 'mongoose';
 import { isTransientError } from '../database/writeErrors.ts';
-import type { InvalidItem } from '../events/readJob.ts';
+import type { InvalidItem, QueuedJob } from '../events/readJob.ts';
 import type { DeadLetterModel, DeadLetterRecord } from '../models/DeadLetter.model.ts';
 
 /**
  * An event or item that cannot be stored, with the `reason` for the collection and the `cause` for the log.
  */
 export type DeadLetter = { event: EventJob; reason: string; cause: string } | InvalidItem;
-
-interface FailedJob {
-  id: string;
-  /** How often a worker has taken it. */
-  attempts: number;
-}
 
 export interface DeadLetterStore {
   /**
@@ -26,7 +20,7 @@ export interface DeadLetterStore {
    *   if it
    *   never will.
    */
-  save(deadLetters: readonly DeadLetter[], job: FailedJob): Promise<void>;
+  save(deadLetters: readonly DeadLetter[], job: Pick<QueuedJob, 'id' | 'attempts'>): Promise<void>;
   /** Warns about the number of dead letters. Each call updates the number for the next one. */
   readonly health: Pick<DependencyHealth, 'warnings'>;
 }

@@ -3,7 +3,7 @@ import { createEventJob, JobRoom, packJobs, serializeEvents } from '@analytics/s
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { scanBatchItems } from '../events/batchItems.ts';
-import { type JobContent, readItems } from '../events/readJob.ts';
+import { type JobContent, type QueuedJob, readItems } from '../events/readJob.ts';
 import type { DeadLetterStore } from './deadLetterStore.ts';
 
 export interface SplitJobDeps {
@@ -14,15 +14,9 @@ export interface SplitJobDeps {
 }
 
 /** A failed job that is still in the queue. */
-export interface FailedJobInfo {
-  id: string;
-  name: string;
+export interface FailedJobInfo extends Pick<QueuedJob, 'id' | 'name' | 'timestamp' | 'attempts'> {
   /** The length of its data. */
   bytes: number;
-  /** When it was queued (ms since 1970). */
-  timestamp: number;
-  /** How often a worker has taken it. */
-  attempts: number;
 }
 
 /** The destinations of the items of a job. */

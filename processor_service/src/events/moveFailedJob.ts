@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import { isTransientError } from '../database/writeErrors.ts';
 import type { DeadLetter, DeadLetterStore } from '../deadLetters/deadLetterStore.ts';
 import { describeOversize } from '../queue/jobSize.ts';
+import { parseJobData } from '../queue/jobText.ts';
 import type { EventStore } from './eventStore.ts';
 import { type JobContent, type QueuedJob, readJob } from './readJob.ts';
 
@@ -81,19 +82,10 @@ function parseJob(id: string, fields: Record<string, string>, queueQualifiedName
   return {
     id,
     name: fields['name'] ?? '',
-    data: parseData(fields['data'] ?? ''),
+    data: parseJobData(fields['data'] ?? ''),
     timestamp: Number(fields['timestamp'] ?? 0),
     queueQualifiedName,
     attempts: Number(fields['ats'] ?? 0),
     isLastAttempt: true,
   };
-}
-
-function parseData(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The text is not an event, and becomes a dead letter as it is.
-    return text;
-  }
 }

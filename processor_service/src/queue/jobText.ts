@@ -1,3 +1,12 @@
+/** The parsed JSON of a job's data, or the text itself if it is not JSON. It then becomes a dead letter. */
+export function parseJobData(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
 /** The unparsed data of a job. It should be JSON. */
 export class JobText {
   readonly text: string;
@@ -9,13 +18,8 @@ export class JobText {
     this.bytes = Buffer.byteLength(text);
   }
 
-  /** The parsed JSON, or the text itself if it is not JSON. */
   parse(): unknown {
-    try {
-      return JSON.parse(this.text);
-    } catch {
-      return this.text;
-    }
+    return parseJobData(this.text);
   }
 
   /** BullMQ serializes the data of a repeated job for the next repetition. */
