@@ -1,4 +1,5 @@
 import { chunk } from '@analytics/shared/async/chunk';
+import type { CommandOutput } from '@analytics/shared/service/runCommand';
 import type { Queue } from 'bullmq';
 import { mongo } from 'mongoose';
 import type { DeadLetterRecord } from '../models/DeadLetter.model.ts';
@@ -10,16 +11,16 @@ import {
   replayDeadLetters,
 } from './replayDeadLetters.ts';
 
-export interface DeadLetterCommandsDeps {
+/** The person at the terminal of a command. */
+export interface Terminal extends Pick<CommandOutput, 'print' | 'showProgress'> {
+  /** Asks for confirmation. */
+  confirm(question: string): Promise<boolean>;
+}
+
+export interface DeadLetterCommandsDeps extends Terminal {
   collection: mongo.Collection<DeadLetterRecord>;
   /** Resolves with the queue once Redis is available. */
   openQueue: () => Promise<Queue>;
-  /** Prints a line. */
-  print: (line: string) => void;
-  /** Shows the progress on a terminal. */
-  showProgress: (line: string) => void;
-  /** Asks for confirmation. */
-  confirm: (question: string) => Promise<boolean>;
 }
 
 export interface DeadLetterCommands {

@@ -1,4 +1,5 @@
 import { describeOversize, toMebibytes } from '../queue/jobSize.ts';
+import type { Terminal } from './deadLetterCommands.ts';
 import {
   countItems,
   type FailedJobInfo,
@@ -9,15 +10,9 @@ import {
   splitJob,
 } from './splitJob.ts';
 
-export interface OversizeJobCommandsDeps extends Omit<SplitJobDeps, 'queue'> {
+export interface OversizeJobCommandsDeps extends Omit<SplitJobDeps, 'queue'>, Terminal {
   /** Resolves with the queue once Redis is available. */
   openQueue: () => Promise<SplitJobDeps['queue']>;
-  /** Prints a line. */
-  print: (line: string) => void;
-  /** Shows the progress on a terminal. */
-  showProgress: (line: string) => void;
-  /** Asks for confirmation. */
-  confirm: (question: string) => Promise<boolean>;
 }
 
 export interface OversizeJobCommands {
