@@ -1,5 +1,5 @@
 import { repeatEvery } from '@analytics/shared/async/repeatEvery';
-import { TimeoutError, withTimeout } from '@analytics/shared/async/withTimeout';
+import { waitAtMost } from '@analytics/shared/async/withTimeout';
 import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog } from '@analytics/shared/service/outageLog';
 import { createMoveFailedJob, type MoveFailedJobDeps } from './moveFailedJob.ts';
@@ -84,13 +84,7 @@ export function startFailedJobSweep(options: FailedJobSweepOptions): FailedJobSw
 
   return {
     request: sweep.runNow,
-    close: async () => {
-      // The next sweep repeats an interrupted move, so one that waits for an absent server is abandoned.
-      await withTimeout(sweep.stop(), CLOSE_DEADLINE_MS).catch((error: unknown) => {
-        if (!(error instanceof TimeoutError)) {
-          throw error;
-        }
-      });
-    },
+    // The next sweep repeats an interrupted move, so one that waits for an absent server is abandoned.
+    close: () => waitAtMost(sweep.stop(), CLOSE_DEADLINE_MS),
   };
 }

@@ -3,6 +3,15 @@ export class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
 }
 
+/** Waits until `work` ends, for at most `timeoutMs`. Rejects if `work` fails before. */
+export async function waitAtMost(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+  await withTimeout(work, timeoutMs).catch((error: unknown) => {
+    if (!(error instanceof TimeoutError)) {
+      throw error;
+    }
+  });
+}
+
 /**
  * Settles as `work` does.
  *

@@ -1,6 +1,6 @@
 import mongoose, { type Connection, type ConnectOptions } from 'mongoose';
 import { keepTrying } from '../async/keepTrying.ts';
-import { TimeoutError, withTimeout } from '../async/withTimeout.ts';
+import { waitAtMost } from '../async/withTimeout.ts';
 import { SettingsError } from '../service/config.ts';
 import { explainMongoError, requireSupportedVersion, UnusableMongoError } from './explainMongoError.ts';
 
@@ -128,14 +128,8 @@ export function createMongoProbe(connection: Connection, uri: string): MongoProb
 }
 
 /** Closes a connection. Waits at most a second for a server that hangs. */
-export async function closeMongo(connection: { close: (force: boolean) => Promise<void> }): Promise<void> {
-  try {
-    await withTimeout(connection.close(true), CLOSE_TIMEOUT_MS);
-  } catch (error) {
-    if (!(error instanceof TimeoutError)) {
-      throw error;
-    }
-  }
+export function closeMongo(connection: { close: (force: boolean) => Promise<void> }): Promise<void> {
+  return waitAtMost(connection.close(true), CLOSE_TIMEOUT_MS);
 }
 
 /**
