@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { createServer, IncomingMessage, type RequestListener, type Server, ServerResponse } from 'node:http';
 import { type AddressInfo, Socket } from 'node:net';
 import type { Express } from 'express';
-import type { Logger } from '../service/logger.ts';
 import { trackConnections } from './connections.ts';
 import { holdContinue } from './expectContinue.ts';
 import { probeHalfClosedClient } from './halfClosedClient.ts';
@@ -108,25 +107,6 @@ export async function listen(server: Server, port: number, host?: string): Promi
     });
   }
   return (server.address() as AddressInfo).port;
-}
-
-/** The address of a service; `host` is undefined for every interface. */
-export interface ListeningAddress {
-  host: string | undefined;
-  port: number;
-}
-
-/**
- * Logs that a service listens. Also sends `{ listeningOn: port }` to the process that started it with a
- * channel (`process.send`), as `npm start` does: no level of the log hides that.
- */
-export function announceListening(
-  logger: Pick<Logger, 'info'>,
-  { host, port }: ListeningAddress,
-  details: Record<string, unknown> = {},
-): void {
-  logger.info({ host: host ?? 'all interfaces', port, ...details }, 'listening');
-  process.send?.({ listeningOn: port });
 }
 
 const LISTEN_ERRORS: Record<string, string> = {

@@ -44,7 +44,7 @@ const EXPLANATIONS: readonly (readonly [pattern: RegExp, explanation: string])[]
     'it is a read-only replica. Set REDIS_HOST and REDIS_PORT, or REDIS_URL, to the primary; after a failover this passes by itself.',
   ],
   [
-    /^(MOVED|ASK|CLUSTERDOWN|CROSSSLOT|TRYAGAIN) /,
+    /^(MOVED|ASK|CLUSTERDOWN|CROSSSLOT|TRYAGAIN) |SELECT is not allowed in cluster mode/,
     `it is a node of a Redis Cluster, which is not supported. ${ONE_PRIMARY}.`,
   ],
   [
@@ -64,10 +64,6 @@ const EXPLANATIONS: readonly (readonly [pattern: RegExp, explanation: string])[]
     'it does not accept the user name or the password. Check REDIS_PASSWORD, or the user and the password in REDIS_URL.',
   ],
   [/DB index is out of range/, 'it has no database of the number at the end of REDIS_URL.'],
-  [
-    /SELECT is not allowed in cluster mode/,
-    `it is a node of a Redis Cluster, which is not supported. ${ONE_PRIMARY}.`,
-  ],
   [
     /self-signed certificate|unable to (verify the first|get (local )?issuer) certificate/,
     'its certificate comes from an authority that is not known here. Name the file with its certificate in NODE_EXTRA_CA_CERTS.',

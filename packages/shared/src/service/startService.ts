@@ -1,7 +1,7 @@
 import type { Express } from 'express';
 import { closeServer } from '../http/closeServer.ts';
 import type { HealthCheck } from '../http/health.ts';
-import { announceListening, createHttpServer, listen } from '../http/httpServer.ts';
+import { createHttpServer, listen } from '../http/httpServer.ts';
 import { type Environment, readConfig } from './config.ts';
 import { handleFatalErrors } from './fatal.ts';
 import { createLogger, type Logger } from './logger.ts';
@@ -80,7 +80,9 @@ export function startService<Config extends ServiceConfig>({
       const server = createHttpServer(app);
       shutdown.register('the HTTP server', () => closeServer(server));
       const port = await listen(server, config.PORT, config.HOST);
-      announceListening(logger, { host: config.HOST, port }, details);
+      logger.info({ host: config.HOST ?? 'all interfaces', port, ...details }, 'listening');
+      // To a process that started this one with a channel, as `npm start` does: no level of the log hides it.
+      process.send?.({ listeningOn: port });
     },
   };
 }
