@@ -8,19 +8,22 @@ export interface Repetition {
 }
 
 /**
- * Runs `work` now, and again `intervalMs` after each end. `work` handles its own errors: a rejection ends the
- * repetition, and is unhandled unless `stop` is awaited.
+ * Runs `work` now, and again `intervalMs` after each end, unless `work` resolves with another pause (ms). It
+ * handles its own errors: a rejection ends the repetition, and is unhandled unless `stop` is awaited.
  */
-export function repeatEvery(intervalMs: number, work: (signal: AbortSignal) => Promise<void>): Repetition {
+export function repeatEvery(
+  intervalMs: number,
+  work: (signal: AbortSignal) => Promise<number | undefined>,
+): Repetition {
   const stopping = new AbortController();
   let pause = new AbortController();
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       pause = new AbortController();
-      await work(stopping.signal);
+      const pauseMs = (await work(stopping.signal)) ?? intervalMs;
       // Rejects only if the pause is cut short.
-      await delay(intervalMs, undefined, { signal: pause.signal }).catch(() => undefined);
+      await delay(pauseMs, undefined, { signal: pause.signal }).catch(() => undefined);
     }
   }
   const running = run();

@@ -3,7 +3,7 @@ import { createDependencyWatch, type DependencyWatch } from '../service/dependen
 import { exitWithFatalError } from '../service/fatal.ts';
 import type { Service } from '../service/startService.ts';
 import { closeRedis, describeRedis, renewRedisConnection } from './redis.ts';
-import { describeWarnings, watchRedisDurability } from './redisDurability.ts';
+import { watchRedisDurability } from './redisDurability.ts';
 import { createRedisProbe } from './redisProbe.ts';
 import type { RedisSettings } from './redisSettings.ts';
 
@@ -48,6 +48,6 @@ export function openRedis(
     logger,
   });
   register('the watch over Redis', () => redisWatch.stop());
-  checks['redis'] = () => ({ ...redisWatch.health, ...describeWarnings(durability) });
+  checks['redis'] = () => ({ ...redisWatch.health, ...durability.health });
   return { redis, redisWatch };
 }

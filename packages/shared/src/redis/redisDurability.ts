@@ -1,6 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { repeatEvery } from '../async/repeatEvery.ts';
+import type { DependencyHealth } from '../http/health.ts';
 import type { Logger } from '../service/logger.ts';
 import { type Findings, inspectRedis } from './redisFindings.ts';
 
@@ -26,8 +27,8 @@ export interface RedisDurabilityOptions {
 }
 
 export interface RedisDurability {
-  /** The warnings about this Redis in `/readyz`. */
-  readonly warnings: readonly string[];
+  /** Warns about this Redis in `/readyz`. */
+  readonly health: Pick<DependencyHealth, 'warnings'>;
   /**
    * Part of the probe of a service: in strict mode, a Redis that can lose acknowledged events counts as down.
    * Checks first after a lost connection.
@@ -45,18 +46,9 @@ export interface RedisDurability {
  */
 export function watchRedisDurability(options: RedisDurabilityOptions): RedisDurability {
   const { redis, isStrict, onRefused, logger, checkIntervalMs = CHECK_INTERVAL_MS } = options;
-  const stopping = new AbortController();
-  let waking = new AbortController();
   let findings: Findings | undefined;
   let loggedText = '';
   let hasStarted = false;
-
-  const forget = () => {
-    findings = undefined;
-  };
-  const wake = () => waking.abort();
-  redis.on('close', forget);
-  redis.on('ready', wake);
 
   async function check(): Promise<Findings> {
     const found = await inspectRedis(redis);
@@ -87,30 +79,27 @@ export function watchRedisDurability(options: RedisDurabilityOptions): RedisDura
     loggedText = text;
   }
 
-  async function watch(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      waking = new AbortController();
-      const isChecked = await isUnbroken(check());
-      const signal = AbortSignal.any([stopping.signal, waking.signal]);
-      await delay(isChecked ? checkIntervalMs : RETRY_MS, undefined, { signal }).catch(() => undefined);
-    }
-  }
-
-  /** The dependency watch logs that Redis is away. */
-  async function isUnbroken(work: Promise<unknown>): Promise<boolean> {
+  const checking = repeatEvery(checkIntervalMs, async () => {
     try {
-      await work;
-      return true;
+      await check();
+      return undefined;
     } catch (error) {
+      // The dependency watch logs that Redis is away.
       logger.debug({ err: error }, 'the durability of Redis was not checked');
-      return false;
+      return RETRY_MS;
     }
-  }
-  void watch();
+  });
+  const forget = () => {
+    findings = undefined;
+  };
+  redis.on('close', forget);
+  redis.on('ready', checking.runNow);
 
   return {
-    get warnings() {
-      return findings ? [...findings.risks, ...findings.unknowns, ...findings.notes] : [];
+    get health() {
+      const { risks = [], unknowns = [], notes = [] } = findings ?? {};
+      const warnings = [...risks, ...unknowns, ...notes];
+      return warnings.length > 0 ? { warnings } : {};
     },
     requireDurable: async () => {
       if (!isStrict) {
@@ -122,16 +111,11 @@ export function watchRedisDurability(options: RedisDurabilityOptions): RedisDura
       }
     },
     stop: () => {
-      stopping.abort();
+      void checking.stop();
       redis.off('close', forget);
-      redis.off('ready', wake);
+      redis.off('ready', checking.runNow);
     },
   };
-}
-
-/** The warnings of `/readyz`. */
-export function describeWarnings({ warnings }: RedisDurability): { warnings?: string[] } {
-  return warnings.length > 0 ? { warnings: [...warnings] } : {};
 }
 
 /** The lines of the log. In strict mode, the dependency watch logs risks and unknowns. */

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { expect, test } from 'vitest';
 import { type Repetition, repeatEvery } from '../../src/async/repeatEvery.ts';
 
@@ -6,7 +7,7 @@ const MINUTE_MS = 60_000;
 
 /** A repetition whose runs a test ends. */
 function start(intervalMs: number) {
-  const ends: (() => void)[] = [];
+  const ends: ((pauseMs?: number) => void)[] = [];
   const signals: AbortSignal[] = [];
   const repetition = repeatEvery(intervalMs, (signal) => {
     signals.push(signal);
@@ -34,6 +35,15 @@ test('work runs at once, and again the interval after each end', async () => {
   const pauses = startedAt.slice(1).map((time, index) => time - (endedAt[index] ?? 0));
   // A timer may fire up to a millisecond early.
   expect(pauses.map((pause) => pause >= 19)).toEqual([true, true, true]);
+});
+
+test('work can choose the pause after it', async () => {
+  const { stop, ends } = start(MINUTE_MS);
+  ends[0]?.(1);
+
+  await waitUntil(() => ends.length === 2);
+  ends[1]?.();
+  await stop();
 });
 
 test('runNow ends the pause', async () => {

@@ -4,7 +4,7 @@ import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import { closeRedis, createWorkerRedis } from '../../src/redis/redis.ts';
-import { describeWarnings, watchRedisDurability } from '../../src/redis/redisDurability.ts';
+import { watchRedisDurability } from '../../src/redis/redisDurability.ts';
 
 const stack = useTestStack();
 const server = await startOwnRedis();
@@ -38,7 +38,7 @@ async function watch({ isStrict = false, username = 'default' } = {}) {
     await closeRedis(redis);
   };
   stack.register(close);
-  return { logged, durability, close, readWarnings: () => describeWarnings(durability).warnings };
+  return { logged, durability, close, readWarnings: () => durability.health.warnings };
 }
 
 const APPENDFSYNC =
