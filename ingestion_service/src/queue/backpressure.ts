@@ -1,17 +1,9 @@
 import { repeatEvery } from '@analytics/shared/async/repeatEvery';
-import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
-import type { Logger } from '@analytics/shared/service/logger';
-import type { Redis } from 'ioredis';
 import type { QueuedLoad } from './ownJobs.ts';
 import { createQueueEstimate, JOB_OVERHEAD_BYTES } from './queueEstimate.ts';
-import { createQueueSampler } from './queueSampler.ts';
+import { createQueueSampler, type QueueSamplerOptions } from './queueSampler.ts';
 
-export interface BackpressureOptions {
-  redis: Redis;
-  /** Logs the outages of Redis. */
-  redisWatch: Pick<DependencyWatch, 'isUp'>;
-  queueName: string;
-  queuePrefix: string;
+export interface BackpressureOptions extends QueueSamplerOptions {
   /** Reject new events while about this many wait in the queue. */
   maxWaitingEvents: number;
   /**
@@ -19,9 +11,6 @@ export interface BackpressureOptions {
    * does not report its memory, else no limit.
    */
   maxQueueBytes?: number | undefined;
-  /** Reject new events while Redis uses this share of its memory, in percent. */
-  maxMemoryPercent: number;
-  logger: Pick<Logger, 'warn' | 'info'>;
   /** The pause between two samples, in milliseconds. */
   sampleIntervalMs?: number;
 }

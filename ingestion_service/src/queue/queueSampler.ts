@@ -1,3 +1,4 @@
+import type { EventQueueNames } from '@analytics/shared/event/eventQueue';
 import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
 import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog, type OutageWords } from '@analytics/shared/service/outageLog';
@@ -14,11 +15,11 @@ export interface QueueSample {
   memory?: RedisMemory;
 }
 
-export interface QueueSamplerOptions {
+export interface QueueSamplerOptions extends EventQueueNames {
   redis: Redis;
+  /** Logs the outages of Redis. */
   redisWatch: Pick<DependencyWatch, 'isUp'>;
-  queueName: string;
-  queuePrefix: string;
+  /** Reject new events while Redis uses this share of its memory, in percent. */
   maxMemoryPercent: number;
   logger: Pick<Logger, 'warn' | 'info'>;
 }

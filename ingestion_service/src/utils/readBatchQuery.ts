@@ -7,18 +7,14 @@ const batchQuerySchema = z.strictObject({
   partial: z.enum(['true', 'false'], { error: 'must be true or false, and given once' }).default('false'),
 });
 
-export interface BatchQuery {
-  /** Whether the valid events of a batch are accepted although others are not. */
-  isPartial: boolean;
-}
-
 /**
- * Reads the query of `POST /events`.
+ * Reads the query of `POST /events`. `isPartial` is whether the valid events of a batch are accepted although
+ * others are not.
  *
  * @throws ProblemError 400 that names every unknown parameter and every invalid value. A
  * misspelt `partial` would otherwise change what happens to the valid events of a batch.
  */
-export function readBatchQuery({ query }: Pick<Request, 'query'>): BatchQuery {
+export function readBatchQuery({ query }: Request): { isPartial: boolean } {
   const parsed = batchQuerySchema.safeParse(query);
   if (!parsed.success) {
     const errors = toFieldErrors(parsed.error, 'query');

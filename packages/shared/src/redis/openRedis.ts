@@ -1,17 +1,15 @@
 import type { Redis } from 'ioredis';
+import type { z } from 'zod';
+import type { queueSettings } from '../service/config.ts';
 import { createDependencyWatch, type DependencyWatch } from '../service/dependencyWatch.ts';
 import { exitWithFatalError } from '../service/fatal.ts';
 import type { Service } from '../service/startService.ts';
 import { closeRedis, describeRedis, renewRedisConnection } from './redis.ts';
-import { watchRedisDurability } from './redisDurability.ts';
+import { type durabilitySettings, watchRedisDurability } from './redisDurability.ts';
 import { createRedisProbe } from './redisProbe.ts';
 import type { RedisSettings } from './redisSettings.ts';
 
-interface RedisConfig extends RedisSettings {
-  REDIS_DURABILITY: 'strict' | 'warn';
-  QUEUE_NAME: string;
-  QUEUE_PREFIX: string;
-}
+type RedisConfig = RedisSettings & z.output<z.ZodObject<typeof durabilitySettings & typeof queueSettings>>;
 
 /**
  * Opens the Redis of a service's queue with its watch, the check of its durability and its line in `/readyz`.

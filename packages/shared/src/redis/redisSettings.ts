@@ -37,12 +37,7 @@ export const redisSettings = {
 };
 
 /** The settings of `redisSettings`, parsed. */
-export interface RedisSettings {
-  REDIS_HOST: string;
-  REDIS_PORT: number;
-  REDIS_PASSWORD?: string | undefined;
-  REDIS_URL?: RedisUrl | undefined;
-}
+export type RedisSettings = z.output<z.ZodObject<typeof redisSettings>>;
 
 /** The address that the settings name. `REDIS_PASSWORD` applies if the URL has no password. */
 export function findRedisAddress(settings: RedisSettings): RedisUrl {
