@@ -7,6 +7,7 @@ import {
   inflateSync,
   type ZlibOptions,
 } from 'node:zlib';
+import { createSequence } from '@analytics/shared/async/sequence';
 import { createUnavailableError, type ProblemError } from '@analytics/shared/http/problem';
 import { createBodyError, createTooLargeError } from './bodyErrors.ts';
 import type { BodyEncoding } from './bodyHeaders.ts';
@@ -22,12 +23,13 @@ interface Decompressed {
 
 type Decompress = (body: Buffer, options: ZlibOptions) => unknown;
 
-const decompressBrotli = promisify(brotliDecompress) as Decompress;
+const decompressBrotli = promisify(brotliDecompress);
+const inTurn = createSequence();
 
 const DECOMPRESS: Record<Exclude<BodyEncoding, 'identity'>, Decompress> = {
   gzip: gunzipSync,
   deflate: (body, options) => (hasZlibHeader(body) ? inflateSync : inflateRawSync)(body, options),
-  br: createSequence(decompressBrotli),
+  br: (body, options) => inTurn(() => decompressBrotli(body, options)),
 };
 
 /**
@@ -60,15 +62,6 @@ export async function decompress(
 /** Two formats are called deflate: with a zlib header, which is a multiple of 31, and raw. */
 function hasZlibHeader(body: Buffer): boolean {
   return ((body[0] ?? 0) & 0x0f) === 8 && body.length > 1 && body.readUInt16BE(0) % 31 === 0;
-}
-
-function createSequence(run: Decompress): Decompress {
-  let last: Promise<unknown> = Promise.resolve();
-  return (body, options) => {
-    const result = last.then(() => run(body, options));
-    last = result.catch(() => {});
-    return result;
-  };
 }
 
 function explainFailure(

@@ -5,6 +5,7 @@ import {
   type SiteCodeDocument,
   TOTAL_DIMENSION,
 } from '@analytics/rollups/documents';
+import { createSequence } from '@analytics/shared/async/sequence';
 import { EVENT_DIMENSIONS } from '@analytics/shared/event/dimensions';
 import { isDuplicateKey } from '@analytics/shared/mongo/mongoErrors';
 
@@ -41,7 +42,7 @@ export async function openSite(
   const dimensions = new Set(document.dimensions);
   let stored = { size: dimensions.size, hasMore: document.has_more_dimensions };
   let { hasMore } = stored;
-  let lastSave: Promise<void> = Promise.resolve();
+  const inTurn = createSequence();
   return {
     site_id,
     code: document.code,
@@ -56,12 +57,8 @@ export async function openSite(
       }
       return true;
     },
-    save: () => {
-      // One after another, each with all dimensions that were added by then.
-      const save = lastSave.then(saveNow);
-      lastSave = save.catch(() => undefined);
-      return save;
-    },
+    // One after another, each with all dimensions that were added by then.
+    save: () => inTurn(saveNow),
   };
 
   async function saveNow(): Promise<void> {

@@ -1,4 +1,5 @@
 import { chunk } from '@analytics/shared/async/chunk';
+import { createSequence } from '@analytics/shared/async/sequence';
 import { isOnlyDuplicateKeys } from '@analytics/shared/mongo/mongoErrors';
 import type { RollupCollections, UserPageDocument } from '../documents.ts';
 import { encodePage, PAGE_CAPACITY, TIERS, type Tier, toUserCode } from './layout.ts';
@@ -22,19 +23,17 @@ export interface UserDictionary {
 export function createUserDictionary(collections: UserPages): UserDictionary {
   const recent = createRecentCodes();
   // One lookup after the other: two at a time would read the same pages and then both try to add to them.
-  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = createSequence();
   return {
     assign: async (site, users) => {
       const codes = new Map<string, number>();
       const unknown = recent.find(site, users, codes);
       if (unknown.length > 0) {
-        const lookup = last.then(async () => {
+        await inTurn(async () => {
           for (const some of chunk(unknown, USERS_PER_LOOKUP)) {
             await assignUnknown(collections, site, some, codes);
           }
         });
-        last = lookup.catch(() => undefined);
-        await lookup;
         recent.add(site, unknown, codes);
       }
       return codes;
