@@ -33,9 +33,10 @@ export function createRedisProbe(redis: Redis, keyPrefix: string): RedisProbe {
         if (lastError) {
           throw lastError;
         }
-        await untilReady(redis);
+        await rejectAt('close', redis, (signal) => once(redis, 'ready', { signal }));
       }
-      await giveUpOnError(redis, redis.del(`${keyPrefix}:probe:1`, `${keyPrefix}:probe:2`));
+      // The connection of a worker would send the command again on the next one.
+      await rejectAt('error', redis, () => redis.del(`${keyPrefix}:probe:1`, `${keyPrefix}:probe:2`));
       lastError = undefined;
     } catch (error) {
       if (isReply(error)) {
@@ -55,33 +56,21 @@ export function createRedisProbe(redis: Redis, keyPrefix: string): RedisProbe {
   };
 }
 
-/** Waits until the current attempt connects. Rejects if it fails. */
-async function untilReady(redis: Redis): Promise<void> {
+/** Waits for some work, and rejects if the connection fails before. The signal then ends the work. */
+async function rejectAt(
+  event: 'close' | 'error',
+  redis: Redis,
+  work: (signal: AbortSignal) => Promise<unknown>,
+): Promise<void> {
   const waiting = new AbortController();
   const { signal } = waiting;
-  const closed = once(redis, 'close', { signal }).then(() =>
-    Promise.reject(new Error('Connection is closed.')),
-  );
+  const failed = once(redis, event, { signal }).then(([error]) => {
+    throw error ?? new Error('Connection is closed.');
+  });
   try {
-    await Promise.race([once(redis, 'ready', { signal }), closed]);
+    await Promise.race([failed, work(signal)]);
   } finally {
     waiting.abort();
-  }
-}
-
-/**
- * Rejects when the connection fails: the connection of a worker would send the command again on the next one.
- */
-async function giveUpOnError(redis: Redis, reply: Promise<unknown>): Promise<void> {
-  let fail: (error: Error) => void = () => {};
-  const failed = new Promise<never>((_resolve, reject) => {
-    fail = reject;
-  });
-  redis.once('error', fail);
-  try {
-    await Promise.race([reply, failed]);
-  } finally {
-    redis.off('error', fail);
   }
 }
 
