@@ -1,4 +1,3 @@
-import type { HealthCheck } from '@analytics/shared/http/health';
 import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
 import type { Service } from '@analytics/shared/service/startService';
 import type { Express } from 'express';
@@ -11,11 +10,9 @@ import type { BodyBudget } from './utils/bodyBudget.ts';
 import { createJsonBodyReader } from './utils/readJsonBody.ts';
 import { createEventValidator } from './utils/validateEvent.ts';
 
-export interface IngestionDeps extends Pick<Service<Config>, 'config' | 'logger' | 'register'> {
+export interface IngestionDeps extends Pick<Service<Config>, 'config' | 'logger' | 'register' | 'checks'> {
   redis: Redis;
   redisWatch: DependencyWatch;
-  /** The lines of `/readyz`. */
-  checks: Record<string, HealthCheck>;
 }
 
 /** Limits without a setting. Default: the values of production. */

@@ -101,26 +101,14 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
       }),
     purge: (selection, limit = MAX_SELECTED) =>
       confirmAndRun('Delete for good', selection, limit, async (selected) => {
-        const deleted = await deleteInPages(collection, selected, (count) =>
-          showProgress(`${count} deleted`),
-        );
+        let deleted = 0;
+        for (const page of chunk(selected, DELETE_PAGE)) {
+          deleted += await deleteDeadLetters(collection, page);
+          showProgress(`${deleted} deleted`);
+        }
         return `${describeCount(deleted)} deleted.`;
       }),
   };
-}
-
-/** Resolves with the number of deleted dead letters, and reports it after each page. */
-async function deleteInPages(
-  collection: DeadLetterCommandsDeps['collection'],
-  selected: readonly DeadLetterVersion[],
-  onProgress: (deleted: number) => void,
-): Promise<number> {
-  let deleted = 0;
-  for (const page of chunk(selected, DELETE_PAGE)) {
-    deleted += await deleteDeadLetters(collection, page);
-    onProgress(deleted);
-  }
-  return deleted;
 }
 
 function selectNewest(

@@ -59,7 +59,6 @@ export function startRefreshSchedule(options: RefreshScheduleOptions): RefreshSc
     },
     { ...connection, concurrency: 1, lockDuration: LOCK_DURATION_MS, maxStalledCount: 1000 },
   );
-  worker.on('error', () => {});
   worker.on('failed', (_job, error) => outageLog.failed(error));
   const setUpLog = createOutageLog(
     { began: 'rollups are not scheduled', ended: 'rollups are scheduled' },

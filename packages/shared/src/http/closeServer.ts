@@ -38,7 +38,11 @@ export async function closeServer(
   const closed = once(server, 'close');
   await stopListening(server, connections?.sockets() ?? []);
   const quietCheck = connections && closeQuietConnections(connections, quietChecks);
-  const cutOff = setTimeout(() => destroyAll(connections?.sockets() ?? []), graceMs);
+  const cutOff = setTimeout(() => {
+    for (const socket of connections?.sockets() ?? []) {
+      socket.destroy();
+    }
+  }, graceMs);
   await closed;
   clearInterval(quietCheck);
   clearTimeout(cutOff);
@@ -73,12 +77,6 @@ async function stopListening(server: Server, sockets: Iterable<Socket>): Promise
   server.off('connection', hold);
   for (const socket of paused) {
     socket.resume();
-  }
-}
-
-function destroyAll(sockets: Iterable<Socket>): void {
-  for (const socket of sockets) {
-    socket.destroy();
   }
 }
 

@@ -1,19 +1,15 @@
 import type { Express } from 'express';
+import type { z } from 'zod';
 import { closeServer } from '../http/closeServer.ts';
 import type { HealthCheck } from '../http/health.ts';
 import { createHttpServer, listen } from '../http/httpServer.ts';
-import { type Environment, readConfig } from './config.ts';
+import { type Environment, readConfig, type serverSettings } from './config.ts';
 import { handleFatalErrors } from './fatal.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createShutdown, type Shutdown } from './shutdown.ts';
 
 /** The settings of every service. */
-export interface ServiceConfig {
-  PORT: number;
-  HOST?: string | undefined;
-  SHUTDOWN_DRAIN_SECONDS: number;
-  LOG_LEVEL: string;
-}
+type ServiceConfig = z.output<z.ZodObject<ReturnType<typeof serverSettings>>> & { LOG_LEVEL: string };
 
 export interface ServiceOptions<Config> {
   /** The name in every line of the log. */
