@@ -31,6 +31,8 @@ const MIN_SECOND_WRITE_REQUESTS = 8;
 /** The remembered peak decays by this factor with each write, so that it follows a load that decreases. */
 const PEAK_DECAY = 0.98;
 
+const NOT_REACHABLE = 'The event queue is not reachable. Try again.';
+
 export interface EventProducerOptions extends EventQueueNames {
   /** A connection whose commands fail instead of waiting for Redis. */
   redis: Redis;
@@ -59,14 +61,15 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
   const { redis, redisWatch, backpressure, logger, ...names } = options;
   const queue = openEventQueue(redis, names);
   const addJob = createJobWriter(queue, backpressure, logger);
-  const peak = createRecentPeak();
+  /** The most requests that were pending or in flight at the same time recently. */
+  let peak = 0;
   const pending = { events: 0, bytes: 0 };
 
   const groups = createGroupCommit<EventsJson, void>({
     write: async (entries) => {
       pending.events = 0;
       pending.bytes = 0;
-      peak.decay();
+      peak *= PEAK_DECAY;
       const results = await Promise.all(packJobs(entries).map(addJob));
       // `flat` would take many times as long.
       return ([] as (Error | undefined)[]).concat(...results);
@@ -75,14 +78,11 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
     maxEagerInFlight: 1,
     // While Redis works on one half of the requests, the other half is read and answered, so that neither
     // side waits for the other.
-    isFull: ({ length }, requestsInFlight) =>
-      length * 2 >= peak.update(length + requestsInFlight) && length >= MIN_SECOND_WRITE_REQUESTS,
+    isFull: ({ length }, requestsInFlight) => {
+      peak = Math.max(peak, length + requestsInFlight);
+      return length * 2 >= peak && length >= MIN_SECOND_WRITE_REQUESTS;
+    },
   });
-
-  /** Why events are rejected before they are serialized. */
-  function rejectionReason(): string | undefined {
-    return redisWatch.isUp ? backpressure.rejectionReason() : 'The event queue is not reachable. Try again.';
-  }
 
   function findProblem({ count, bytes }: EventsJson): ProblemError | undefined {
     if (bytes > MAX_ENTRY_BYTES) {
@@ -99,7 +99,7 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
   return {
     // Not an async function, whose promise would be one more for each request.
     enqueueEvents: (events) => {
-      const reason = rejectionReason();
+      const reason = redisWatch.isUp ? backpressure.rejectionReason() : NOT_REACHABLE;
       if (reason !== undefined) {
         return Promise.reject(createUnavailableError(reason));
       }
@@ -115,20 +115,6 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
     close: async () => {
       await groups.drain();
       await queue.close();
-    },
-  };
-}
-
-/** Remembers the most requests that were pending or in flight at the same time recently. */
-function createRecentPeak() {
-  let peak = 0;
-  return {
-    update: (count: number) => {
-      peak = Math.max(peak, count);
-      return peak;
-    },
-    decay: () => {
-      peak *= PEAK_DECAY;
     },
   };
 }
