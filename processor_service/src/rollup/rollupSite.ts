@@ -7,7 +7,7 @@ import {
 } from '@analytics/rollups/documents';
 import { createSequence } from '@analytics/shared/async/sequence';
 import { EVENT_DIMENSIONS } from '@analytics/shared/event/dimensions';
-import { isDuplicateKey } from '@analytics/shared/mongo/mongoErrors';
+import { hasErrorCode } from '@analytics/shared/mongo/mongoErrors';
 
 /** The most properties of one site that have rollups. Reports on the others read events. */
 const MAX_PROPERTY_DIMENSIONS = 100;
@@ -103,7 +103,7 @@ async function createSite(
       await siteCodes.insertOne(document);
       return document;
     } catch (error) {
-      if (!isDuplicateKey(error)) {
+      if (!hasErrorCode(error, 'DuplicateKey')) {
         throw error;
       }
       const found = await siteCodes.findOne({ _id: site_id });

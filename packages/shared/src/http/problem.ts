@@ -9,15 +9,6 @@ export interface FieldError {
   message: string;
 }
 
-/** An RFC 9457 problem. `title` is the status's own phrase, as its type `about:blank` asks. */
-export interface Problem {
-  type: 'about:blank';
-  title: string;
-  status: number;
-  detail: string;
-  errors?: FieldError[];
-}
-
 export interface ProblemErrorOptions {
   errors?: FieldError[];
   headers?: Record<string, string>;
@@ -71,8 +62,11 @@ export function describeFieldErrors(errors: FieldError[]): string {
   return [...first, ...(others > 0 ? [`and ${others} more`] : [])].join('; ');
 }
 
-/** Creates a problem. From 500 on, `detail` must be generic: the log has the details. */
-export function createProblem(status: number, detail: string, errors?: FieldError[]): Problem {
+/**
+ * Creates an RFC 9457 problem. `title` is the status's own phrase, as its type `about:blank` asks. From 500
+ * on, `detail` must be generic: the log has the details.
+ */
+export function createProblem(status: number, detail: string, errors?: FieldError[]) {
   return {
     type: 'about:blank',
     title: STATUS_CODES[status] ?? 'Error',
@@ -118,7 +112,7 @@ export function createProblemHandler(logger: Pick<Logger, 'error'>): ErrorReques
  */
 const MAX_DROPPED_BODY_BYTES = 64 * 1024;
 
-function sendProblem(response: Response, problem: Problem): void {
+function sendProblem(response: Response, problem: ReturnType<typeof createProblem>): void {
   if (hasLongRest(response.req)) {
     response.set('Connection', 'close');
   }

@@ -32,11 +32,6 @@ export function hasErrorCode(
   );
 }
 
-/** Whether a write failed because a unique index already contains the key. */
-export function isDuplicateKey(error: unknown): boolean {
-  return hasErrorCode(error, 'DuplicateKey');
-}
-
 /** Whether a bulk write failed only because unique indexes already contain its keys. */
 export function isOnlyDuplicateKeys(error: unknown): boolean {
   if (!(error instanceof mongo.MongoBulkWriteError) || error.result.getWriteConcernError()) {
