@@ -6,7 +6,7 @@ import { createRedisProbe, type RedisProbe } from '@analytics/shared/redis/redis
 import { type CommandOutput, runCommand } from '@analytics/shared/service/runCommand';
 import type { Config } from '../src/config/config.ts';
 import { createDeadLetterCommands, type DeadLetterCommands } from '../src/deadLetters/deadLetterCommands.ts';
-import { type DeadLetterSelection, readTime } from '../src/deadLetters/deadLetterFilter.ts';
+import { readTime } from '../src/deadLetters/deadLetterFilter.ts';
 import { createDeadLetterStore } from '../src/deadLetters/deadLetterStore.ts';
 import {
   createOversizeJobCommands,
@@ -55,48 +55,36 @@ await runCommand({
     yes: { type: 'boolean', default: false },
   },
   needsSubcommand: true,
-  run: async ({ values, positionals: [command = '', id] }, output) => {
+  run: async ({ values, positionals: [command = '', id = ''] }, output) => {
     const { site, reason, yes } = values;
     const selection = { site, reason, since: readTime(values.since), until: readTime(values.until) };
     const limit = readLimit(values.limit);
-    return withCommands(output, yes, (commands) => run(commands, command, { id, selection, limit }));
+    return withCommands(output, yes, async (commands) => {
+      switch (command) {
+        case 'list':
+          await commands.list(selection, limit ?? LIST_LIMIT);
+          return 0;
+        case 'show':
+          return (await commands.show(id)) ? 0 : 1;
+        case 'replay':
+          await commands.replay(selection, limit);
+          return 0;
+        case 'purge':
+          await commands.purge(selection, limit);
+          return 0;
+        case 'oversize':
+          await commands.listOversize();
+          return 0;
+        case 'split':
+          return (await commands.split(id)) ? 0 : 1;
+        case 'discard':
+          return (await commands.discard(id)) ? 0 : 1;
+        default:
+          throw new Error(`There is no command ${command}. See npm run dead-letters -- --help`);
+      }
+    });
   },
 });
-
-interface Arguments {
-  id: string | undefined;
-  selection: DeadLetterSelection;
-  limit: number | undefined;
-}
-
-async function run(
-  commands: DeadLetterCommands & OversizeJobCommands,
-  command: string,
-  { id, selection, limit }: Arguments,
-): Promise<number> {
-  switch (command) {
-    case 'list':
-      await commands.list(selection, limit ?? LIST_LIMIT);
-      return 0;
-    case 'show':
-      return (await commands.show(id ?? '')) ? 0 : 1;
-    case 'replay':
-      await commands.replay(selection, limit);
-      return 0;
-    case 'purge':
-      await commands.purge(selection, limit);
-      return 0;
-    case 'oversize':
-      await commands.listOversize();
-      return 0;
-    case 'split':
-      return (await commands.split(id ?? '')) ? 0 : 1;
-    case 'discard':
-      return (await commands.discard(id ?? '')) ? 0 : 1;
-    default:
-      throw new Error(`There is no command ${command}. See npm run dead-letters -- --help`);
-  }
-}
 
 /** Opens Redis and MongoDB for a command, and closes them afterwards. */
 function withCommands(

@@ -35,7 +35,8 @@ await runCommand({
       startMs: readDay('--from', values.from) ?? Date.parse('0001-01-01T00:00:00Z'),
       endMs: (readDay('--to', values.to) ?? Date.parse('9999-12-30T00:00:00Z')) + DAY_MS,
     };
-    return withRollups(async (rollups) => {
+    return withDatabase(async ({ connection, db }) => {
+      const rollups = createRollups(db, createEventModel(connection).collection.collectionName);
       const site_ids = values.site === undefined ? await rollups.events.distinct('site_id') : [values.site];
       return run(
         rollups,
@@ -84,12 +85,6 @@ async function runVerify(rollups: Rollups, spans: SiteSpan[], output: CommandOut
     `${checked} hours, days and months compared with the events, ${differing} differences; ${invalid} not rolled up yet.`,
   );
   return differing > 0 ? 1 : 0;
-}
-
-function withRollups(work: (rollups: Rollups) => Promise<number>): Promise<number> {
-  return withDatabase(({ connection, db }) =>
-    work(createRollups(db, createEventModel(connection).collection.collectionName)),
-  );
 }
 
 function readDay(option: string, text: string | undefined): number | undefined {

@@ -23,7 +23,6 @@ export interface BodyBudget {
 
 export interface BodyBudgetOptions {
   budgetBytes: number;
-  slowBodyMs?: number;
   /** A monotonic clock (ms). */
   now?: () => number;
 }
@@ -35,7 +34,6 @@ export interface BodyBudgetOptions {
  */
 export function createBodyBudget({
   budgetBytes,
-  slowBodyMs = SLOW_BODY_MS,
   now = () => performance.now(),
 }: BodyBudgetOptions): BodyBudget {
   let usedBytes = 0;
@@ -44,7 +42,7 @@ export function createBodyBudget({
 
   function makeRoom(bytes: number): boolean {
     for (const { sinceMs, yieldRoom } of arriving) {
-      if (usedBytes + bytes <= budgetBytes || now() - sinceMs < slowBodyMs) {
+      if (usedBytes + bytes <= budgetBytes || now() - sinceMs < SLOW_BODY_MS) {
         break;
       }
       yieldRoom();

@@ -36,7 +36,6 @@ const EVENTS_PER_LOOKUP = 1000;
 export function createEventStore(
   Event: EventModel,
   { invalidate, invalidateAgain }: WriteInvalidator,
-  now: () => Date = () => new Date(),
 ): EventStore {
   /** After a failed step, all steps are repeated, so that no event is stored in a valid hour. */
   async function store(records: readonly InsertRecord[]): Promise<StoreOutcome[]> {
@@ -48,7 +47,7 @@ export function createEventStore(
 
   return {
     storeEvents: async (events) => {
-      const { records, outcomes, indexes } = toRecords(events, now());
+      const { records, outcomes, indexes } = toRecords(events, new Date());
       const written: StoreOutcome[] = [];
       for (const part of splitBySize(records)) {
         written.push(...(await isolateFailures(part, store)));

@@ -20,7 +20,8 @@ export async function inspectRedis(redis: Redis): Promise<Findings> {
   if (info === undefined) {
     return { risks: [], unknowns: [describeMissing('INFO', '+info')], notes: [] };
   }
-  return readFindings(info, await readAppendfsync(redis));
+  const reply = (await ask(() => redis.config('GET', 'appendfsync'))) as string[] | undefined;
+  return readFindings(info, reply?.[1]);
 }
 
 /** Evaluates INFO. `appendfsync` is undefined if the user may not read it. */
@@ -68,11 +69,6 @@ export function readFindings(info: string, appendfsync: string | undefined): Fin
       ),
     ],
   };
-}
-
-async function readAppendfsync(redis: Redis): Promise<string | undefined> {
-  const reply = (await ask(() => redis.config('GET', 'appendfsync'))) as string[] | undefined;
-  return reply?.[1];
 }
 
 /** Resolves with undefined if a managed server or an ACL rejects the command; their messages differ. */
