@@ -66,14 +66,10 @@ async function startOver(collections: RollupCollections): Promise<BackfillDocume
     await meta.updateOne({ _id: 'backfill' }, { $set: { is_complete: false } });
   }
   await discardSites(collections, codes);
-  await dropFormerCollections(meta.db);
+  for (const name of FORMER_COLLECTIONS) {
+    await meta.db.dropCollection(name);
+  }
   const begun = { is_complete: false, format: ROLLUP_FORMAT };
   await meta.replaceOne({ _id: 'backfill' }, begun, { upsert: true });
   return { _id: 'backfill', ...begun };
-}
-
-async function dropFormerCollections(db: mongo.Db): Promise<void> {
-  for (const name of FORMER_COLLECTIONS) {
-    await db.dropCollection(name);
-  }
 }
