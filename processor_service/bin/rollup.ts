@@ -1,5 +1,6 @@
 import { DAY_MS } from '@analytics/rollups/calendar';
 import { type CommandOutput, runCommand } from '@analytics/shared/service/runCommand';
+import { z } from 'zod';
 import { createEventModel } from '../src/models/Event.model.ts';
 import type { SiteSpan } from '../src/rollup/hoursWithEvents.ts';
 import { rebuild } from '../src/rollup/rebuild.ts';
@@ -91,10 +92,9 @@ function readDay(option: string, text: string | undefined): number | undefined {
   if (text === undefined) {
     return undefined;
   }
-  const startMs = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
   // Date.parse takes February the 30th for a day in March.
-  if (Number.isNaN(startMs) || new Date(startMs).toISOString().slice(0, 10) !== text) {
+  if (!z.iso.date().safeParse(text).success) {
     throw new Error(`${option} ${text} is not a day. Write it as 2025-11-12.`);
   }
-  return startMs;
+  return Date.parse(text);
 }

@@ -17,7 +17,7 @@ export function createLogger({ name, level, isPretty }: LoggerOptions): Logger {
   const options = {
     level,
     base: { name },
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { err: serializeError },
   };
   const destination = isPretty
