@@ -48,20 +48,18 @@ export function watchRedisDurability(options: RedisDurabilityOptions): RedisDura
   const { redis, isStrict, onRefused, logger, checkIntervalMs = CHECK_INTERVAL_MS } = options;
   let findings: Findings | undefined;
   let loggedText = '';
-  let hasStarted = false;
+  let isFirstCheck = true;
 
   async function check(): Promise<Findings> {
-    const found = await inspectRedis(redis);
-    const refusal = describeRefusal(found);
-    findings = found;
-    if (isStrict && refusal !== undefined && !hasStarted) {
-      hasStarted = true;
+    findings = await inspectRedis(redis);
+    const refusal = describeRefusal(findings);
+    if (isStrict && isFirstCheck && refusal !== undefined) {
       onRefused(new Error(refusal));
     } else {
-      hasStarted = true;
-      log(found);
+      log(findings);
     }
-    return found;
+    isFirstCheck = false;
+    return findings;
   }
 
   function log(found: Findings): void {
