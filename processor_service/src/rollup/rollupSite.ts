@@ -93,22 +93,19 @@ async function createSite(
 ): Promise<SiteCodeDocument> {
   for (;;) {
     const [last] = await siteCodes.find().sort({ code: -1 }).limit(1).toArray();
-    const document = {
-      _id: site_id,
-      code: (last?.code ?? randomInt(MAX_FIRST_CODE)) + 1,
-      dimensions: DIMENSIONS_OF_EVERY_SITE,
-      has_more_dimensions: false,
-    };
+    const code = (last?.code ?? randomInt(MAX_FIRST_CODE)) + 1;
     try {
-      await siteCodes.insertOne(document);
-      return document;
+      const site = await siteCodes.findOneAndUpdate(
+        { _id: site_id },
+        { $setOnInsert: { code, dimensions: DIMENSIONS_OF_EVERY_SITE, has_more_dimensions: false } },
+        { upsert: true, returnDocument: 'after' },
+      );
+      if (site) {
+        return site;
+      }
     } catch (error) {
       if (!hasErrorCode(error, 'DuplicateKey')) {
         throw error;
-      }
-      const found = await siteCodes.findOne({ _id: site_id });
-      if (found) {
-        return found;
       }
     }
   }
