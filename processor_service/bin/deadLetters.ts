@@ -2,9 +2,8 @@ import { createInterface } from 'node:readline/promises';
 import { withTimeout } from '@analytics/shared/async/withTimeout';
 import { openEventQueue } from '@analytics/shared/event/eventQueue';
 import { createRequestRedis, createWorkerRedis, describeRedis } from '@analytics/shared/redis/redis';
-import { createRedisProbe, type RedisProbe } from '@analytics/shared/redis/redisProbe';
+import { createRedisProbe } from '@analytics/shared/redis/redisProbe';
 import { type CommandOutput, runCommand } from '@analytics/shared/service/runCommand';
-import type { Config } from '../src/config/config.ts';
 import { createDeadLetterCommands, type DeadLetterCommands } from '../src/deadLetters/deadLetterCommands.ts';
 import { readTime } from '../src/deadLetters/deadLetterFilter.ts';
 import { createDeadLetterStore } from '../src/deadLetters/deadLetterStore.ts';
@@ -106,7 +105,9 @@ function withCommands(
     // A job may be of any size, so its commands have no time limit.
     const patientRedis = createWorkerRedis(config);
     const openQueue = async () => {
-      await requireRedis(probe, config);
+      await withTimeout(probe(), CONNECT_TIMEOUT_MS).catch((cause: Error) => {
+        throw new Error(`${describeRedis(config)} can't be used: ${cause.message}`, { cause });
+      });
       // Not before: BullMQ writes at once, and a Redis that rejects the write loses the connection of the
       // probe.
       return openEventQueue(redis, { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX });
@@ -120,12 +121,6 @@ function withCommands(
       redis.disconnect();
       patientRedis.disconnect();
     }
-  });
-}
-
-async function requireRedis(probe: RedisProbe, config: Config): Promise<void> {
-  await withTimeout(probe(), CONNECT_TIMEOUT_MS).catch((cause: Error) => {
-    throw new Error(`${describeRedis(config)} can't be used: ${cause.message}`, { cause });
   });
 }
 

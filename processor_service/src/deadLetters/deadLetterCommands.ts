@@ -4,12 +4,7 @@ import type { Queue } from 'bullmq';
 import { mongo } from 'mongoose';
 import type { DeadLetterRecord } from '../models/DeadLetter.model.ts';
 import { buildDeadLetterFilter, type DeadLetterSelection } from './deadLetterFilter.ts';
-import {
-  type DeadLetterVersion,
-  deleteDeadLetters,
-  type ReplayResult,
-  replayDeadLetters,
-} from './replayDeadLetters.ts';
+import { type DeadLetterVersion, deleteDeadLetters, replayDeadLetters } from './replayDeadLetters.ts';
 
 /** The person at the terminal of a command. */
 export interface Terminal extends Pick<CommandOutput, 'print' | 'showProgress'> {
@@ -59,7 +54,10 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
     work: (selected: DeadLetterVersion[]) => Promise<string>,
   ): Promise<void> {
     const filter = buildDeadLetterFilter(selection);
-    const selected = await selectNewest(collection, filter, limit);
+    const selected = await collection
+      .find(filter, { sort: NEWEST_FIRST, limit: Math.min(limit, MAX_SELECTED) })
+      .project<DeadLetterVersion>({ _id: 1, last_failed_at: 1 })
+      .toArray();
     if (selected.length === 0) {
       print('No dead letter matches.');
       return;
@@ -91,13 +89,15 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
     },
     replay: (selection, limit = MAX_SELECTED) =>
       confirmAndRun('Replay', selection, limit, async (selected) => {
-        const result = await replayDeadLetters({
+        const { replayed, skipped } = await replayDeadLetters({
           collection,
           selected,
           queue: await openQueue(),
-          onProgress: ({ replayed }) => showProgress(`${replayed} back in the queue`),
+          onProgress: (soFar) => showProgress(`${soFar.replayed} back in the queue`),
         });
-        return describeReplay(result);
+        const rest =
+          skipped > 0 ? `; ${describeCount(skipped)} skipped, because the content is not an event` : '';
+        return `${describeCount(replayed)} put back into the queue${rest}.`;
       }),
     purge: (selection, limit = MAX_SELECTED) =>
       confirmAndRun('Delete for good', selection, limit, async (selected) => {
@@ -111,25 +111,9 @@ export function createDeadLetterCommands(deps: DeadLetterCommandsDeps): DeadLett
   };
 }
 
-function selectNewest(
-  collection: DeadLetterCommandsDeps['collection'],
-  filter: Record<string, unknown>,
-  limit: number,
-): Promise<DeadLetterVersion[]> {
-  return collection
-    .find(filter, { sort: NEWEST_FIRST, limit: Math.min(limit, MAX_SELECTED) })
-    .project<DeadLetterVersion>({ _id: 1, last_failed_at: 1 })
-    .toArray();
-}
-
 function formatLine({ _id, last_failed_at, site_id, attempts, reason }: DeadLetterRecord): string {
   const fields = [_id.toHexString(), last_failed_at.toISOString(), site_id ?? '-', attempts, reason];
   return escapeControls(fields.join('  '));
-}
-
-function describeReplay({ replayed, skipped }: ReplayResult): string {
-  const left = skipped > 0 ? `; ${describeCount(skipped)} skipped, because the content is not an event` : '';
-  return `${describeCount(replayed)} put back into the queue${left}.`;
 }
 
 /** Replaces the JSON text of the content by the object, which is easier to read. */

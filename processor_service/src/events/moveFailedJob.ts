@@ -2,11 +2,11 @@ import type { Logger } from '@analytics/shared/service/logger';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { isTransientError } from '../database/writeErrors.ts';
-import type { DeadLetter, DeadLetterStore } from '../deadLetters/deadLetterStore.ts';
+import type { DeadLetterStore } from '../deadLetters/deadLetterStore.ts';
 import { describeOversize } from '../queue/jobSize.ts';
 import { parseJobData } from '../queue/jobText.ts';
 import type { EventStore } from './eventStore.ts';
-import { type JobContent, type QueuedJob, readJob } from './readJob.ts';
+import { type QueuedJob, readJob } from './readJob.ts';
 
 export interface MoveFailedJobDeps {
   redis: Redis;
@@ -42,21 +42,17 @@ export function createMoveFailedJob(deps: MoveFailedJobDeps): MoveFailedJob {
       const reason = fields['failedReason'] ?? 'The job failed without a reason.';
       const job = parseJob(jobId, fields, queue.qualifiedName);
       let saved = 0;
-      for (const part of readJob(job)) {
-        const missing = await toDeadLetters(part, reason);
-        await deadLetters.save(missing, job);
-        saved += missing.length;
+      for (const { events, invalid } of readJob(job)) {
+        const missing = await findMissing(events);
+        const letters = [...invalid, ...missing.map((event) => ({ event, reason, cause: reason }))];
+        await deadLetters.save(letters, job);
+        saved += letters.length;
       }
       if (saved === 0) {
         logger.info({ job_id: jobId }, 'failed job removed: all of its events are stored');
       }
     }
     return (await queue.remove(jobId)) === 1 ? undefined : 'BullMQ does not remove it: it is locked.';
-  }
-
-  async function toDeadLetters({ events, invalid }: JobContent, reason: string): Promise<DeadLetter[]> {
-    const missing = await findMissing(events);
-    return [...invalid, ...missing.map((event) => ({ event, reason, cause: reason }))];
   }
 
   return async (jobId) => {
