@@ -120,7 +120,10 @@ async function replaceBucket(
 ): Promise<boolean> {
   const needed = new Map<string, ValueCounts>();
   for (const [dimension, counts] of dimensions) {
-    if (await isNeeded(writer, bucket, dimension, counts)) {
+    // Empty totals replace earlier ones instead of deleting them: a reader that has just seen the bucket
+    // valid must not find nothing there.
+    const isTotal = dimension === TOTAL_DIMENSION;
+    if (counts.rows.size > 0 || counts.hasTooManyValues || (isTotal && (await writer.has(bucket)))) {
       needed.set(dimension, counts);
     }
   }
@@ -128,19 +131,6 @@ async function replaceBucket(
   const others = [...site.dimensions].filter((dimension) => !needed.has(dimension));
   await writer.removeOlder(bucket, version, others);
   return isNewest;
-}
-
-/**
- * Empty totals replace earlier ones instead of deleting them: a reader that has just seen the bucket valid
- * must not find nothing there.
- */
-async function isNeeded(
-  writer: CountsWriter,
-  bucket: CodedBucket,
-  dimension: string,
-  { rows, hasTooManyValues }: ValueCounts,
-): Promise<boolean> {
-  return rows.size > 0 || hasTooManyValues || (dimension === TOTAL_DIMENSION && (await writer.has(bucket)));
 }
 
 async function mergeChildren(
