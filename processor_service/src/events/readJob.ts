@@ -32,6 +32,9 @@ export interface QueuedJob {
   isLastAttempt: boolean;
 }
 
+/** What distinguishes a job from every other. */
+type JobOrigin = Pick<QueuedJob, 'id' | 'timestamp' | 'queueQualifiedName'>;
+
 /** A job item that is not a valid event. */
 export interface InvalidItem {
   /** Follows from its index in the job, so that it is the same whenever the job is read. */
@@ -66,11 +69,7 @@ export function* readJob(job: QueuedJob): Generator<JobContent, void, undefined>
  * Reads items of a job from `firstIndex` on. An item has the same identity whether the job is read as a whole
  * or in parts.
  */
-export function readItems(
-  job: Pick<QueuedJob, 'id' | 'timestamp' | 'queueQualifiedName'>,
-  items: readonly unknown[],
-  firstIndex = 0,
-): JobContent {
+export function readItems(job: JobOrigin, items: readonly unknown[], firstIndex: number): JobContent {
   const content: JobContent = { events: [], invalid: [] };
   for (const [offset, item] of items.entries()) {
     const index = firstIndex + offset;
@@ -136,9 +135,6 @@ function succeed(data: EventJob) {
  * The identity of an item without one. Job ids repeat after the queue was emptied, so it contains the job's
  * time.
  */
-function deriveItemId(
-  { id, timestamp, queueQualifiedName }: Pick<QueuedJob, 'id' | 'timestamp' | 'queueQualifiedName'>,
-  index: number,
-): string {
+function deriveItemId({ id, timestamp, queueQualifiedName }: JobOrigin, index: number): string {
   return deriveEventId(queueQualifiedName, `${id}\0${timestamp}\0${index}`);
 }

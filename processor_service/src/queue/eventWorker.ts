@@ -13,17 +13,11 @@ export class EventWorker<Result> extends BoundedWorker<Result> {
     ...args: Parameters<BoundedWorker<Result>['createJob']>
   ): Job<unknown, Result> {
     const job = super.createJob(...args);
-    Object.assign(job.opts, describeRetries(job.opts.backoff));
+    const { attempts, removeOnFail } = eventJobOptions;
+    const backoff = isKnown(job.opts.backoff) ? job.opts.backoff : eventJobOptions.backoff;
+    Object.assign(job.opts, { attempts, backoff, removeOnFail });
     return job;
   }
-}
-
-function describeRetries(backoff: JobsOptions['backoff']): JobsOptions {
-  return {
-    attempts: eventJobOptions.attempts,
-    backoff: isKnown(backoff) ? backoff : eventJobOptions.backoff,
-    removeOnFail: eventJobOptions.removeOnFail,
-  };
 }
 
 /**
