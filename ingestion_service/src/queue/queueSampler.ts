@@ -69,9 +69,9 @@ export function createQueueSampler(options: QueueSamplerOptions): QueueSampler {
   async function readMemory(): Promise<RedisMemory> {
     const memory = readRedisMemory(await redis.info('memory'));
     if (!memory.hasMaxMemory && !wasWarned) {
-      const limit = (memory.maxBytes * maxMemoryPercent) / 100;
+      const limitMebibytes = Math.round((memory.maxBytes * maxMemoryPercent) / 100 / 1024 ** 2);
       logger.warn(
-        `This Redis has no maxmemory. New events are refused once it uses ${toMebibytes(limit)} MiB ` +
+        `This Redis has no maxmemory. New events are refused once it uses ${limitMebibytes} MiB ` +
           `(${maxMemoryPercent} % of half of its machine's memory). Set maxmemory to what it may really use.`,
       );
     }
@@ -135,8 +135,4 @@ function createReadLog(
 
 function findError(result: PromiseSettledResult<unknown>): Error | undefined {
   return result.status === 'rejected' ? (result.reason as Error) : undefined;
-}
-
-function toMebibytes(bytes: number): number {
-  return Math.round(bytes / 1024 ** 2);
 }

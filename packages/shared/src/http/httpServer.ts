@@ -102,9 +102,8 @@ export async function listen(server: Server, port: number, host?: string): Promi
     await once(server, 'listening');
   } catch (error) {
     const where = host === undefined ? `port ${port}` : `port ${port} of ${host}`;
-    throw new Error(`Can't listen on ${where}: ${describeListenError(error as NodeJS.ErrnoException)}.`, {
-      cause: error,
-    });
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    throw new Error(`Can't listen on ${where}: ${LISTEN_ERRORS[code] ?? message}.`, { cause: error });
   }
   return (server.address() as AddressInfo).port;
 }
@@ -118,7 +117,3 @@ const LISTEN_ERRORS: Record<string, string> = {
   ENOTFOUND: 'no address is known by that name; set HOST to an address of this machine',
   EAI_AGAIN: 'no name server answers for that name; set HOST to an address of this machine',
 };
-
-function describeListenError({ code, message }: NodeJS.ErrnoException): string {
-  return LISTEN_ERRORS[code ?? ''] ?? message;
-}
