@@ -135,17 +135,9 @@ function requireBitmap({ counts }: UserBitmapRef, bitmap: mongo.Binary | undefin
 }
 
 /** The document that contains the bitmap. Undefined: it is stored with the counts. */
-function findChunk({
-  counts: { _id, chunk_starts },
-  index,
-}: UserBitmapRef): UserBitmapsDocument['_id'] | undefined {
-  return (
-    chunk_starts &&
-    toBitmapsKey(
-      _id,
-      chunk_starts.findLastIndex((first) => first <= index),
-    )
-  );
+function findChunk({ counts, index }: UserBitmapRef): UserBitmapsDocument['_id'] | undefined {
+  const chunk = counts.chunk_starts?.findLastIndex((first) => first <= index);
+  return chunk === undefined ? undefined : toBitmapsKey(counts._id, chunk);
 }
 
 function toChunkText({ dimension, granularity, start, part, chunk }: UserBitmapsDocument['_id']): string {
