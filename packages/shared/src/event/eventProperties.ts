@@ -16,6 +16,8 @@ const MAX_VALUE_LENGTH = 1024;
  */
 export const PROPERTY_KEY = /^(?!(?:__proto__|_bsontype)$)[A-Za-z0-9_-]{1,64}$/;
 
+const KEY_RULE = 'must be named with 1 to 64 letters, digits, _ or -, and not __proto__ or _bsontype';
+
 /** Not `z.record`, which leaves `__proto__` out without a word. */
 export const eventPropertiesSchema = z.custom<EventProperties>().superRefine((value: unknown, context) => {
   for (const { key, message } of findPropertyFaults(value)) {
@@ -43,15 +45,9 @@ function findPropertyFaults(value: unknown): PropertyFault[] {
     return [{ message: `must have at most ${MAX_PROPERTIES} properties` }];
   }
   return entries.flatMap(([key, property]) => {
-    const message = findKeyFault(key) ?? findValueFault(property);
+    const message = PROPERTY_KEY.test(key) ? findValueFault(property) : KEY_RULE;
     return message === undefined ? [] : [{ key, message }];
   });
-}
-
-function findKeyFault(key: string): string | undefined {
-  return PROPERTY_KEY.test(key)
-    ? undefined
-    : 'must be named with 1 to 64 letters, digits, _ or -, and not __proto__ or _bsontype';
 }
 
 function findValueFault(value: unknown): string | undefined {

@@ -76,13 +76,12 @@ function findPlainHost(url: string): string | undefined {
 
 function parseStart(url: string): URL | undefined {
   const start = URL_START.exec(url)?.[0];
-  return start === undefined ? undefined : parseUrl(start);
-}
-
-/** Not `URL.canParse`: Node 20 and 22 take Latin-1 for UTF-8 in it, once V8 has optimized the call. */
-function parseUrl(text: string): URL | undefined {
+  if (start === undefined) {
+    return undefined;
+  }
+  // Not `URL.canParse`: Node 20 and 22 take Latin-1 for UTF-8 in it, once V8 has optimized the call.
   try {
-    return new URL(text);
+    return new URL(start);
   } catch {
     return undefined;
   }
