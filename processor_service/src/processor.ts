@@ -70,14 +70,19 @@ async function startWork(deps: ProcessorDeps): Promise<Work | undefined> {
   const Event = createEventModel(connection);
   const DeadLetter = createDeadLetterModel(connection);
   await connectDatabase(connection, config, signal);
+  const { db } = connection;
+  if (db === undefined) {
+    // The service stops before MongoDB answers.
+    return undefined;
+  }
   const collections = listCollections([Event, DeadLetter]);
-  await createCollections(connection, collections, signal, logger);
-  if (signal.aborted || connection.db === undefined) {
+  await createCollections(db, collections, signal, logger);
+  if (signal.aborted) {
     return undefined;
   }
   const { WORKER_CONCURRENCY: concurrency } = config;
   const queueNames: EventQueueNames = { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX };
-  const rollups = createRollups(connection.db, Event.collection.collectionName);
+  const rollups = createRollups(db, Event.collection.collectionName);
   const store = createEventStore(Event, createWriteInvalidator(rollups.invalidations));
   const deadLetters = createDeadLetterStore(DeadLetter, logger);
   const queue = openEventQueue(redis, queueNames);

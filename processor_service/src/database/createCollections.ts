@@ -3,7 +3,7 @@ import { keepTrying } from '@analytics/shared/async/keepTrying';
 import { hasErrorCode } from '@analytics/shared/mongo/mongoErrors';
 import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog } from '@analytics/shared/service/outageLog';
-import { type Connection, mongo } from 'mongoose';
+import type { mongo } from 'mongoose';
 
 /** An index as the driver describes it, such as `{key: {site_id: 1}}`. */
 export interface Index {
@@ -67,7 +67,7 @@ export function listCollections(models: readonly IndexedModel[]): Collection[] {
  * `signal` aborts first.
  */
 export async function createCollections(
-  connection: Connection,
+  db: mongo.Db,
   collections: readonly Collection[],
   signal: AbortSignal,
   logger: Logger,
@@ -76,13 +76,7 @@ export async function createCollections(
     { began: 'cannot create the collections', ended: 'the collections are created' },
     logger,
   );
-  const create = async () => {
-    const { db } = connection;
-    if (db === undefined) {
-      throw new mongo.MongoNotConnectedError('The connection to MongoDB was not opened yet.');
-    }
-    await Promise.all(collections.map(({ name }) => createCollection(db, name)));
-  };
+  const create = () => Promise.all(collections.map(({ name }) => createCollection(db, name)));
   await keepTrying(create, { log, signal });
 }
 

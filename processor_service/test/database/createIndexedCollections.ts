@@ -1,5 +1,5 @@
 import { createLogger, type Logger } from '@analytics/shared/service/logger';
-import type { Connection } from 'mongoose';
+import type { Connection, mongo } from 'mongoose';
 import { parseConfig } from '../../src/config/config.ts';
 import { connectIndexBuilder } from '../../src/config/db.ts';
 import { createCollections, listCollections } from '../../src/database/createCollections.ts';
@@ -14,7 +14,7 @@ export async function createIndexedCollections(
   { MONGO_URI, logger = silent }: { MONGO_URI: string; logger?: Logger },
 ): Promise<void> {
   const collections = listCollections(models);
-  await createCollections(connection, collections, new AbortController().signal, logger);
+  await createCollections(connection.db as mongo.Db, collections, new AbortController().signal, logger);
   const { finished } = startIndexBuild({
     connect: (builder, signal) => connectIndexBuilder(builder, parseConfig({ MONGO_URI }), signal),
     collections,
