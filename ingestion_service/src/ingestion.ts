@@ -1,7 +1,11 @@
 import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
 import type { Service } from '@analytics/shared/service/startService';
+import { createKeyUseNotes } from '@analytics/sites/keyUses';
+import { createSiteCopy } from '@analytics/sites/siteCopy';
 import type { Express } from 'express';
 import type { Redis } from 'ioredis';
+import { readSiteCopy } from './access/siteCopyReader.ts';
+import { createWriteAccess } from './access/writeAccess.ts';
 import { createApp } from './app.ts';
 import type { Config } from './config/config.ts';
 import { type BackpressureOptions, createBackpressure } from './queue/backpressure.ts';
@@ -41,7 +45,25 @@ export function createIngestion(
   register('the sampling of the queue', () => backpressure.stop());
   const producer = createEventProducer({ redis, redisWatch, backpressure, ...queueNames, logger });
   register('the queue', () => producer.close());
+  const copy = createSiteCopy(redis, queueNames);
+  const sites = readSiteCopy({ copy, redisWatch, logger });
+  register('the reading of the sites', () => sites.stop());
+  if (config.AUTH_MODE === 'keys') {
+    checks['sites'] = sites.check;
+  }
+  const access = createWriteAccess({
+    mode: config.AUTH_MODE,
+    findDirectory: () => sites.directory,
+    onKeyUsed: createKeyUseNotes((hash, ms) => {
+      // The next use notes it again.
+      copy
+        .noteKeyUse(hash, ms)
+        .catch((error: Error) => logger.debug({ err: error }, 'cannot note a key use'));
+    }),
+    ...(now && { now }),
+  });
   const app = createApp({
+    access,
     readJsonBody: createJsonBodyReader(bodyBudget),
     validator: createEventValidator({
       maxFutureMs: config.EVENT_MAX_FUTURE_HOURS * 3_600_000,

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import { withTimeout } from '@analytics/shared/async/withTimeout';
 import { openEventQueue } from '@analytics/shared/event/eventQueue';
 import { createRequestRedis, createWorkerRedis, describeRedis } from '@analytics/shared/redis/redis';
@@ -12,6 +11,7 @@ import {
   type OversizeJobCommands,
 } from '../src/deadLetters/oversizeJobCommands.ts';
 import { createDeadLetterModel } from '../src/models/DeadLetter.model.ts';
+import { confirm } from './confirm.ts';
 import { CONNECT_TIMEOUT_MS, withDatabase } from './withDatabase.ts';
 
 const HELP = `npm run dead-letters -- <command> [options]
@@ -122,17 +122,6 @@ function withCommands(
       patientRedis.disconnect();
     }
   });
-}
-
-async function confirm(question: string, isSure: boolean): Promise<boolean> {
-  if (isSure || !process.stdin.isTTY) {
-    process.stdout.write(`${question} ${isSure ? 'Yes.' : 'Add --yes to do it.'}\n`);
-    return isSure;
-  }
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await terminal.question(`${question} [y/N] `);
-  terminal.close();
-  return /^y(es)?$/i.test(answer.trim());
 }
 
 function readLimit(text: string | undefined): number | undefined {

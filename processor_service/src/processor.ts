@@ -2,6 +2,9 @@ import { type EventQueueNames, openEventQueue } from '@analytics/shared/event/ev
 import { createServiceApp } from '@analytics/shared/http/serviceApp';
 import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
 import type { Service } from '@analytics/shared/service/startService';
+import { createKeyStore } from '@analytics/sites/keyStore';
+import { createSiteCopy } from '@analytics/sites/siteCopy';
+import { createSnapshotReader } from '@analytics/sites/snapshotReader';
 import type { Express } from 'express';
 import type { Redis } from 'ioredis';
 import type { Connection } from 'mongoose';
@@ -21,6 +24,7 @@ import { createDeadLetterModel } from './models/DeadLetter.model.ts';
 import { createEventModel } from './models/Event.model.ts';
 import { startRefreshSchedule } from './rollup/refreshSchedule.ts';
 import { createRollups } from './rollup/rollups.ts';
+import { copySites } from './sites/copySites.ts';
 
 export interface ProcessorDeps extends Omit<Service<Config>, 'listen'> {
   /** Not open yet. */
@@ -85,6 +89,16 @@ async function startWork(deps: ProcessorDeps): Promise<Work | undefined> {
   const rollups = createRollups(db, Event.collection.collectionName);
   const store = createEventStore(Event, createWriteInvalidator(rollups.invalidations));
   const deadLetters = createDeadLetterStore(DeadLetter, logger);
+  const { db } = connection;
+  const sites = copySites({
+    reader: createSnapshotReader(() => db),
+    keys: createKeyStore(() => db),
+    copy: createSiteCopy(redis, queueNames),
+    mongoWatch,
+    redisWatch,
+    logger,
+  });
+  register('the copying of the sites', () => sites.stop());
   const queue = openEventQueue(redis, queueNames);
   register('the queue', () => queue.close());
   const sweep = startFailedJobSweep({ redis, queue, findMissing: store.findMissing, deadLetters, logger });

@@ -2,13 +2,17 @@ import type { EventModel } from '@analytics/shared/event/eventModel';
 import type { HealthCheck } from '@analytics/shared/http/health';
 import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
 import type { Service } from '@analytics/shared/service/startService';
+import { createKeyStore } from '@analytics/sites/keyStore';
+import { createSiteStore } from '@analytics/sites/siteStore';
 import type { Express } from 'express';
+import { openAccess } from './access/openAccess.ts';
 import { createApp } from './app.ts';
 import { createReportCache } from './cache/reportCache.ts';
 import type { Config } from './config/config.ts';
+import { requireDatabase } from './database/reportContext.ts';
 import { createReportDatabase, type ReportDatabaseOptions } from './database/reportDatabase.ts';
 
-export interface ReportingDeps extends Pick<Service<Config>, 'config' | 'logger'> {
+export interface ReportingDeps extends Pick<Service<Config>, 'config' | 'logger' | 'register'> {
   Event: EventModel;
   mongoWatch: Pick<DependencyWatch, 'isUp' | 'whileUp'>;
   /** The lines of `/readyz`. */
@@ -23,7 +27,7 @@ export type ReportingOptions = Partial<ReportDatabaseOptions>;
  * app.
  */
 export function createReporting(
-  { config, logger, Event, mongoWatch, checks }: ReportingDeps,
+  { config, logger, register, Event, mongoWatch, checks }: ReportingDeps,
   options: ReportingOptions = {},
 ): Express {
   const { now = Date.now } = options;
@@ -41,5 +45,25 @@ export function createReporting(
     maxBytes: config.STATS_CACHE_MAX_BYTES,
     now,
   });
-  return createApp({ topPathsLimit: config.STATS_TOP_PATHS, answerReport, now, checks, logger });
+  const requireDb = () => requireDatabase(Event);
+  const access = openAccess({
+    mode: config.AUTH_MODE,
+    requireDb,
+    mongoWatch,
+    logger,
+    register,
+    checks,
+    now,
+  });
+  return createApp({
+    topPathsLimit: config.STATS_TOP_PATHS,
+    access,
+    answerReport,
+    sites: createSiteStore(requireDb),
+    keys: createKeyStore(requireDb),
+    mongoWatch,
+    now,
+    checks,
+    logger,
+  });
 }

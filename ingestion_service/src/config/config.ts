@@ -1,12 +1,14 @@
 import { durabilitySettings } from '@analytics/shared/redis/redisDurability';
 import { redisSettings } from '@analytics/shared/redis/redisSettings';
 import {
+  accessSettings,
   type Environment,
   logLevelSetting,
   parseSettings,
   queueSettings,
   serverSettings,
   wholeNumberSetting,
+  withAuthMode,
 } from '@analytics/shared/service/config';
 import { z } from 'zod';
 
@@ -24,6 +26,7 @@ const schema = z.object({
   ...redisSettings,
   ...queueSettings,
   ...durabilitySettings,
+  ...accessSettings,
   QUEUE_MAX_WAITING_EVENTS: wholeNumberSetting({ min: 1, max: 1_000_000_000, default: 1_000_000 }),
   QUEUE_MAX_BYTES: wholeNumberSetting({ min: 0, max: 999_999_999_999_999, default: 0 }),
   REDIS_MAX_MEMORY_PERCENT: wholeNumberSetting({ min: 1, max: 100, default: 80 }),
@@ -36,5 +39,5 @@ export type Config = z.infer<typeof schema>;
 
 /** @throws SettingsError naming every setting that can't be used. */
 export function parseConfig(environment: Environment): Config {
-  return parseSettings(schema, environment);
+  return parseSettings(schema, withAuthMode(environment));
 }

@@ -1,6 +1,8 @@
-import { type EventJob, toEventJob } from '@analytics/shared/event/event';
+import { type EventInput, type EventJob, toEventJob } from '@analytics/shared/event/event';
 import { describeFieldErrors, type FieldError, ProblemError } from '@analytics/shared/http/problem';
 import type { RequestHandler, Response } from 'express';
+import type { WriteAccess, Writer } from '../access/writeAccess.ts';
+import { CORS_HEADERS } from '../utils/corsHeaders.ts';
 import { readBatchQuery } from '../utils/readBatchQuery.ts';
 import type { ReadJsonBody } from '../utils/readJsonBody.ts';
 import type { EventValidator, RejectedEvent } from '../utils/validateEvent.ts';
@@ -9,6 +11,7 @@ const EVENT_LIMIT_BYTES = 64 * 1024;
 const BATCH_LIMIT_BYTES = 512 * 1024;
 
 export interface EventControllerDeps {
+  access: WriteAccess;
   readJsonBody: ReadJsonBody;
   validator: EventValidator;
   /** Resolves once Redis has acknowledged the job of all events. */
@@ -16,32 +19,47 @@ export interface EventControllerDeps {
 }
 
 export interface EventController {
-  /** Answers `POST /event`: 202 once the event is queued, 400 that names every invalid field. */
+  /**
+   * Answers `POST /event`: 202 once the event is queued, 400 that names every invalid field, 401 or 403 if the
+   * sender may not write it.
+   */
   postEvent: RequestHandler;
   /**
    * Answers `POST /events`: 202 once all events are queued together, or 400 that names every invalid event.
    * With `?partial=true`: 202 once the valid events are queued together, with the others listed; 400 if none
-   * is valid.
+   * is valid. 401 or 403 if the sender may not write one of the events.
    */
   postEvents: RequestHandler;
 }
 
 export function createEventController({
+  access,
   readJsonBody,
   validator,
   enqueueEvents,
 }: EventControllerDeps): EventController {
+  /** The event under the id of its site, which it may name by an alias. */
+  function toOwnSite(event: EventInput, writer: Writer): EventInput {
+    const site_id = access.resolveSite(writer, event.site_id);
+    return site_id === event.site_id ? event : { ...event, site_id };
+  }
+
   return {
     postEvent: async (request, response) => {
-      const validation = validator.validateEvent(await readJsonBody(request, EVENT_LIMIT_BYTES));
+      const writer = access.identify(request);
+      const body = await readJsonBody(request, EVENT_LIMIT_BYTES);
+      access.takeBodyKey(writer, body);
+      const validation = validator.validateEvent(body);
       if (!validation.ok) {
         throw createRefusal('The event', validation.errors);
       }
-      await enqueueEvents([toEventJob(validation.event)]);
+      await enqueueEvents([toEventJob(toOwnSite(validation.event, writer))]);
       accept(response, EVENT_ACCEPTED);
     },
     postEvents: async (request, response) => {
+      const writer = access.identify(request);
       const body = await readJsonBody(request, BATCH_LIMIT_BYTES);
+      access.takeBodyKey(writer, body);
       const { isPartial } = readBatchQuery(request);
       const validation = validator.validateEvents(body);
       if (!validation.ok) {
@@ -51,7 +69,7 @@ export function createEventController({
       if (rejected.length > 0 && (!isPartial || events.length === 0)) {
         throw createRefusal('The batch', rejected.flatMap(nameFieldsByIndex));
       }
-      await enqueueEvents(events.map((event) => toEventJob(event)));
+      await enqueueEvents(events.map((event) => toEventJob(toOwnSite(event, writer))));
       const answer = { success: true, accepted: events.length };
       accept(response, JSON.stringify(isPartial ? { ...answer, rejected: listRejected(rejected) } : answer));
     },
@@ -93,5 +111,5 @@ function accept(response: Response, body: string): void {
 }
 
 function createAcceptedHeaders(length: number) {
-  return { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': length };
+  return { ...CORS_HEADERS, 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': length };
 }

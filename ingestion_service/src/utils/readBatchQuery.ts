@@ -5,6 +5,8 @@ import { z } from 'zod';
 /** A repeated parameter arrives as an array, which is not an allowed value. */
 const batchQuerySchema = z.strictObject({
   partial: z.enum(['true', 'false'], { error: 'must be true or false, and given once' }).default('false'),
+  /** An API key, which `access/` reads. */
+  key: z.unknown().optional(),
 });
 
 /**

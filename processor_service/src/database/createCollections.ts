@@ -3,6 +3,7 @@ import { keepTrying } from '@analytics/shared/async/keepTrying';
 import { hasErrorCode } from '@analytics/shared/mongo/mongoErrors';
 import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog } from '@analytics/shared/service/outageLog';
+import { SITE_COLLECTIONS } from '@analytics/sites/documents';
 import type { mongo } from 'mongoose';
 
 /** An index as the driver describes it, such as `{key: {site_id: 1}}`. */
@@ -52,14 +53,14 @@ const ROLLUPS: Collection[] = [
   { name: ROLLUP_COLLECTIONS.meta, indexes: [] },
 ];
 
-/** Lists the collections of the models and of the rollups. */
+/** Lists the collections of the models, of the rollups and of the sites. */
 export function listCollections(models: readonly IndexedModel[]): Collection[] {
   const ofModels = models.map(({ collection, schema }) => ({
     name: collection.collectionName,
     // Mongoose adds `background`, which MongoDB ignores.
     indexes: schema.indexes().map(([key, { background: _, ...options }]) => ({ key, ...options }) as Index),
   }));
-  return [...ofModels, ...ROLLUPS];
+  return [...ofModels, ...ROLLUPS, ...SITE_COLLECTIONS];
 }
 
 /**

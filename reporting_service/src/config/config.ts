@@ -1,16 +1,19 @@
 import {
+  accessSettings,
   type Environment,
   logLevelSetting,
   mongoSettings,
   parseSettings,
   serverSettings,
   wholeNumberSetting,
+  withAuthMode,
 } from '@analytics/shared/service/config';
 import { z } from 'zod';
 
 const schema = z.object({
   ...serverSettings(4000, 'REPORTING_PORT'),
   ...mongoSettings,
+  ...accessSettings,
   STATS_TOP_PATHS: wholeNumberSetting({ min: 1, max: 1000, default: 10 }),
   STATS_TIMEOUT_SECONDS: wholeNumberSetting({ min: 1, max: 600, default: 30 }),
   STATS_MAX_CONCURRENT: wholeNumberSetting({ min: 1, max: 1000, default: 8 }),
@@ -24,5 +27,5 @@ export type Config = z.infer<typeof schema>;
 
 /** @throws SettingsError naming every setting that can't be used. */
 export function parseConfig(environment: Environment): Config {
-  return parseSettings(schema, environment);
+  return parseSettings(schema, withAuthMode(environment));
 }

@@ -1,6 +1,7 @@
 import { ProblemError, toFieldErrors } from '@analytics/shared/http/problem';
 import type { RequestHandler, Response } from 'express';
 import type { z } from 'zod';
+import type { ReadAccess } from '../access/readAccess.ts';
 import { createPerSecondMemo } from '../cache/memoizePerSecond.ts';
 import {
   type AnswerReport,
@@ -22,6 +23,7 @@ export interface ReportRoute<Parameters, Query extends ReportQuery<Parameters>, 
 }
 
 export interface ReportHandlerDeps {
+  access: Pick<ReadAccess, 'identify' | 'resolveSite'>;
   answerReport: AnswerReport;
   /** Milliseconds since 1970. */
   now: () => number;
@@ -30,17 +32,24 @@ export interface ReportHandlerDeps {
 /** Answers a route with 200 and its report, or with a 400 that names every parameter at fault. */
 export function createReportHandler<Parameters, Query extends ReportQuery<Parameters>, Answer extends object>(
   { path, parameters, resolve, read }: ReportRoute<Parameters, Query, Answer>,
-  { answerReport, now }: ReportHandlerDeps,
+  { access, answerReport, now }: ReportHandlerDeps,
 ): RequestHandler {
   const memoize = createPerSecondMemo<{ query: Query; asked: ReportRequest }>(now);
+  const prepare = (query: Query) => ({ query, asked: createReportRequest(path, query) });
   return async function getReport(request, response) {
-    const { query, asked } = memoize(request.url, (nowMs) => {
-      const resolved = resolve(parse(parameters, request.query), nowMs);
-      return { query: resolved, asked: createReportRequest(path, resolved) };
-    });
+    const reader = access.identify(request.headers);
+    const named = memoize(request.url, (nowMs) => prepare(resolve(parse(parameters, request.query), nowMs)));
+    const site_id = access.resolveSite(reader, named.query.site_id);
+    const { query, asked } =
+      site_id === named.query.site_id ? named : prepare(renameSite(named.query, site_id));
     const readReport = (context: ReportContext) => read(query, context);
     send(response, await answerReport(asked, readReport, () => watchClient(response)));
   };
+}
+
+/** The same query of the site under its id instead of an alias. */
+function renameSite<Query extends ReportQuery>(query: Query, site_id: string): Query {
+  return { ...query, site_id, parameters: { ...(query.parameters as object), site_id } };
 }
 
 /** @throws ProblemError 400 that names every parameter at fault. */

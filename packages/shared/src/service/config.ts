@@ -138,6 +138,21 @@ export const queueSettings = {
   QUEUE_PREFIX: z.string().default('bull'),
 };
 
+/** Who may write events and read reports. `withAuthMode` sets its default. */
+export const accessSettings = {
+  AUTH_MODE: z.enum(['open', 'keys'], {
+    error: ({ input }) =>
+      input === undefined
+        ? 'must be set with NODE_ENV=production: keys, so that only API keys and the domains of a site have access, or open, so that everybody does'
+        : 'must be open or keys',
+  }),
+};
+
+/** Without `AUTH_MODE`, everybody has access. Production must decide. */
+export function withAuthMode(environment: Environment): Environment {
+  return environment['NODE_ENV'] === 'production' ? environment : { AUTH_MODE: 'open', ...environment };
+}
+
 /** The address of MongoDB. A URI without a database name means the database `analytics`. */
 export const mongoSettings = {
   MONGO_URI: z

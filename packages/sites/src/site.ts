@@ -1,0 +1,93 @@
+import { TEXT_LIMITS } from '@analytics/shared/event/eventFields';
+import { text } from '@analytics/shared/event/text';
+import { z } from 'zod';
+import { KEY_KINDS, type KeyKind } from './apiKey.ts';
+import { domainSchema } from './domain.ts';
+
+const MAX_DOMAINS = 100;
+const MAX_ALIASES = 20;
+
+const siteName = text(TEXT_LIMITS.site_id);
+
+/** A new site. `id` is the `site_id` of its events; `aliases` are other values that mean the same site. */
+export const siteInputSchema = z.strictObject({
+  id: siteName,
+  name: text(128).optional(),
+  domains: z.array(domainSchema).max(MAX_DOMAINS, `must have at most ${MAX_DOMAINS} entries`).default([]),
+  aliases: z.array(siteName).max(MAX_ALIASES, `must have at most ${MAX_ALIASES} entries`).default([]),
+});
+
+/** Changes of a site. A list replaces the former list. */
+export const siteChangesSchema = siteInputSchema.omit({ id: true }).extend({
+  domains: siteInputSchema.shape.domains.unwrap().optional(),
+  aliases: siteInputSchema.shape.aliases.unwrap().optional(),
+});
+
+export type SiteInput = z.input<typeof siteInputSchema>;
+export type SiteChanges = z.infer<typeof siteChangesSchema>;
+
+/** A document of `sites`. */
+export interface SiteDocument {
+  _id: string;
+  name: string;
+  domains: string[];
+  /** The id, then the aliases. A unique index over it keeps every name with one site. */
+  names: string[];
+  created_at: Date;
+  updated_at: Date;
+}
+
+/** A new key. `site_id` is null for an admin key only. */
+export const keyInputSchema = z
+  .strictObject({
+    kind: z.enum(KEY_KINDS, { error: `must be one of ${KEY_KINDS.join(', ')}` }),
+    site_id: siteName.nullable().default(null),
+    label: text(128),
+    expires_at: z.coerce
+      .date({ error: 'must be a time, such as 2027-01-31T00:00:00Z' })
+      .nullable()
+      .default(null),
+  })
+  .refine(({ kind, site_id }) => (kind === 'admin') === (site_id === null), {
+    path: ['site_id'],
+    message: 'is required for a write or read key, and not allowed for an admin key',
+  });
+
+export type KeyInput = z.input<typeof keyInputSchema>;
+
+/** A document of `keys`. */
+export interface KeyDocument {
+  /** SHA-256 of the key. */
+  _id: string;
+  kind: KeyKind;
+  site_id: string | null;
+  label: string;
+  created_at: Date;
+  updated_at: Date;
+  expires_at: Date | null;
+  revoked_at: Date | null;
+  /** To within some minutes. */
+  last_used_at: Date | null;
+}
+
+/** A site as people and tools see it. */
+export interface Site {
+  id: string;
+  name: string;
+  domains: string[];
+  aliases: string[];
+  created_at: string;
+  updated_at: string;
+}
+
+/** A key as people and tools see it, without its secret. */
+export interface KeySummary {
+  id: string;
+  kind: KeyKind;
+  site_id: string | null;
+  label: string;
+  created_at: string;
+  expires_at: string | null;
+  revoked_at: string | null;
+  last_used_at: string | null;
+}
