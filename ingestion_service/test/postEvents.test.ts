@@ -197,5 +197,5 @@ test('a batch over 512 KiB is refused with 413, one of 500 KiB is not too large'
 test('another method than POST is refused with 405', async () => {
   const response = await request(app).get('/events');
 
-  expect([response.status, response.headers['allow']]).toEqual([405, 'POST']);
+  expect([response.status, response.headers['allow']]).toEqual([405, 'POST, OPTIONS']);
 });

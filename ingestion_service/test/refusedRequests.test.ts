@@ -163,7 +163,7 @@ test('a thousand unknown fields get a short answer', async () => {
 
 const invalidRequests: [name: string, send: () => request.Test, status: number, headers: object][] = [
   ['a body over 64 KiB', () => post({ ...event, path: 'p'.repeat(64 * 1024) }), 413, { connection: 'close' }],
-  ['text', () => post('x').set('Content-Type', 'text/plain'), 415, { accept: 'application/json' }],
+  ['HTML', () => post('x').set('Content-Type', 'text/html'), 415, { accept: 'application/json, text/plain' }],
   ['a form', () => post('site_id=x').set('Content-Type', 'application/x-www-form-urlencoded'), 415, {}],
   [
     'JSON in another charset',
@@ -179,9 +179,9 @@ const invalidRequests: [name: string, send: () => request.Test, status: number, 
   ],
   ['what only begins like JSON', () => post(event).set('Content-Type', 'application/jsonlines'), 415, {}],
   ['a body without a content type', () => request(app).post('/event'), 415, {}],
-  ['GET /event', () => request(app).get('/event'), 405, { allow: 'POST' }],
-  ['PUT /event', () => request(app).put('/event').send(event), 405, { allow: 'POST' }],
-  ['DELETE /event', () => request(app).delete('/event'), 405, { allow: 'POST' }],
+  ['GET /event', () => request(app).get('/event'), 405, { allow: 'POST, OPTIONS' }],
+  ['PUT /event', () => request(app).put('/event').send(event), 405, { allow: 'POST, OPTIONS' }],
+  ['DELETE /event', () => request(app).delete('/event'), 405, { allow: 'POST, OPTIONS' }],
   ['POST /readyz', () => request(app).post('/readyz'), 405, { allow: 'GET, HEAD' }],
   ['an unknown route', () => request(app).post('/track').send(event), 404, {}],
 ];

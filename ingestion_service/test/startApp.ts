@@ -9,14 +9,22 @@ import { createIngestion, type IngestionLimits } from '../src/ingestion.ts';
 export const NOW = Date.parse('2025-11-12T19:30:01Z');
 
 /** Builds the service of `server.ts` on the file's own queue, with a clock that stands still. */
-export async function startApp(stack: TestStack, limits: IngestionLimits = {}) {
+export async function startApp(
+  stack: TestStack,
+  limits: IngestionLimits = {},
+  settings: Record<string, string> = {},
+) {
   const { register, QUEUE_NAME, QUEUE_PREFIX, REDIS_HOST, REDIS_PORT } = stack;
-  const config = parseConfig({ QUEUE_NAME, QUEUE_PREFIX, REDIS_HOST, REDIS_PORT: String(REDIS_PORT) });
+  const config = parseConfig({
+    QUEUE_NAME,
+    QUEUE_PREFIX,
+    REDIS_HOST,
+    REDIS_PORT: String(REDIS_PORT),
+    ...settings,
+  });
   const service = createTestService(stack, config);
-  const { app, producer } = createIngestion(
-    { ...service, ...openRedis(service, createRequestRedis) },
-    { now: () => NOW, ...limits },
-  );
+  const redis = openRedis(service, createRequestRedis);
+  const { app, producer } = createIngestion({ ...service, ...redis }, { now: () => NOW, ...limits });
   const queue = new Queue(QUEUE_NAME, {
     connection: { host: REDIS_HOST, port: REDIS_PORT },
     prefix: QUEUE_PREFIX,
@@ -24,5 +32,5 @@ export async function startApp(stack: TestStack, limits: IngestionLimits = {}) {
   });
   register(() => queue.close());
   await queue.waitUntilReady();
-  return { app, queue, enqueueEvents: producer.enqueueEvents };
+  return { app, queue, redis: redis.redis, checks: service.checks, enqueueEvents: producer.enqueueEvents };
 }

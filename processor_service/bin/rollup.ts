@@ -23,12 +23,17 @@ itself. They can be made again at any time; reports stay exact meanwhile.
 MongoDB is that of the settings of processor_service.
 `;
 
+const COMMANDS = new Map([
+  ['rebuild', runRebuild],
+  ['verify', runVerify],
+]);
+
 await runCommand({
   help: HELP,
   options: { site: { type: 'string' }, from: { type: 'string' }, to: { type: 'string' } },
   needsSubcommand: true,
   run: async ({ values, positionals: [command = ''] }, output) => {
-    const run = { rebuild: runRebuild, verify: runVerify }[command];
+    const run = COMMANDS.get(command);
     if (run === undefined) {
       throw new Error(`There is no command ${command}. See npm run rollup -- --help`);
     }

@@ -3,6 +3,7 @@ import { runCommand } from '@analytics/shared/service/runCommand';
 import { createKeyStore } from '@analytics/sites/keyStore';
 import { createSiteStore } from '@analytics/sites/siteStore';
 import { z } from 'zod';
+import { createKeyCommands, type KeyCommands } from '../src/sites/keyCommands.ts';
 import { createSiteCommands, type SiteCommands } from '../src/sites/siteCommands.ts';
 import { confirm } from './confirm.ts';
 import { withDatabase } from './withDatabase.ts';
@@ -61,45 +62,52 @@ await runCommand({
   needsSubcommand: true,
   run: ({ values, positionals }, { print }) =>
     withDatabase(({ db }) => {
-      const commands = createSiteCommands({
+      const deps = {
         sites: createSiteStore(() => db),
         keys: createKeyStore(() => db),
         print,
         // Tools get JSON and no question.
-        confirm: (question) => (values.json ? requireYes(values.yes) : confirm(question, values.yes)),
+        confirm: (question: string) => (values.json ? requireYes(values.yes) : confirm(question, values.yes)),
         isJson: values.json,
-      });
+      };
+      const commands = { sites: createSiteCommands(deps), keys: createKeyCommands(deps) };
       return run(commands, positionals, values).catch(explainInvalid);
     }),
 });
 
-function run(commands: SiteCommands, positionals: readonly string[], values: Values): Promise<number> {
+interface Commands {
+  sites: SiteCommands;
+  keys: KeyCommands;
+}
+
+function run({ sites, keys }: Commands, positionals: readonly string[], values: Values): Promise<number> {
   const [first = '', second] = positionals;
   const isGroup = ['domain', 'alias', 'key'].includes(first);
   const command = isGroup ? `${first} ${second ?? ''}`.trim() : first;
   const [target, value] = positionals.slice(isGroup ? 2 : 1);
   const site = () => requireArgument(target, 'a site');
   const runs: Record<string, () => Promise<number>> = {
-    add: () => commands.add(site(), { name: values.name, domains: values.domain, aliases: values.alias }),
-    list: () => commands.list(),
-    show: () => commands.show(site()),
-    set: () => commands.rename(site(), requireArgument(values.name, '--name')),
-    remove: () => commands.remove(site()),
-    'domain add': () => commands.addTo('domains', site(), requireArgument(value, 'a domain')),
-    'domain remove': () => commands.removeFrom('domains', site(), requireArgument(value, 'a domain')),
-    'alias add': () => commands.addTo('aliases', site(), requireArgument(value, 'an alias')),
-    'alias remove': () => commands.removeFrom('aliases', site(), requireArgument(value, 'an alias')),
+    add: () => sites.add(site(), { name: values.name, domains: values.domain, aliases: values.alias }),
+    list: () => sites.list(),
+    show: () => sites.show(site()),
+    set: () => sites.rename(site(), requireArgument(values.name, '--name')),
+    remove: () => sites.remove(site()),
+    'domain add': () => sites.addTo('domains', site(), requireArgument(value, 'a domain')),
+    'domain remove': () => sites.removeFrom('domains', site(), requireArgument(value, 'a domain')),
+    'alias add': () => sites.addTo('aliases', site(), requireArgument(value, 'an alias')),
+    'alias remove': () => sites.removeFrom('aliases', site(), requireArgument(value, 'an alias')),
     'key add': () =>
-      commands.addKey({
+      keys.add({
         kind: requireArgument(values.kind, '--kind'),
         label: requireArgument(values.label, '--label'),
         site: values.site,
         expires: values.expires,
       }),
-    'key list': () => commands.listKeys(values.site),
-    'key revoke': () => commands.revokeKey(requireArgument(target, 'the id of a key')),
+    'key list': () => keys.list(values.site),
+    'key revoke': () => keys.revoke(requireArgument(target, 'the id of a key')),
   };
-  const found = runs[command];
+  // A name such as toString belongs to every object.
+  const found = Object.hasOwn(runs, command) ? runs[command] : undefined;
   if (found === undefined) {
     throw new Error(`There is no command ${command}. See npm run sites -- --help`);
   }

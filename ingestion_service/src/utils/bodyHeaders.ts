@@ -11,9 +11,12 @@ const PARAMETER = /;\s*([^;=\s"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)/g;
  */
 const UTF8_NAMES = new Set(['', 'utf8', 'usascii', 'ascii']);
 
+/** A page may send `text/plain` to another origin without asking first. */
+const MEDIA_TYPES = new Set(['application/json', 'text/plain']);
+
 /**
- * Checks that the `Content-Type` is JSON. JSON has one encoding, UTF-8 (RFC 8259), so `charset` must name it;
- * other parameters are ignored.
+ * Checks that the `Content-Type` is JSON, or plain text, which is read as JSON. JSON has one encoding, UTF-8
+ * (RFC 8259), so `charset` must name it; other parameters are ignored.
  *
  * @throws ProblemError 415 for any other `Content-Type`.
  */
@@ -22,8 +25,8 @@ export function requireJsonType({ 'content-type': type = '' }: IncomingHttpHeade
     return;
   }
   const [mediaType = ''] = type.split(';', 1);
-  if (mediaType.trim().toLowerCase() !== 'application/json') {
-    throw createTypeError('The body must be sent with Content-Type: application/json.');
+  if (!MEDIA_TYPES.has(mediaType.trim().toLowerCase())) {
+    throw createTypeError('The body must be sent with Content-Type: application/json, or text/plain.');
   }
   for (const [, name = '', value = ''] of type.matchAll(PARAMETER)) {
     if (name.toLowerCase() === 'charset' && !UTF8_NAMES.has(toLettersAndDigits(value))) {
@@ -38,7 +41,7 @@ function toLettersAndDigits(value: string): string {
 }
 
 function createTypeError(detail: string): ProblemError {
-  return new ProblemError(415, detail, { headers: { Accept: 'application/json' } });
+  return new ProblemError(415, detail, { headers: { Accept: 'application/json, text/plain' } });
 }
 
 const ENCODINGS = new Map<string, BodyEncoding>([

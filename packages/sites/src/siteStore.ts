@@ -41,12 +41,14 @@ export function createSiteStore(requireDb: () => mongo.Db, now: () => Date = () 
       const { id, name = id, domains, aliases } = siteInputSchema.parse(input);
       const at = now();
       const site = { _id: id, name, ...toLists(id, { domains, aliases }), created_at: at, updated_at: at };
+      await requireFreeNames(open().sites, site);
       await guardNames(() => open().sites.insertOne(site));
       return toSite(site);
     },
     change: async (id, changes) => {
       const { name, ...lists } = siteChangesSchema.parse(changes);
       const update = { updated_at: now(), ...(name !== undefined && { name }), ...toLists(id, lists) };
+      await requireFreeNames(open().sites, { _id: id, ...update });
       const options = { returnDocument: 'after' } as const;
       const site = await guardNames(() =>
         open().sites.findOneAndUpdate({ _id: id }, { $set: update }, options),
@@ -70,12 +72,24 @@ function toLists(id: string, { domains, aliases }: Pick<SiteChanges, 'domains' |
   } as Pick<SiteDocument, 'domains' | 'names'>;
 }
 
+/** The unique index decides; it exists once a processor has been started. @throws NameTakenError */
+async function requireFreeNames(
+  sites: mongo.Collection<SiteDocument>,
+  { _id, names }: Pick<SiteDocument, '_id' | 'names'>,
+): Promise<void> {
+  if (names && (await sites.countDocuments({ _id: { $ne: _id }, names: { $in: names } }, { limit: 1 })) > 0) {
+    throw new NameTakenError(NAME_TAKEN);
+  }
+}
+
+const NAME_TAKEN = 'The id or an alias already names another site.';
+
 async function guardNames<Result>(write: () => Promise<Result>): Promise<Result> {
   try {
     return await write();
   } catch (error) {
     if (isDuplicateKey(error)) {
-      throw new NameTakenError('The id or an alias already names another site.', { cause: error });
+      throw new NameTakenError(NAME_TAKEN, { cause: error });
     }
     throw error;
   }

@@ -51,6 +51,7 @@ test.each([
   [['--help'], undefined, /verify {4}compares rollups with the events/],
   [[], 1, /npm run rollup -- <command>/],
   [['rebuilt'], 1, /There is no command rebuilt/],
+  [['toString'], 1, /There is no command toString/],
   [['rebuild', '--from', '2025-02-30'], 1, /--from 2025-02-30 is not a day/],
   [['rebuild', '--sites', 'a'], 1, /Unknown option '--sites'/],
 ])('npm run rollup -- %j exits with %s and says what to do', async (args, code, text) => {

@@ -5,9 +5,13 @@ import { createStatsRoutes } from '../../src/routes/stats.route.ts';
 import { startApp } from '../startApp.ts';
 
 const { app, storeSite } = await startApp(useTestStack());
+const notCalled = () => {
+  throw new Error('not called');
+};
 const routes = createStatsRoutes({
   topPathsLimit: 10,
-  answerReport: () => Promise.reject(new Error('not called')),
+  access: { identify: notCalled, resolveSite: notCalled },
+  answerReport: notCalled,
   now: Date.now,
 });
 
