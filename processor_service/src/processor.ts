@@ -89,7 +89,6 @@ async function startWork(deps: ProcessorDeps): Promise<Work | undefined> {
   const rollups = createRollups(db, Event.collection.collectionName);
   const store = createEventStore(Event, createWriteInvalidator(rollups.invalidations));
   const deadLetters = createDeadLetterStore(DeadLetter, logger);
-  const { db } = connection;
   const sites = copySites({
     reader: createSnapshotReader(() => db),
     keys: createKeyStore(() => db),

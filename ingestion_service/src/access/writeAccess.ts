@@ -5,7 +5,7 @@ import { isOriginOfDomains } from '@analytics/sites/domain';
 import type { SiteDirectory, SnapshotKey } from '@analytics/sites/siteSnapshot';
 
 /** A request, as far as it says who sends it. */
-export interface WriteRequest {
+interface WriteRequest {
   headers: IncomingHttpHeaders;
   /** The path and the query. */
   url: string;
@@ -30,7 +30,8 @@ export interface WriteAccess {
   /**
    * Returns the id of the site that `site_id` names, for events of this sender.
    *
-   * @throws ProblemError 401 if the request has neither key nor origin; 403 if they are those of another site.
+   * @throws ProblemError 401 if the request has neither key nor origin; 403 if they are those of another
+   *   site.
    */
   resolveSite(writer: Writer, site_id: string): string;
 }

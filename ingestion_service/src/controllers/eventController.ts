@@ -20,8 +20,8 @@ export interface EventControllerDeps {
 
 export interface EventController {
   /**
-   * Answers `POST /event`: 202 once the event is queued, 400 that names every invalid field, 401 or 403 if the
-   * sender may not write it.
+   * Answers `POST /event`: 202 once the event is queued, 400 that names every invalid field, 401 or 403 if
+   * the sender may not write it.
    */
   postEvent: RequestHandler;
   /**

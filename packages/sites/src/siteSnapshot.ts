@@ -7,7 +7,7 @@ export interface SiteSnapshot {
   keys: SnapshotKey[];
 }
 
-export interface SnapshotSite {
+interface SnapshotSite {
   id: string;
   /** The id, then the aliases. */
   names: string[];

@@ -1,4 +1,4 @@
-import { isDuplicateKey } from '@analytics/shared/mongo/mongoErrors';
+import { hasErrorCode } from '@analytics/shared/mongo/mongoErrors';
 import type { mongo } from 'mongoose';
 import { openSiteCollections } from './documents.ts';
 import {
@@ -88,7 +88,7 @@ async function guardNames<Result>(write: () => Promise<Result>): Promise<Result>
   try {
     return await write();
   } catch (error) {
-    if (isDuplicateKey(error)) {
+    if (hasErrorCode(error, 'DuplicateKey')) {
       throw new NameTakenError(NAME_TAKEN, { cause: error });
     }
     throw error;

@@ -24,7 +24,9 @@ export interface SiteWatch {
   stop(): Promise<void>;
 }
 
-/** Watches the sites and keys in MongoDB. A failure is logged once per outage, and the next look tries again. */
+/**
+ * Watches the sites and keys in MongoDB. A failure is logged once per outage, and the next look tries again.
+ */
 export function watchSites({
   reader,
   onSnapshot,

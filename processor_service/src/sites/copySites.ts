@@ -19,8 +19,8 @@ export interface CopySitesOptions {
 }
 
 /**
- * Keeps the copy of all sites and keys in Redis up to date, creates it again when Redis has lost it, and moves
- * the noted uses of keys to MongoDB. Any number of workers may do so: all write the same copy.
+ * Keeps the copy of all sites and keys in Redis up to date, creates it again when Redis has lost it, and
+ * moves the noted uses of keys to MongoDB. Any number of workers may do so: all write the same copy.
  */
 export function copySites({
   reader,

@@ -1,14 +1,17 @@
 import type { SiteCommandsDeps } from './siteCommands.ts';
 import { createShow, describeKeys, requireSite } from './siteOutput.ts';
 
-export interface NewKey {
+interface NewKey {
   kind: string;
   site: string | undefined;
   label: string;
   expires: string | undefined;
 }
 
-/** The commands of `npm run sites` for keys. Each resolves with its exit code, and throws as `SiteCommands` do. */
+/**
+ * The commands of `npm run sites` for keys. Each resolves with its exit code, and throws as `SiteCommands`
+ * do.
+ */
 export interface KeyCommands {
   add(key: NewKey): Promise<number>;
   list(site: string | undefined): Promise<number>;

@@ -13,7 +13,10 @@ export interface SiteCommandsDeps {
   isJson: boolean;
 }
 
-/** The commands of `npm run sites` for sites. Each resolves with its exit code, and throws if its arguments are invalid. */
+/**
+ * The commands of `npm run sites` for sites. Each resolves with its exit code, and throws if its arguments
+ * are invalid.
+ */
 export interface SiteCommands {
   add(
     id: string,

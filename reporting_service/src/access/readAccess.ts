@@ -4,7 +4,7 @@ import { createKeyError, INVALID_KEY, readHeaderKey } from '@analytics/sites/cre
 import type { SiteDirectory, SnapshotKey } from '@analytics/sites/siteSnapshot';
 
 /** The sender of a request. In open mode it has no key. */
-export interface Reader {
+interface Reader {
   key?: SnapshotKey;
 }
 
@@ -18,7 +18,9 @@ export interface ReadAccess {
    * @throws ProblemError 404 if the reader's key is of another site, or there is no such site.
    */
   resolveSite(reader: Reader, site_id: string): string;
-  /** @throws ProblemError 401 without a valid key, 403 if it is not an admin key, 503 if no sites are known. */
+  /**
+   * @throws ProblemError 401 without a valid key, 403 if it is not an admin key, 503 if no sites are known.
+   */
   requireAdmin(headers: IncomingHttpHeaders): void;
 }
 
