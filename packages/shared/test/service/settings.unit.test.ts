@@ -42,3 +42,15 @@ test.each([
 ])('EVENT_MIN_DATE=%s is refused with the allowed values', (EVENT_MIN_DATE, message) => {
   expect(() => parseIngestionConfig({ EVENT_MIN_DATE })).toThrow(`\n  EVENT_MIN_DATE ${message}\n`);
 });
+
+test.each([
+  ['ingestion_service', parseIngestionConfig],
+  ['reporting_service', parseReportingConfig],
+])('%s needs a decision about AUTH_MODE in production, and has none elsewhere', (_name, parseConfig) => {
+  const production = { NODE_ENV: 'production' };
+
+  expect(() => parseConfig(production)).toThrow('AUTH_MODE must be set with NODE_ENV=production: keys, ');
+  expect(() => parseConfig({ AUTH_MODE: 'none' })).toThrow('AUTH_MODE must be open or keys');
+  expect(parseConfig({ ...production, AUTH_MODE: 'keys' }).AUTH_MODE).toBe('keys');
+  expect(parseConfig({ NODE_ENV: 'development' }).AUTH_MODE).toBe('open');
+});
