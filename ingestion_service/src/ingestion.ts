@@ -6,6 +6,7 @@ import type { Express } from 'express';
 import type { Redis } from 'ioredis';
 import { readSiteCopy } from './access/siteCopyReader.ts';
 import { createWriteAccess } from './access/writeAccess.ts';
+import { createWriteLimits } from './access/writeLimits.ts';
 import { createApp } from './app.ts';
 import type { Config } from './config/config.ts';
 import { type BackpressureOptions, createBackpressure } from './queue/backpressure.ts';
@@ -64,6 +65,14 @@ export function createIngestion(
   });
   const app = createApp({
     access,
+    limits: createWriteLimits(config, {
+      redis,
+      prefix: `${config.QUEUE_PREFIX}:${config.QUEUE_NAME}:limits`,
+      // Only the watch over Redis logs that it is away; the process limits alone then.
+      onFailure: (error) => logger.debug({ err: error }, 'a limit was applied without Redis'),
+      ...(now && { now }),
+    }),
+    trustProxy: config.TRUST_PROXY,
     readJsonBody: createJsonBodyReader(bodyBudget),
     validator: createEventValidator({
       maxFutureMs: config.EVENT_MAX_FUTURE_HOURS * 3_600_000,

@@ -6,6 +6,7 @@ import { createKeyStore } from '@analytics/sites/keyStore';
 import { createSiteStore } from '@analytics/sites/siteStore';
 import type { Express } from 'express';
 import { openAccess } from './access/openAccess.ts';
+import { createReadLimit } from './access/readLimits.ts';
 import { createApp } from './app.ts';
 import { createReportCache } from './cache/reportCache.ts';
 import type { Config } from './config/config.ts';
@@ -58,6 +59,8 @@ export function createReporting(
   return createApp({
     topPathsLimit: config.STATS_TOP_PATHS,
     access,
+    checkLimit: createReadLimit(config, now),
+    trustProxy: config.TRUST_PROXY,
     answerReport,
     sites: createSiteStore(requireDb),
     keys: createKeyStore(requireDb),

@@ -2,6 +2,7 @@ import { type EventInput, type EventJob, toEventJob } from '@analytics/shared/ev
 import { describeFieldErrors, type FieldError, ProblemError } from '@analytics/shared/http/problem';
 import type { RequestHandler, Response } from 'express';
 import type { WriteAccess, Writer } from '../access/writeAccess.ts';
+import type { WriteLimits } from '../access/writeLimits.ts';
 import { CORS_HEADERS } from '../utils/corsHeaders.ts';
 import { readBatchQuery } from '../utils/readBatchQuery.ts';
 import type { ReadJsonBody } from '../utils/readJsonBody.ts';
@@ -12,6 +13,7 @@ const BATCH_LIMIT_BYTES = 512 * 1024;
 
 export interface EventControllerDeps {
   access: WriteAccess;
+  limits: WriteLimits;
   readJsonBody: ReadJsonBody;
   validator: EventValidator;
   /** Resolves once Redis has acknowledged the job of all events. */
@@ -34,6 +36,7 @@ export interface EventController {
 
 export function createEventController({
   access,
+  limits,
   readJsonBody,
   validator,
   enqueueEvents,
@@ -44,8 +47,19 @@ export function createEventController({
     return site_id === event.site_id ? event : { ...event, site_id };
   }
 
+  async function enqueue(writer: Writer, events: readonly EventJob[]): Promise<void> {
+    if (limits.checkEvents) {
+      await limits.checkEvents(writer, events);
+    }
+    await enqueueEvents(events);
+  }
+
   return {
     postEvent: async (request, response) => {
+      // `request.ip` costs time, and a promise too.
+      if (limits.checkAddress) {
+        await limits.checkAddress(request.ip);
+      }
       const writer = access.identify(request);
       const body = await readJsonBody(request, EVENT_LIMIT_BYTES);
       access.takeBodyKey(writer, body);
@@ -53,10 +67,14 @@ export function createEventController({
       if (!validation.ok) {
         throw createRefusal('The event', validation.errors);
       }
-      await enqueueEvents([toEventJob(toOwnSite(validation.event, writer))]);
+      await enqueue(writer, [toEventJob(toOwnSite(validation.event, writer))]);
       accept(response, EVENT_ACCEPTED);
     },
     postEvents: async (request, response) => {
+      // `request.ip` costs time, and a promise too.
+      if (limits.checkAddress) {
+        await limits.checkAddress(request.ip);
+      }
       const writer = access.identify(request);
       const body = await readJsonBody(request, BATCH_LIMIT_BYTES);
       access.takeBodyKey(writer, body);
@@ -69,7 +87,10 @@ export function createEventController({
       if (rejected.length > 0 && (!isPartial || events.length === 0)) {
         throw createRefusal('The batch', rejected.flatMap(nameFieldsByIndex));
       }
-      await enqueueEvents(events.map((event) => toEventJob(toOwnSite(event, writer))));
+      await enqueue(
+        writer,
+        events.map((event) => toEventJob(toOwnSite(event, writer))),
+      );
       const answer = { success: true, accepted: events.length };
       accept(response, JSON.stringify(isPartial ? { ...answer, rejected: listRejected(rejected) } : answer));
     },

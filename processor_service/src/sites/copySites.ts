@@ -13,7 +13,7 @@ export interface CopySitesOptions {
   keys: Pick<KeyStore, 'recordUses'>;
   copy: SiteCopy;
   mongoWatch: Pick<DependencyWatch, 'isUp'>;
-  redisWatch: Pick<DependencyWatch, 'isUp'>;
+  redisWatch: Pick<DependencyWatch, 'isUp' | 'whileUp'>;
   logger: Logger;
   pollMs?: number;
 }
@@ -48,9 +48,13 @@ export function copySites({
   });
   const writing = repeatEvery(pollMs, async () => {
     try {
-      if (latest) {
-        await copy.write(latest);
-        await moveKeyUses(copy, keys);
+      const snapshot = latest;
+      if (snapshot) {
+        // A worker's commands would wait for Redis, and a stop for them.
+        await redisWatch.whileUp(async () => {
+          await copy.write(snapshot);
+          await moveKeyUses(copy, keys);
+        });
       }
       log.recovered();
     } catch (error) {

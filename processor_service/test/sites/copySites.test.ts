@@ -21,7 +21,7 @@ const sites = createSiteStore(requireDb);
 const keys = createKeyStore(requireDb);
 const copy = createSiteCopy(redis, { queueName: stack.QUEUE_NAME, queuePrefix: stack.QUEUE_PREFIX });
 const logger = createLogger({ name: 'test', level: 'silent', isPretty: false });
-const up = { isUp: true };
+const up = { isUp: true, whileUp: <Result>(work: () => Promise<Result>) => work() };
 
 /** Two workers, as in production. */
 for (const _ of [1, 2]) {

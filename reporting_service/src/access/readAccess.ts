@@ -4,7 +4,7 @@ import { createKeyError, INVALID_KEY, readHeaderKey } from '@analytics/sites/cre
 import type { SiteDirectory, SnapshotKey } from '@analytics/sites/siteSnapshot';
 
 /** The sender of a request. In open mode it has no key. */
-interface Reader {
+export interface Reader {
   key?: SnapshotKey;
 }
 

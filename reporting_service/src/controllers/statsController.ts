@@ -1,7 +1,8 @@
 import { ProblemError, toFieldErrors } from '@analytics/shared/http/problem';
-import type { RequestHandler, Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import type { z } from 'zod';
-import type { ReadAccess } from '../access/readAccess.ts';
+import type { ReadAccess, Reader } from '../access/readAccess.ts';
+import type { CheckReadLimit } from '../access/readLimits.ts';
 import { createPerSecondMemo } from '../cache/memoizePerSecond.ts';
 import {
   type AnswerReport,
@@ -24,6 +25,7 @@ export interface ReportRoute<Parameters, Query extends ReportQuery<Parameters>, 
 
 export interface ReportHandlerDeps {
   access: Pick<ReadAccess, 'identify' | 'resolveSite'>;
+  checkLimit?: CheckReadLimit;
   answerReport: AnswerReport;
   /** Milliseconds since 1970. */
   now: () => number;
@@ -32,12 +34,14 @@ export interface ReportHandlerDeps {
 /** Answers a route with 200 and its report, or with a 400 that names every parameter at fault. */
 export function createReportHandler<Parameters, Query extends ReportQuery<Parameters>, Answer extends object>(
   { path, parameters, resolve, read }: ReportRoute<Parameters, Query, Answer>,
-  { access, answerReport, now }: ReportHandlerDeps,
+  { access, checkLimit, answerReport, now }: ReportHandlerDeps,
 ): RequestHandler {
   const memoize = createPerSecondMemo<{ query: Query; asked: ReportRequest }>(now);
   const prepare = (query: Query) => ({ query, asked: createReportRequest(path, query) });
   return async function getReport(request, response) {
-    const reader = access.identify(request.headers);
+    const reader = checkLimit
+      ? await identifyWithinLimit(request, access, checkLimit)
+      : access.identify(request.headers);
     const named = memoize(request.url, (nowMs) => prepare(resolve(parse(parameters, request.query), nowMs)));
     const site_id = access.resolveSite(reader, named.query.site_id);
     const { query, asked } =
@@ -45,6 +49,26 @@ export function createReportHandler<Parameters, Query extends ReportQuery<Parame
     const readReport = (context: ReportContext) => read(query, context);
     send(response, await answerReport(asked, readReport, () => watchClient(response)));
   };
+}
+
+/**
+ * Identifies the reader. A request whose key is refused counts for its address, so that keys cannot be
+ * guessed.
+ */
+async function identifyWithinLimit(
+  request: Request,
+  access: Pick<ReadAccess, 'identify'>,
+  checkLimit: NonNullable<CheckReadLimit>,
+): Promise<Reader> {
+  let reader: Reader;
+  try {
+    reader = access.identify(request.headers);
+  } catch (error) {
+    await checkLimit(request);
+    throw error;
+  }
+  await checkLimit(request, reader.key?.hash);
+  return reader;
 }
 
 /** The same query of the site under its id instead of an alias. */

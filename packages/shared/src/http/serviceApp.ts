@@ -7,6 +7,8 @@ export interface ServiceAppDeps {
   /** The lines of `/readyz`, by dependency. */
   checks: Record<string, HealthCheck>;
   logger: Pick<Logger, 'error'>;
+  /** The proxies whose `X-Forwarded-For` is believed: their number, or their networks. Default: none. */
+  trustProxy?: number | string[];
 }
 
 /**
@@ -14,12 +16,13 @@ export interface ServiceAppDeps {
  * services.
  */
 export function createServiceApp(
-  { checks, logger }: ServiceAppDeps,
+  { checks, logger, trustProxy = 0 }: ServiceAppDeps,
   addRoutes: (app: Express) => void = () => {},
 ): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  app.set('trust proxy', trustProxy);
   addRoutes(app);
   app.use(createHealthRouter(checks));
   app.use(handleUnknownRoute);

@@ -54,3 +54,18 @@ test.each([
   expect(parseConfig({ ...production, AUTH_MODE: 'keys' }).AUTH_MODE).toBe('keys');
   expect(parseConfig({ NODE_ENV: 'development' }).AUTH_MODE).toBe('open');
 });
+
+test.each([
+  ['0', 0],
+  ['2', 2],
+  ['10.0.0.0/8, 2001:db8::/32,192.0.2.1', ['10.0.0.0/8', '2001:db8::/32', '192.0.2.1']],
+])('TRUST_PROXY=%s is %j', (TRUST_PROXY, expected) => {
+  expect(parseIngestionConfig({ TRUST_PROXY }).TRUST_PROXY).toEqual(expected);
+});
+
+test.each(['-1', '101', 'true', 'all', '10.0.0.0/33', '10.0.0.0/8/8', 'example.com', ',', '2001:db8::/129'])(
+  'TRUST_PROXY=%s is refused',
+  (TRUST_PROXY) => {
+    expect(() => parseIngestionConfig({ TRUST_PROXY })).toThrow('TRUST_PROXY must be a number of proxies');
+  },
+);
