@@ -31,7 +31,27 @@ export function isOriginOfDomains(origin: string, domains: readonly string[]): b
 /** An origin is a scheme, a host and a port; browsers send nothing else (RFC 6454, section 7). */
 const ORIGIN = /^https?:\/\/([^\s/?#@\\]+)$/i;
 
+/** Parsing an origin takes microseconds, and the same ones come again and again. */
+const MAX_KNOWN_ORIGINS = 10_000;
+const MAX_ORIGIN_LENGTH = 300;
+const knownHosts = new Map<string, string | undefined>();
+
 function findOriginHost(origin: string): string | undefined {
+  if (knownHosts.has(origin)) {
+    return knownHosts.get(origin);
+  }
+  if (origin.length > MAX_ORIGIN_LENGTH) {
+    return undefined;
+  }
+  if (knownHosts.size >= MAX_KNOWN_ORIGINS) {
+    knownHosts.clear();
+  }
+  const host = parseOriginHost(origin);
+  knownHosts.set(origin, host);
+  return host;
+}
+
+function parseOriginHost(origin: string): string | undefined {
   if (!ORIGIN.test(origin) || !URL.canParse(origin)) {
     return undefined;
   }
