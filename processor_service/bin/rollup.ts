@@ -1,11 +1,11 @@
 import { DAY_MS } from '@analytics/rollups/calendar';
 import { type CommandOutput, runCommand } from '@analytics/shared/service/runCommand';
-import { z } from 'zod';
 import { createEventModel } from '../src/models/Event.model.ts';
 import type { SiteSpan } from '../src/rollup/hoursWithEvents.ts';
 import { rebuild } from '../src/rollup/rebuild.ts';
 import { createRollups, type Rollups } from '../src/rollup/rollups.ts';
 import { describeDifference, verify } from '../src/rollup/verify.ts';
+import { readDay } from './readDay.ts';
 import { withDatabase } from './withDatabase.ts';
 
 const HELP = `npm run rollup -- <command> [options]
@@ -91,15 +91,4 @@ async function runVerify(rollups: Rollups, spans: SiteSpan[], output: CommandOut
     `${checked} hours, days and months compared with the events, ${differing} differences; ${invalid} not rolled up yet.`,
   );
   return differing > 0 ? 1 : 0;
-}
-
-function readDay(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) {
-    return undefined;
-  }
-  // Date.parse takes February the 30th for a day in March.
-  if (!z.iso.date().safeParse(text).success) {
-    throw new Error(`${option} ${text} is not a day. Write it as 2025-11-12.`);
-  }
-  return Date.parse(text);
 }
