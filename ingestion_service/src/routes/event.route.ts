@@ -1,9 +1,94 @@
-import { createMethodNotAllowedHandler } from '@analytics/shared/http/problem';
-import type { Express } from 'express';
-import type { EventController } from '../controllers/eventController.ts';
+import { describedBatchSchema, eventInputSchema } from '@analytics/shared/event/event';
+import type { ServedRoute } from '@analytics/shared/http/openapi/apiRoute';
+import {
+  BATCH_LIMIT_BYTES,
+  EVENT_LIMIT_BYTES,
+  type EventController,
+} from '../controllers/eventController.ts';
+import { batchQuerySchema } from '../utils/readBatchQuery.ts';
+import { batchAnswer, eventAnswer } from './answers.ts';
 
-/** Puts the routes on the app itself: a router of their own would be a second search for each request. */
-export function addEventRoutes(app: Express, { postEvent, postEvents }: EventController): void {
-  app.route('/event').post(postEvent).all(createMethodNotAllowedHandler('POST'));
-  app.route('/events').post(postEvents).all(createMethodNotAllowedHandler('POST'));
+const TAG = 'Events';
+
+/** The problems of a route with a body of events. */
+const PROBLEMS = [413, 415, 503] as const;
+
+const VIEW = {
+  site_id: 'site-abc-123',
+  event_type: 'page_view',
+  path: '/pricing',
+  user_id: 'user-xyz-789',
+  timestamp: '2025-11-12T19:30:01Z',
+};
+
+const ORDER = {
+  ...VIEW,
+  event_type: 'order',
+  event_id: 'order-4711',
+  referrer: 'https://news.example/article',
+  properties: { plan: 'pro', amount: 49.5, is_first: true },
+};
+
+function describeBody(what: string, limitBytes: number): string {
+  return `${what}, as JSON in UTF-8. At most ${limitBytes / 1024} KiB after decompression: the \`Content-Encoding\` may be gzip, deflate or br.`;
+}
+
+/** Lists the routes of events. */
+export function createEventRoutes({ postEvent, postEvents }: EventController): ServedRoute[] {
+  return [
+    {
+      method: 'post',
+      path: '/event',
+      operationId: 'postEvent',
+      tag: TAG,
+      summary: 'Send an event',
+      description:
+        'Queues one event. A 202 is durable: Redis has the event, and a worker stores it once. To send an event again after an error or a timeout, use the same `event_id`. The query string is ignored.',
+      body: {
+        description: describeBody('An event', EVENT_LIMIT_BYTES),
+        schema: eventInputSchema,
+        examples: { view: VIEW, order: ORDER },
+      },
+      answers: {
+        202: {
+          description: 'The event is queued.',
+          schema: eventAnswer,
+          examples: { accepted: { success: true } },
+        },
+      },
+      problems: PROBLEMS,
+      handler: postEvent,
+    },
+    {
+      method: 'post',
+      path: '/events',
+      operationId: 'postEvents',
+      tag: TAG,
+      summary: 'Send up to 500 events',
+      description:
+        'Queues all events as one job. If one event is invalid, nothing is queued, and the 400 names every invalid event by its index: `events.1.path`. With `partial=true` the valid events are queued together and the others are listed.',
+      parameters: batchQuerySchema,
+      body: {
+        description: describeBody('The events', BATCH_LIMIT_BYTES),
+        schema: describedBatchSchema,
+        examples: { batch: { events: [VIEW, ORDER] } },
+      },
+      answers: {
+        202: {
+          description: 'The events are queued.',
+          schema: batchAnswer,
+          examples: {
+            all: { success: true, accepted: 2 },
+            partial: {
+              success: true,
+              accepted: 1,
+              rejected: [{ index: 1, errors: [{ field: 'path', message: 'is required' }] }],
+            },
+          },
+        },
+      },
+      problems: PROBLEMS,
+      handler: postEvents,
+    },
+  ];
 }

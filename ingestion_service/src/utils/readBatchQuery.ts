@@ -3,12 +3,14 @@ import type { Request } from 'express';
 import { z } from 'zod';
 
 /** A repeated parameter arrives as an array, which is not an allowed value. */
-const batchQuerySchema = z.strictObject({
-  partial: z.enum(['true', 'false'], { error: 'must be true or false, and given once' }).default('false'),
+export const batchQuerySchema = z.strictObject({
+  partial: z
+    .enum(['true', 'false'], { error: 'must be true or false, and given once' })
+    .default('false')
+    .describe('Whether the valid events of a batch are accepted although others are not.'),
 });
 
 export interface BatchQuery {
-  /** Whether the valid events of a batch are accepted although others are not. */
   isPartial: boolean;
 }
 

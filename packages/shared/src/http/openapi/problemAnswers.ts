@@ -1,0 +1,34 @@
+/** An answer that is a problem: when it comes, and what its headers say. */
+interface ProblemAnswer {
+  description: string;
+  headers?: Record<string, string>;
+}
+
+/** Every status of a problem that a route may answer with. The document has each once. */
+export const PROBLEM_ANSWERS = {
+  400: { description: 'A field, a parameter or the body is invalid; `errors` names each.' },
+  404: { description: 'There is no such thing.' },
+  405: {
+    description: 'The route does not have this method.',
+    headers: { Allow: 'The methods that the route has.' },
+  },
+  408: { description: 'The request did not arrive within 30 seconds, or its headers within 10.' },
+  413: { description: 'The body, uncompressed, has more bytes than the route accepts.' },
+  415: {
+    description: 'The `Content-Type` is not JSON in UTF-8, or the `Content-Encoding` is unknown.',
+    headers: {
+      Accept: 'The media type that the route reads, if the `Content-Type` was at fault.',
+      'Accept-Encoding': 'The encodings that the route reads, if the `Content-Encoding` was at fault.',
+    },
+  },
+  431: { description: 'The request has more than 32 KiB of headers.' },
+  503: {
+    description: 'The service or a server that it needs is away or overloaded. Send the same request again.',
+    headers: { 'Retry-After': 'How many seconds to wait before the next try.' },
+  },
+} as const satisfies Record<number, ProblemAnswer>;
+
+export type ProblemStatus = keyof typeof PROBLEM_ANSWERS;
+
+/** The problems of every route: what arrived is no readable request, or has another method. */
+export const PROBLEMS_OF_EVERY_ROUTE = [400, 405, 408, 431] as const satisfies readonly ProblemStatus[];
