@@ -5,7 +5,7 @@ import type { ProblemStatus } from './problemAnswers.ts';
 
 /** A content of an answer, by its media type. */
 export interface ApiContent {
-  mediaType?: string;
+  mediaType?: string | string[];
   schema: z.ZodType;
   /** Examples by name; a test validates each against the schema. */
   examples?: Record<string, unknown>;

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { z } from 'zod';
-import { problemSchema } from '../problem.ts';
+import { createProblem, problemSchema } from '../problem.ts';
 import type { ApiAnswer, ApiContent, ApiRoute } from './apiRoute.ts';
 import { createSchemaWriter, type JsonSchema, type SchemaWriter, type Side } from './jsonSchema.ts';
 import { PROBLEM_ANSWERS, PROBLEMS_OF_EVERY_ROUTE, type ProblemStatus } from './problemAnswers.ts';
@@ -146,8 +146,16 @@ function describeAnswer({ description, headers, ...content }: ApiAnswer, writer:
 }
 
 function describeProblem(status: ProblemStatus, writer: SchemaWriter): Answer {
-  const mediaType = 'application/problem+json';
-  return describeAnswer({ ...PROBLEM_ANSWERS[status], mediaType, schema: problemSchema }, writer);
+  const { detail, ...answer } = PROBLEM_ANSWERS[status];
+  return describeAnswer(
+    {
+      ...answer,
+      mediaType: 'application/problem+json',
+      schema: problemSchema,
+      examples: { problem: createProblem(status, detail) },
+    },
+    writer,
+  );
 }
 
 function describeContent(
@@ -155,12 +163,11 @@ function describeContent(
   writer: SchemaWriter,
   side: Side,
 ): Content {
-  return {
-    [mediaType]: {
-      schema: writer.write(schema, side),
-      ...(examples && { examples: mapValues(examples, (value) => ({ value })) }),
-    },
+  const content = {
+    schema: writer.write(schema, side),
+    ...(examples && { examples: mapValues(examples, (value) => ({ value })) }),
   };
+  return Object.fromEntries([mediaType].flat().map((type) => [type, content]));
 }
 
 function listProblems({ problems = [] }: ApiRoute): ProblemStatus[] {

@@ -1,9 +1,10 @@
-import { createHash } from 'node:crypto';
-import type { Express, RequestHandler } from 'express';
+import type { Express } from 'express';
 import { z } from 'zod';
 import { type ApiRoute, addRoutes, type ServedRoute } from './apiRoute.ts';
+import { createDocsRoutes } from './docsRoutes.ts';
 import { dependencySchema, HEALTH_ROUTES, HEALTH_TAG } from './healthRoutes.ts';
-import { type ApiDescription, createOpenApiDocument } from './openApiDocument.ts';
+import { type ApiDescription, createOpenApiDocument, type OpenApiDocument } from './openApiDocument.ts';
+import { createStaticHandler } from './staticContent.ts';
 
 const TAG = 'Description';
 
@@ -19,28 +20,37 @@ export interface OpenApiOptions extends ServiceDescription {
   version: string;
 }
 
-/** Adds the routes of a service, and `GET /openapi.json`, which describes them and the health routes. */
+/**
+ * Adds the routes of a service, and those that describe them and the health routes: `GET /openapi.json` and
+ * `GET /docs`.
+ */
 export function addDescribedRoutes(
   app: Express,
   routes: readonly ServedRoute[],
-  { version, tags, schemas, ...options }: OpenApiOptions,
+  options: OpenApiOptions,
 ): void {
-  const described: ApiRoute[] = [...routes, ...HEALTH_ROUTES];
   const openApiRoute: ServedRoute = {
     ...OPENAPI_ROUTE,
-    handler: createTextHandler('application/json', () =>
-      JSON.stringify(
-        createOpenApiDocument({
-          ...options,
-          version,
-          tags: { ...tags, ...COMMON_TAGS },
-          schemas: { ...schemas, Dependency: dependencySchema },
-          routes: [...described, openApiRoute],
-        }),
-      ),
-    ),
+    handler: createStaticHandler({
+      mediaType: 'application/json',
+      read: () => JSON.stringify(describeService(served, options)),
+    }),
   };
-  addRoutes(app, [...routes, openApiRoute]);
+  const served = [...routes, openApiRoute, ...createDocsRoutes({ title: options.title, tag: TAG })];
+  addRoutes(app, served);
+}
+
+/** Describes the routes of a service and its health routes. */
+export function describeService(
+  routes: readonly ApiRoute[],
+  { tags, schemas, ...options }: OpenApiOptions,
+): OpenApiDocument {
+  return createOpenApiDocument({
+    ...options,
+    tags: { ...tags, ...COMMON_TAGS },
+    schemas: { ...schemas, Dependency: dependencySchema },
+    routes: [...routes, ...HEALTH_ROUTES],
+  });
 }
 
 const OPENAPI_ROUTE: ApiRoute = {
@@ -59,17 +69,3 @@ const OPENAPI_ROUTE: ApiRoute = {
     304: { description: 'The document has the ETag of `If-None-Match`.' },
   },
 };
-
-/** Serves a text that is built at the first request. Clients ask each time whether it has changed. */
-function createTextHandler(mediaType: string, build: () => string): RequestHandler {
-  let built: { body: Buffer; etag: string } | undefined;
-  return (_request, response) => {
-    built ??= withETag(Buffer.from(build()));
-    // Express answers 304 if the client has this ETag.
-    response.set({ 'Cache-Control': 'no-cache', ETag: built.etag }).type(mediaType).send(built.body);
-  };
-}
-
-function withETag(body: Buffer): { body: Buffer; etag: string } {
-  return { body, etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"` };
-}

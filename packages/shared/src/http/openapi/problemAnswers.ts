@@ -1,29 +1,48 @@
-/** An answer that is a problem: when it comes, and what its headers say. */
+/** An answer that is a problem: when it comes, the `detail` of an example, and what its headers say. */
 interface ProblemAnswer {
   description: string;
+  detail: string;
   headers?: Record<string, string>;
 }
 
 /** Every status of a problem that a route may answer with. The document has each once. */
 export const PROBLEM_ANSWERS = {
-  400: { description: 'A field, a parameter or the body is invalid; `errors` names each.' },
-  404: { description: 'There is no such thing.' },
+  400: {
+    description: 'A field, a parameter or the body is invalid; `errors` names each.',
+    detail: 'The body is not valid JSON.',
+  },
+  404: {
+    description: 'There is no such thing.',
+    detail: 'There is no such route. The README lists them all.',
+  },
   405: {
     description: 'The route does not have this method.',
+    detail: 'This route answers POST only.',
     headers: { Allow: 'The methods that the route has.' },
   },
-  408: { description: 'The request did not arrive within 30 seconds, or its headers within 10.' },
-  413: { description: 'The body, uncompressed, has more bytes than the route accepts.' },
+  408: {
+    description: 'The request did not arrive within 30 seconds, or its headers within 10.',
+    detail: 'The request did not arrive in time.',
+  },
+  413: {
+    description: 'The body, uncompressed, has more bytes than the route accepts.',
+    detail: 'The body must have at most 65536 bytes, uncompressed.',
+  },
   415: {
     description: 'The `Content-Type` is not JSON in UTF-8, or the `Content-Encoding` is unknown.',
+    detail: 'The body must be sent with Content-Type: application/json.',
     headers: {
       Accept: 'The media type that the route reads, if the `Content-Type` was at fault.',
       'Accept-Encoding': 'The encodings that the route reads, if the `Content-Encoding` was at fault.',
     },
   },
-  431: { description: 'The request has more than 32 KiB of headers.' },
+  431: {
+    description: 'The request has more than 32 KiB of headers.',
+    detail: 'The request headers are too large.',
+  },
   503: {
     description: 'The service or a server that it needs is away or overloaded. Send the same request again.',
+    detail: 'Too many requests are waiting here. Try again.',
     headers: { 'Retry-After': 'How many seconds to wait before the next try.' },
   },
 } as const satisfies Record<number, ProblemAnswer>;
