@@ -5,7 +5,7 @@ interface Layer {
   handle: { stack?: Layer[] };
 }
 
-/** Lists the routes that an app serves, those of its routers too, as OpenAPI writes them: `get /sites/{id}`. */
+/** Lists the routes that an app and its routers serve, as OpenAPI writes them: `get /sites/{id}`. */
 export function listRoutes(app: Express): string[] {
   return listLayers((app.router as unknown as { stack: Layer[] }).stack);
 }

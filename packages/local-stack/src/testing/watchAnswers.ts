@@ -60,10 +60,12 @@ function collectAnswer(
     },
     end: (...args: unknown[]) => {
       collect(args[0]);
+      const isGone = response.destroyed;
       const result = Reflect.apply(end, response, args);
       contentType ??= response.getHeader('content-type')?.toString();
       const isCompressed = response.getHeader('content-encoding') !== undefined;
-      if (!isCompressed) {
+      // What is written after the client has gone is no answer.
+      if (!isCompressed && !isGone) {
         onAnswer({
           method,
           path,

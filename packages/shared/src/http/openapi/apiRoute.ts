@@ -19,7 +19,7 @@ export interface ApiAnswer extends Partial<ApiContent> {
 }
 
 /** The body of a request. */
-export interface ApiBody extends ApiContent {
+interface ApiBody extends ApiContent {
   /** Limits and encodings, which the schema does not say. */
   description: string;
 }

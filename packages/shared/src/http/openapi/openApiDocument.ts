@@ -28,7 +28,7 @@ export interface OpenApiDocument {
   components: { schemas: Record<string, JsonSchema>; responses: Record<string, Answer> };
 }
 
-export interface Operation {
+interface Operation {
   operationId: string;
   tags: string[];
   summary: string;
@@ -53,7 +53,7 @@ export interface Answer {
   content?: Content;
 }
 
-export type Content = Record<string, { schema: JsonSchema; examples?: Record<string, { value: unknown }> }>;
+type Content = Record<string, { schema: JsonSchema; examples?: Record<string, { value: unknown }> }>;
 
 interface Reference {
   $ref: string;
