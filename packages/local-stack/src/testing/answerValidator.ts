@@ -80,11 +80,15 @@ function findFault(
   if (answer.content === undefined) {
     return body === '' ? undefined : 'the document has no body';
   }
-  if (answer.content[mediaType] === undefined) {
+  const content = answer.content[mediaType];
+  if (content === undefined) {
     return `the document does not have ${contentType || 'an answer without Content-Type'}`;
   }
   if (method === 'HEAD') {
     return body === '' ? undefined : 'HEAD has no body';
+  }
+  if (content.schema === undefined) {
+    return undefined;
   }
   if (mediaType === 'application/x-ndjson') {
     const check = validators('components', 'schemas', 'Dependency');

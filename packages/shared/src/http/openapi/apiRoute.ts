@@ -6,13 +6,14 @@ import type { ProblemStatus } from './problemAnswers.ts';
 /** A content of an answer, by its media type. */
 export interface ApiContent {
   mediaType?: string | string[];
-  schema: z.ZodType;
+  /** Absent for contents that only their media type describes, such as style sheets. */
+  schema?: z.ZodType;
   /** Examples by name; a test validates each against the schema. */
   examples?: Record<string, unknown>;
 }
 
 /** An answer that is not a problem. */
-export interface ApiAnswer extends Partial<ApiContent> {
+export interface ApiAnswer extends ApiContent {
   description: string;
   /** What each header says. */
   headers?: Record<string, string>;
@@ -20,6 +21,7 @@ export interface ApiAnswer extends Partial<ApiContent> {
 
 /** The body of a request. */
 interface ApiBody extends ApiContent {
+  schema: z.ZodType;
   /** Limits and encodings, which the schema does not say. */
   description: string;
 }

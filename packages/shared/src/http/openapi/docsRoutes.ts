@@ -44,7 +44,7 @@ export function createDocsRoutes({ title, tag }: { title: string; tag: string })
       summary: 'This document, for people',
       description: 'A page that shows `openapi.json`. It loads nothing from other hosts.',
       answers: {
-        200: { description: 'The page.', mediaType: 'text/html', schema: z.string() },
+        200: { description: 'The page.', mediaType: 'text/html' },
         304: { description: 'The page has the ETag of `If-None-Match`.' },
         308: { description: 'The address has no slash at its end.' },
       },
@@ -59,7 +59,6 @@ export function createDocsRoutes({ title, tag }: { title: string; tag: string })
         200: {
           description: 'The file.',
           mediaType: [...new Set(Object.values(FILES).map(({ mediaType }) => mediaType))],
-          schema: z.unknown(),
         },
         304: { description: 'The file has the ETag of `If-None-Match`.' },
       },

@@ -53,7 +53,7 @@ export interface Answer {
   content?: Content;
 }
 
-type Content = Record<string, { schema: JsonSchema; examples?: Record<string, { value: unknown }> }>;
+type Content = Record<string, { schema?: JsonSchema; examples?: Record<string, { value: unknown }> }>;
 
 interface Reference {
   $ref: string;
@@ -139,9 +139,7 @@ function describeAnswer({ description, headers, ...content }: ApiAnswer, writer:
     ...(headers && {
       headers: mapValues(headers, (text) => ({ description: text, schema: { type: 'string' } })),
     }),
-    ...(content.schema && {
-      content: describeContent({ ...content, schema: content.schema }, writer, 'output'),
-    }),
+    ...((content.schema || content.mediaType) && { content: describeContent(content, writer, 'output') }),
   };
 }
 
@@ -164,7 +162,7 @@ function describeContent(
   side: Side,
 ): Content {
   const content = {
-    schema: writer.write(schema, side),
+    ...(schema && { schema: writer.write(schema, side) }),
     ...(examples && { examples: mapValues(examples, (value) => ({ value })) }),
   };
   return Object.fromEntries([mediaType].flat().map((type) => [type, content]));
