@@ -37,6 +37,9 @@ test('a route is served and described from one entry', async () => {
 
   const { body } = await request(app).get('/openapi.json');
   expect([body.openapi, body.info.version]).toEqual(['3.1.1', '1.2.3']);
+  expect(body.components.responses.ServiceUnavailable.headers['Retry-After']).toMatchObject({
+    required: true,
+  });
   expect(body.paths['/things/{id}'].get).toMatchObject({
     operationId: 'getThing',
     tags: ['Things'],

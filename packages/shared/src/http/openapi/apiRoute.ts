@@ -15,7 +15,9 @@ export interface ApiContent {
 /** An answer that is not a problem. */
 export interface ApiAnswer extends ApiContent {
   description: string;
-  /** What each header says. */
+  /** What each header says that every such answer has. */
+  requiredHeaders?: Record<string, string>;
+  /** What each header says that some such answers have. */
   headers?: Record<string, string>;
 }
 

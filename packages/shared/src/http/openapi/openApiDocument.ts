@@ -49,7 +49,7 @@ export interface Parameter {
 
 export interface Answer {
   description: string;
-  headers?: Record<string, { description: string; schema: JsonSchema }>;
+  headers?: Record<string, { description: string; required?: true; schema: JsonSchema }>;
   content?: Content;
 }
 
@@ -133,14 +133,23 @@ function describeParameters(
   }));
 }
 
-function describeAnswer({ description, headers, ...content }: ApiAnswer, writer: SchemaWriter): Answer {
+function describeAnswer(
+  { description, requiredHeaders, headers, ...content }: ApiAnswer,
+  writer: SchemaWriter,
+): Answer {
+  const described = {
+    ...mapValues(requiredHeaders ?? {}, (text) => ({ ...describeHeader(text), required: true as const })),
+    ...mapValues(headers ?? {}, describeHeader),
+  };
   return {
     description,
-    ...(headers && {
-      headers: mapValues(headers, (text) => ({ description: text, schema: { type: 'string' } })),
-    }),
+    ...(Object.keys(described).length > 0 && { headers: described }),
     ...((content.schema || content.mediaType) && { content: describeContent(content, writer, 'output') }),
   };
+}
+
+function describeHeader(description: string) {
+  return { description, schema: { type: 'string' } };
 }
 
 function describeProblem(status: ProblemStatus, writer: SchemaWriter): Answer {

@@ -63,7 +63,7 @@ const OPENAPI_ROUTE: ApiRoute = {
   answers: {
     200: {
       description: 'An OpenAPI 3.1 document.',
-      headers: { ETag: 'Changes with the document.' },
+      requiredHeaders: { ETag: 'Changes with the document.' },
       schema: z.looseObject({ openapi: z.string() }),
     },
     304: { description: 'The document has the ETag of `If-None-Match`.' },

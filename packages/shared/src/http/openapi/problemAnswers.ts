@@ -2,6 +2,7 @@
 interface ProblemAnswer {
   description: string;
   detail: string;
+  requiredHeaders?: Record<string, string>;
   headers?: Record<string, string>;
 }
 
@@ -18,7 +19,7 @@ export const PROBLEM_ANSWERS = {
   405: {
     description: 'The route does not have this method.',
     detail: 'This route answers POST only.',
-    headers: { Allow: 'The methods that the route has.' },
+    requiredHeaders: { Allow: 'The methods that the route has.' },
   },
   408: {
     description: 'The request did not arrive within 30 seconds, or its headers within 10.',
@@ -43,7 +44,7 @@ export const PROBLEM_ANSWERS = {
   503: {
     description: 'The service or a server that it needs is away or overloaded. Send the same request again.',
     detail: 'Too many requests are waiting here. Try again.',
-    headers: { 'Retry-After': 'How many seconds to wait before the next try.' },
+    requiredHeaders: { 'Retry-After': 'How many seconds to wait before the next try.' },
   },
 } as const satisfies Record<number, ProblemAnswer>;
 
