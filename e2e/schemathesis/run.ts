@@ -39,7 +39,7 @@ await runCommand({
       let exitCode = 0;
       for (const [name, { url }] of Object.entries({ ingestion, reporting })) {
         print(`\n${name}: ${url}/openapi.json`);
-        exitCode ||= await runSchemathesis({ program, url, examples, seed });
+        exitCode = Math.max(exitCode, await runSchemathesis({ program, url, examples, seed }));
       }
       return exitCode;
     });

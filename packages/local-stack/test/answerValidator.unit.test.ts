@@ -57,6 +57,7 @@ test.each<[Partial<ReceivedAnswer>, string]>([
   [{ body: '{"day":"2025-11-12","views":"1"}' }, '/views must be integer'],
   [{ body: '{"day":"2025-02-30","views":1}' }, '/day must match format "date"'],
   [{ body: '{"day":"2025-11-12","views":1,"more":1}' }, 'the body must NOT have additional properties'],
+  [{ body: '{' }, 'SyntaxError'],
   [{ contentType: 'text/html' }, 'the document does not have text/html'],
   [{ status: 201 }, 'the document does not have this status'],
   [{ status: 304 }, 'the document has no body'],

@@ -22,7 +22,7 @@ type Validate = (value: unknown) => string | undefined;
 export function createAnswerValidator(document: OpenApiDocument): ValidateAnswer {
   const validators = createValidators(document);
   return (answer) => {
-    const fault = findFault(answer, document, validators);
+    const fault = findFaultOrError(answer, document, validators);
     return fault && `${answer.method} ${answer.path} answered ${answer.status}: ${fault}`;
   };
 }
@@ -53,6 +53,15 @@ export function createValidators(document: OpenApiDocument): (...pointer: string
 
 function describe(errors: ErrorObject[]): string {
   return errors.map(({ instancePath, message }) => `${instancePath || 'the body'} ${message}`).join('; ');
+}
+
+/** A body that cannot be read is a fault too. The caller may be a response, where an error would be lost. */
+function findFaultOrError(...args: Parameters<typeof findFault>): string | undefined {
+  try {
+    return findFault(...args);
+  } catch (error) {
+    return String(error);
+  }
 }
 
 function findFault(
@@ -93,8 +102,8 @@ function findFault(
   if (mediaType === 'application/x-ndjson') {
     const check = validators('components', 'schemas', 'Dependency');
     return body
-      .trim()
       .split('\n')
+      .filter((line) => line !== '')
       .map((line) => check(JSON.parse(line)))
       .find(Boolean);
   }

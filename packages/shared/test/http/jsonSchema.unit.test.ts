@@ -34,6 +34,13 @@ test('a named schema is written once, and referred to', () => {
   });
 });
 
+test('a named schema that nothing refers to is written too', () => {
+  const writer = createSchemaWriter({ Line: z.string() });
+  writer.writeRest('output');
+
+  expect(writer.components).toEqual({ Line: { type: 'string' } });
+});
+
 test('a name for both what is sent and what is answered is refused', () => {
   const event = z.strictObject({});
   const writer = createSchemaWriter({ Event: event });

@@ -9,6 +9,8 @@ export type Side = 'input' | 'output';
 export interface SchemaWriter {
   /** A named schema becomes a reference to `components`. */
   write(schema: z.ZodType, side: Side): JsonSchema;
+  /** Writes the named schemas that nothing refers to: descriptions name them. */
+  writeRest(side: Side): void;
   /** The named schemas that were written, in the order of their names. */
   readonly components: Record<string, JsonSchema>;
 }
@@ -54,6 +56,13 @@ export function createSchemaWriter(names: Record<string, z.ZodType>): SchemaWrit
 
   return {
     write: (schema, side) => convert(schema, side),
+    writeRest: (side) => {
+      for (const [name, schema] of Object.entries(names)) {
+        if (!definitions.has(name)) {
+          refer(name, schema, side);
+        }
+      }
+    },
     get components() {
       return Object.fromEntries([...definitions].sort(([a], [b]) => (a < b ? -1 : 1)));
     },

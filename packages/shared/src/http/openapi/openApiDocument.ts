@@ -71,6 +71,7 @@ export function createOpenApiDocument(description: ApiDescription): OpenApiDocum
   const responses = Object.fromEntries(
     [...statuses].sort().map((status) => [toResponseName(status), describeProblem(status, writer)]),
   );
+  writer.writeRest('output');
   return {
     openapi: '3.1.1',
     info: { title, version, description: description.description },
