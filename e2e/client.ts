@@ -1,12 +1,21 @@
+import { createClient as createAnalyticsClient } from '@analytics/client/createClient';
+import type { SiteStats } from '@analytics/client/types';
+import { createCheckedFetch } from '@analytics/local-stack/testing/checkedFetch';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import type { EventInput } from '@analytics/shared/event/event';
-import type { SiteStats } from '../reporting_service/src/reports/answers.ts';
 import type { Services } from './startServices.ts';
 
-/** Speaks to the running services as a user does. */
+/** Speaks to the running services as a user does. Their OpenAPI documents must allow every answer. */
 export function createClient({ ingestion, reporting }: Services) {
+  const checkedFetch = createCheckedFetch();
+  const client = createAnalyticsClient({
+    ingestionUrl: ingestion.url,
+    reportingUrl: reporting.url,
+    fetch: checkedFetch,
+  });
+
   async function postEvent(body: object): Promise<{ status: number; body: unknown }> {
-    const response = await fetch(`${ingestion.url}/event`, {
+    const response = await checkedFetch(`${ingestion.url}/event`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify(body),
@@ -14,14 +23,7 @@ export function createClient({ ingestion, reporting }: Services) {
     return { status: response.status, body: await response.json() };
   }
 
-  async function getStats(site_id: string, date?: string): Promise<SiteStats> {
-    const query = new URLSearchParams(date === undefined ? { site_id } : { site_id, date });
-    const response = await fetch(`${reporting.url}/stats?${query}`);
-    if (response.status !== 200) {
-      throw new Error(`GET /stats answered ${response.status}: ${await response.text()}`);
-    }
-    return (await response.json()) as SiteStats;
-  }
+  const getStats = (site_id: string, date?: string): Promise<SiteStats> => client.stats({ site_id, date });
 
   /**
    * Posts events, at most 50 at the same time, and resolves with the answers' statuses: at once if one was

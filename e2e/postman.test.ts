@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { createAnswerValidator } from '@analytics/local-stack/testing/answerValidator';
+import { fetchOpenApi } from '@analytics/local-stack/testing/checkedFetch';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import newman, { type NewmanRunSummary } from 'newman';
 import { expect, test } from 'vitest';
@@ -26,9 +28,31 @@ function runCollection(): Promise<NewmanRunSummary> {
   });
 }
 
-test('the Postman collection passes against the running services', { timeout: 60_000 }, async () => {
+test('the Postman collection passes against the running services and covers every route', {
+  timeout: 60_000,
+}, async () => {
   const { run } = await runCollection();
 
   expect(run.failures.map(({ source, error }) => `${source?.name}: ${error.message}`)).toEqual([]);
   expect(run.stats.assertions.total).toBeGreaterThanOrEqual(123);
+
+  const received = run.executions.map(({ request, response }) => ({
+    origin: `http://${request.url.getRemote()}`,
+    method: request.method,
+    path: request.url.getPath(),
+    status: response.code,
+    contentType: response.headers.get('content-type'),
+    body: response.text() ?? '',
+  }));
+  for (const { url } of [ingestion, reporting]) {
+    const document = await fetchOpenApi(url);
+    const answers = received.filter(({ origin }) => origin === url);
+    expect(answers.map(createAnswerValidator(document)).filter(Boolean)).toEqual([]);
+
+    const asked = new Set(answers.map(({ method, path }) => `${method.toLowerCase()} ${path}`));
+    const described = Object.entries(document.paths).flatMap(([path, operations]) =>
+      Object.keys(operations).map((method) => `${method} ${path.replace('{file}', 'page.css')}`),
+    );
+    expect(described.filter((route) => !asked.has(route))).toEqual([]);
+  }
 });

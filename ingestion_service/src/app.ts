@@ -1,13 +1,24 @@
+import { addDescribedRoutes } from '@analytics/shared/http/openapi/openApiRouter';
 import { createServiceApp, type ServiceAppDeps } from '@analytics/shared/http/serviceApp';
 import type { Express } from 'express';
 import { createEventController, type EventControllerDeps } from './controllers/eventController.ts';
-import { addEventRoutes } from './routes/event.route.ts';
+import { allowErrorsAcrossOrigins } from './routes/cors.ts';
+import { DESCRIPTION } from './routes/description.ts';
+import { createEventRoutes } from './routes/event.route.ts';
 
-export interface AppDeps extends EventControllerDeps, ServiceAppDeps {}
+export interface AppDeps extends EventControllerDeps, ServiceAppDeps {
+  /** The version of the service. */
+  version: string;
+}
 
 /**
  * Builds the app of the service. Opens nothing: the caller passes the dependencies.
  */
 export function createApp(deps: AppDeps): Express {
-  return createServiceApp(deps, (app) => addEventRoutes(app, createEventController(deps)));
+  const routes = createEventRoutes(createEventController(deps));
+  const { version } = deps;
+  return createServiceApp(deps, (app) => {
+    addDescribedRoutes(app, routes, { ...DESCRIPTION, version });
+    app.use(['/event', '/events'], allowErrorsAcrossOrigins);
+  });
 }

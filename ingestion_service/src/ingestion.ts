@@ -15,7 +15,8 @@ import type { BodyBudget } from './utils/bodyBudget.ts';
 import { createJsonBodyReader } from './utils/readJsonBody.ts';
 import { createEventValidator } from './utils/validateEvent.ts';
 
-export interface IngestionDeps extends Pick<Service<Config>, 'config' | 'logger' | 'register' | 'checks'> {
+export interface IngestionDeps
+  extends Pick<Service<Config>, 'config' | 'logger' | 'register' | 'checks' | 'version'> {
   redis: Redis;
   redisWatch: DependencyWatch;
 }
@@ -29,7 +30,7 @@ export interface IngestionLimits extends Partial<BackpressureOptions> {
 
 /** Builds the service on an open Redis: the producer of the queue, its backpressure and the app. */
 export function createIngestion(
-  { config, logger, register, redis, redisWatch, checks }: IngestionDeps,
+  { config, logger, register, version, redis, redisWatch, checks }: IngestionDeps,
   { bodyBudget, now, ...limits }: IngestionLimits = {},
 ): { app: Express; producer: EventProducer } {
   const queueNames = { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX };
@@ -82,6 +83,7 @@ export function createIngestion(
     enqueueEvents: producer.enqueueEvents,
     checks,
     logger,
+    version,
   });
   return { app, producer };
 }

@@ -1,14 +1,19 @@
 import { createTestService } from '@analytics/local-stack/testing/testService';
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
+import { watchAnswers } from '@analytics/local-stack/testing/watchAnswers';
 import { openRedis } from '@analytics/shared/redis/openRedis';
 import { createRequestRedis } from '@analytics/shared/redis/redis';
 import { Queue } from 'bullmq';
+import request from 'supertest';
 import { parseConfig } from '../src/config/config.ts';
 import { createIngestion, type IngestionLimits } from '../src/ingestion.ts';
 
 export const NOW = Date.parse('2025-11-12T19:30:01Z');
 
-/** Builds the service of `server.ts` on the file's own queue, with a clock that stands still. */
+/**
+ * Builds the service of `server.ts` on the file's own queue, with a clock that stands still. Its OpenAPI
+ * document must allow all of its answers.
+ */
 export async function startApp(
   stack: TestStack,
   limits: IngestionLimits = {},
@@ -32,5 +37,6 @@ export async function startApp(
   });
   register(() => queue.close());
   await queue.waitUntilReady();
+  watchAnswers(stack, app, (await request(app).get('/openapi.json')).body);
   return { app, queue, redis: redis.redis, checks: service.checks, enqueueEvents: producer.enqueueEvents };
 }

@@ -13,7 +13,7 @@ import type { Config } from './config/config.ts';
 import { requireDatabase } from './database/reportContext.ts';
 import { createReportDatabase, type ReportDatabaseOptions } from './database/reportDatabase.ts';
 
-export interface ReportingDeps extends Pick<Service<Config>, 'config' | 'logger' | 'register'> {
+export interface ReportingDeps extends Pick<Service<Config>, 'config' | 'logger' | 'register' | 'version'> {
   Event: EventModel;
   mongoWatch: Pick<DependencyWatch, 'isUp' | 'whileUp'>;
   /** The lines of `/readyz`. */
@@ -28,7 +28,7 @@ export type ReportingOptions = Partial<ReportDatabaseOptions>;
  * app.
  */
 export function createReporting(
-  { config, logger, register, Event, mongoWatch, checks }: ReportingDeps,
+  { config, logger, version, register, Event, mongoWatch, checks }: ReportingDeps,
   options: ReportingOptions = {},
 ): Express {
   const { now = Date.now } = options;
@@ -68,5 +68,6 @@ export function createReporting(
     now,
     checks,
     logger,
+    version,
   });
 }

@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { createTestService } from '@analytics/local-stack/testing/testService';
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import { watchAnswers } from '@analytics/local-stack/testing/watchAnswers';
 import type { EventProperties } from '@analytics/shared/event/eventProperties';
 import { openMongo } from '@analytics/shared/mongo/openMongo';
 import { Types } from 'mongoose';
+import request from 'supertest';
 import { parseConfig } from '../src/config/config.ts';
 import { connectDatabase } from '../src/config/db.ts';
 import { createEventModel } from '../src/models/Event.model.ts';
@@ -21,7 +23,10 @@ export interface TestEvent {
   properties?: EventProperties;
 }
 
-/** Builds the service of `server.ts` on the file's own database. */
+/**
+ * Builds the service of `server.ts` on the file's own database. Its OpenAPI document must allow all of its
+ * answers.
+ */
 export async function startApp(
   stack: TestStack,
   settings: Record<string, string> = {},
@@ -36,6 +41,7 @@ export async function startApp(
   const app = createReporting({ ...service, Event, mongoWatch }, { now, ...options });
   await connectDatabase(connection, config, service.signal);
   await waitUntil(() => mongoWatch.isUp);
+  watchAnswers(stack, app, (await request(app).get('/openapi.json')).body);
 
   async function storeEvents(events: TestEvent[]): Promise<void> {
     const now = new Date();

@@ -8,8 +8,8 @@ import { readBatchQuery } from '../utils/readBatchQuery.ts';
 import type { ReadJsonBody } from '../utils/readJsonBody.ts';
 import type { EventValidator, RejectedEvent } from '../utils/validateEvent.ts';
 
-const EVENT_LIMIT_BYTES = 64 * 1024;
-const BATCH_LIMIT_BYTES = 512 * 1024;
+export const EVENT_LIMIT_BYTES = 64 * 1024;
+export const BATCH_LIMIT_BYTES = 512 * 1024;
 
 export interface EventControllerDeps {
   access: WriteAccess;

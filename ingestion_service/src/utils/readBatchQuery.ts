@@ -3,11 +3,18 @@ import type { Request } from 'express';
 import { z } from 'zod';
 
 /** A repeated parameter arrives as an array, which is not an allowed value. */
-const batchQuerySchema = z.strictObject({
-  partial: z.enum(['true', 'false'], { error: 'must be true or false, and given once' }).default('false'),
-  /** An API key, which `access/` reads. */
-  key: z.unknown().optional(),
+export const batchQuerySchema = z.strictObject({
+  partial: z
+    .enum(['true', 'false'], { error: 'must be true or false, and given once' })
+    .default('false')
+    .describe('Whether the valid events of a batch are accepted although others are not.'),
+  // `access/` reads it.
+  key: z.unknown().optional().describe('A write key, for clients that cannot set headers.'),
 });
+
+interface BatchQuery {
+  isPartial: boolean;
+}
 
 /**
  * Reads the query of `POST /events`. `isPartial` is whether the valid events of a batch are accepted although

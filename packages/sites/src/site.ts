@@ -70,24 +70,38 @@ export interface KeyDocument {
   last_used_at: Date | null;
 }
 
+const time = z.iso.datetime();
+
 /** A site as people and tools see it. */
-export interface Site {
-  id: string;
-  name: string;
-  domains: string[];
-  aliases: string[];
-  created_at: string;
-  updated_at: string;
-}
+export const siteSchema = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  domains: z.array(z.string()),
+  aliases: z.array(z.string()),
+  created_at: time,
+  updated_at: time,
+});
+
+export type Site = z.infer<typeof siteSchema>;
 
 /** A key as people and tools see it, without its secret. */
-export interface KeySummary {
-  id: string;
-  kind: KeyKind;
-  site_id: string | null;
-  label: string;
-  created_at: string;
-  expires_at: string | null;
-  revoked_at: string | null;
-  last_used_at: string | null;
-}
+export const keySummarySchema = z.strictObject({
+  id: z.string(),
+  kind: z.enum(KEY_KINDS),
+  site_id: z.string().nullable(),
+  label: z.string(),
+  created_at: time,
+  expires_at: time.nullable(),
+  revoked_at: time.nullable(),
+  last_used_at: time.nullable(),
+});
+
+export type KeySummary = z.infer<typeof keySummarySchema>;
+
+/** A new key with its secret. */
+export const newKeySchema = keySummarySchema.extend({ key: z.string() });
+
+/** The parameters of a list of keys. */
+export const keyQuerySchema = z.strictObject({
+  site_id: z.string('must be given once').optional().describe('The id of a site. Absent: all keys.'),
+});

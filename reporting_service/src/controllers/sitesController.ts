@@ -6,7 +6,7 @@ import {
 } from '@analytics/shared/http/problem';
 import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
 import type { KeyStore } from '@analytics/sites/keyStore';
-import type { KeyInput, SiteChanges, SiteInput } from '@analytics/sites/site';
+import { type KeyInput, keyQuerySchema, type SiteChanges, type SiteInput } from '@analytics/sites/site';
 import { NameTakenError, type SiteStore } from '@analytics/sites/siteStore';
 import type { Request, RequestHandler, Response } from 'express';
 import { z } from 'zod';
@@ -63,7 +63,7 @@ export function createSitesController({
       return { status: 204 };
     }),
     listKeys: handle(async ({ query }) => {
-      const { site_id } = keysQuery.parse(query);
+      const { site_id } = keyQuerySchema.parse(query);
       return { body: { keys: await keys.list(site_id) } };
     }),
     addKey: handle(async ({ body }) => {
@@ -76,8 +76,6 @@ export function createSitesController({
     })),
   };
 }
-
-const keysQuery = z.strictObject({ site_id: z.string('must be given once').optional() });
 
 function readId({ params }: Request): string {
   return String(params['id']);

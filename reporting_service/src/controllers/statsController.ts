@@ -13,9 +13,13 @@ import {
 import type { ReportContext } from '../database/reportContext.ts';
 import { createQueryError, type ReportQuery } from '../query/reportQuery.ts';
 
-/** A report, its URL and the schemas of its parameters and its answer. */
+/** A report, its URL, the schemas of its parameters and its answer, and its text in the OpenAPI document. */
 export interface ReportRoute<Parameters, Query extends ReportQuery<Parameters>, Answer extends object> {
   path: string;
+  operationId: string;
+  summary: string;
+  description: string;
+  example: Answer;
   parameters: z.ZodType<Parameters>;
   answer: z.ZodType<Answer>;
   /** Resolves the parameters once. `nowMs` (milliseconds since 1970) decides what today is. */

@@ -1,5 +1,4 @@
-import { createMethodNotAllowedHandler } from '@analytics/shared/http/problem';
-import type { Express, RequestHandler } from 'express';
+import type { ServedRoute } from '@analytics/shared/http/openapi/apiRoute';
 import type { z } from 'zod';
 import {
   createReportHandler,
@@ -29,6 +28,7 @@ import { readComparison } from '../reports/comparison.ts';
 import { readRealtime } from '../reports/realtime.ts';
 import { readSiteStats } from '../reports/siteStats.ts';
 import { readTimeseries } from '../reports/timeseries.ts';
+import { REPORT_TEXTS } from './reportTexts.ts';
 
 export interface StatsRouteDeps extends ReportHandlerDeps {
   /** The number of paths in an answer of `GET /stats`. */
@@ -36,65 +36,89 @@ export interface StatsRouteDeps extends ReportHandlerDeps {
 }
 
 /** A route of a report, with the schemas that describe it. */
-export interface StatsRoute {
-  path: string;
+export interface StatsRoute extends ServedRoute {
   parameters: z.ZodType;
   answer: z.ZodType;
-  handler: RequestHandler;
+}
+
+/** Adds to a report what all reports have in common. */
+function toRoute<Parameters, Query extends ReportQuery<Parameters>, Answer extends object>(
+  report: ReportRoute<Parameters, Query, Answer>,
+  deps: ReportHandlerDeps,
+): StatsRoute {
+  const { path, operationId, summary, description, example, parameters, answer } = report;
+  return {
+    ...{ method: 'get', path, operationId, tag: 'Reports', summary, description, parameters, answer },
+    answers: {
+      200: {
+        description: 'The report.',
+        headers: { Age: 'How old the answer is (s), if it was kept from an earlier request.' },
+        schema: answer,
+        examples: { report: example },
+      },
+    },
+    problems: [401, 403, 404, 429, 503],
+    handler: createReportHandler(report, deps),
+  };
 }
 
 /** Lists the routes of all reports. */
 export function createStatsRoutes({ topPathsLimit, ...deps }: StatsRouteDeps): StatsRoute[] {
-  function toRoute<Parameters, Query extends ReportQuery<Parameters>, Answer extends object>(
-    report: ReportRoute<Parameters, Query, Answer>,
-  ): StatsRoute {
-    const { path, parameters, answer } = report;
-    return { path, parameters, answer, handler: createReportHandler(report, deps) };
-  }
-
   return [
-    toRoute({
-      path: '/stats',
-      parameters: statsParameters,
-      answer: siteStatsAnswer,
-      resolve: resolveQuery<StatsParameters>,
-      read: (query, context) => readSiteStats(query, context, topPathsLimit),
-    }),
-    toRoute({
-      path: '/stats/timeseries',
-      parameters: timeseriesParameters,
-      answer: timeseriesAnswer,
-      resolve: resolveQuery<TimeseriesParameters>,
-      read: readTimeseries,
-    }),
-    toRoute({
-      path: '/stats/breakdown',
-      parameters: breakdownParameters,
-      answer: breakdownAnswer,
-      resolve: resolveQuery<BreakdownParameters>,
-      read: readBreakdown,
-    }),
-    toRoute({
-      path: '/stats/compare',
-      parameters: compareParameters,
-      answer: comparisonAnswer,
-      resolve: resolveComparison,
-      read: readComparison,
-    }),
-    toRoute({
-      path: '/stats/realtime',
-      parameters: realtimeParameters,
-      answer: realtimeAnswer,
-      resolve: resolveRealtime,
-      read: readRealtime,
-    }),
+    toRoute(
+      {
+        path: '/stats',
+        ...REPORT_TEXTS.stats,
+        parameters: statsParameters,
+        answer: siteStatsAnswer,
+        resolve: resolveQuery<StatsParameters>,
+        read: (query, context) => readSiteStats(query, context, topPathsLimit),
+      },
+      deps,
+    ),
+    toRoute(
+      {
+        path: '/stats/timeseries',
+        ...REPORT_TEXTS.timeseries,
+        parameters: timeseriesParameters,
+        answer: timeseriesAnswer,
+        resolve: resolveQuery<TimeseriesParameters>,
+        read: readTimeseries,
+      },
+      deps,
+    ),
+    toRoute(
+      {
+        path: '/stats/breakdown',
+        ...REPORT_TEXTS.breakdown,
+        parameters: breakdownParameters,
+        answer: breakdownAnswer,
+        resolve: resolveQuery<BreakdownParameters>,
+        read: readBreakdown,
+      },
+      deps,
+    ),
+    toRoute(
+      {
+        path: '/stats/compare',
+        ...REPORT_TEXTS.comparison,
+        parameters: compareParameters,
+        answer: comparisonAnswer,
+        resolve: resolveComparison,
+        read: readComparison,
+      },
+      deps,
+    ),
+    toRoute(
+      {
+        path: '/stats/realtime',
+        ...REPORT_TEXTS.realtime,
+        parameters: realtimeParameters,
+        answer: realtimeAnswer,
+        resolve: resolveRealtime,
+        read: readRealtime,
+      },
+      deps,
+    ),
   ];
-}
-
-/** Adds the routes to the app itself: a router of their own would be a second search for each request. */
-export function addStatsRoutes(app: Express, routes: readonly StatsRoute[]): void {
-  const refuse = createMethodNotAllowedHandler('GET, HEAD');
-  for (const { path, handler } of routes) {
-    app.route(path).get(handler).all(refuse);
-  }
 }

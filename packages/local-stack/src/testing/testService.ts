@@ -11,6 +11,7 @@ export function createTestService<Config>(stack: TestStack, config: Config): Omi
   stack.register(() => closing.abort());
   return {
     config,
+    version: '1.2.3-test',
     logger: createLogger({ name: 'test', level: 'silent', isPretty: false }),
     register: (_name, close) => stack.register(close),
     signal: closing.signal,

@@ -5,11 +5,13 @@ import { MAX_HOST_TEXT_LENGTH, normalizeHost } from './referrer.ts';
 import { text } from './text.ts';
 
 /** A dimension of every event, by which reports filter and group. */
-interface Dimension {
+export interface Dimension {
   /** Validates and normalizes a value of a filter. */
   value: z.ZodType<string, string>;
-  /** Whether `NAME_prefix` filters by the start of the value. */
-  hasPrefixFilter: boolean;
+  /** What the parameter `NAME` does. */
+  filter: string;
+  /** What `NAME_prefix` does, which filters by the start of the value. Absent: there is none. */
+  prefixFilter?: string;
 }
 
 /** Any spelling of a host becomes the one that is stored with events. */
@@ -29,15 +31,23 @@ const hostText = text(MAX_HOST_TEXT_LENGTH).transform((value, context) => {
  * each property of an event is a dimension: `property:KEY`.
  */
 export const DIMENSIONS = {
-  path: { value: text(TEXT_LIMITS.path), hasPrefixFilter: true },
-  event_type: { value: text(TEXT_LIMITS.event_type), hasPrefixFilter: false },
-  referrer_host: { value: hostText, hasPrefixFilter: false },
+  path: {
+    value: text(TEXT_LIMITS.path),
+    filter: 'Only events with exactly this path.',
+    prefixFilter: 'Only events whose path begins with this text.',
+  },
+  event_type: { value: text(TEXT_LIMITS.event_type), filter: 'Only events of this type.' },
+  referrer_host: {
+    value: hostText,
+    filter:
+      'Only events with a referrer of this host, without scheme, port and path. Upper case, a trailing dot and Unicode are normalized.',
+  },
 } as const satisfies Record<string, Dimension>;
 
 export type EventDimension = keyof typeof DIMENSIONS;
 
 type PrefixDimension = {
-  [Name in EventDimension]: (typeof DIMENSIONS)[Name]['hasPrefixFilter'] extends true ? Name : never;
+  [Name in EventDimension]: (typeof DIMENSIONS)[Name] extends { prefixFilter: string } ? Name : never;
 }[EventDimension];
 
 /** The filters of a report. An event must match all of them. */
@@ -78,7 +88,7 @@ export interface DimensionFilter {
 /** Lists the filters of a report, in the order of the table. */
 export function listFilters(filters: Filters): DimensionFilter[] {
   return EVENT_DIMENSIONS.flatMap((dimension) => {
-    const { hasPrefixFilter } = DIMENSIONS[dimension];
+    const hasPrefixFilter = 'prefixFilter' in DIMENSIONS[dimension];
     const value = filters[dimension];
     const prefix = hasPrefixFilter ? filters[`${dimension}_prefix` as keyof Filters] : undefined;
     return [

@@ -27,16 +27,23 @@ export type EventInput = z.infer<typeof eventInputSchema>;
 /** The most events of one request. */
 const MAX_BATCH_EVENTS = 500;
 
+function createBatchSchema(event: z.ZodType) {
+  return z.strictObject(
+    {
+      events: z
+        .array(event, { error: whenPresent('must be an array') })
+        .min(1, 'must hold at least one event')
+        .max(MAX_BATCH_EVENTS, `must hold at most ${MAX_BATCH_EVENTS} events`),
+    },
+    { error: describeNonObject },
+  );
+}
+
 /** The body of `POST /events`, before its events are validated one by one. */
-export const eventBatchInputSchema = z.strictObject(
-  {
-    events: z
-      .array(z.unknown(), { error: whenPresent('must be an array') })
-      .min(1, 'must hold at least one event')
-      .max(MAX_BATCH_EVENTS, `must hold at most ${MAX_BATCH_EVENTS} events`),
-  },
-  { error: describeNonObject },
-);
+export const eventBatchInputSchema = createBatchSchema(z.unknown());
+
+/** The body of `POST /events` with the schema of its events, for the description of the route. */
+export const describedBatchSchema = createBatchSchema(eventInputSchema);
 
 /** The event in the queue. Its identity is fixed, so that storing it twice stores it once. */
 export const eventJobSchema = z.strictObject(

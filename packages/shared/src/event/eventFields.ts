@@ -2,14 +2,17 @@ import { z } from 'zod';
 import { type EventProperties, eventPropertiesSchema, isEventProperties } from './eventProperties.ts';
 import { MAX_REFERRER_LENGTH, toStoredReferrer } from './referrer.ts';
 import { isText, text, whenPresent } from './text.ts';
-import { isPlainTimestamp, normalizeTimestamp, TIMESTAMP_RULE } from './timestamp.ts';
+import { isPlainTimestamp, MAX_TIMESTAMP_LENGTH, normalizeTimestamp, TIMESTAMP_RULE } from './timestamp.ts';
 
 /** How a field is stored. `null` fields are stored as null when an event lacks them; others are left out. */
 type StoredAs = 'text' | 'nullable text' | 'date' | 'referrer' | 'properties' | 'nothing';
 
 /** A field of an event, in each of its forms. */
 interface EventField {
-  /** Validates and normalizes the field of a client (`EventInput`). */
+  /**
+   * Validates and normalizes the field of a client (`EventInput`). Its description is the field's rule in the
+   * OpenAPI document and in docs/events.md.
+   */
   input: z.ZodType;
   /** The same of the field in the queue (`EventJob`). Absent: the queue does not have it. */
   job?: z.ZodType;
@@ -29,11 +32,11 @@ export const TEXT_LIMITS = {
   event_id: 128,
 };
 
-function requiredText(max: number) {
+function requiredText(max: number, description: string) {
   const schema = text(max);
   const isWellFormed = (value: unknown) => isText(value, max);
   return {
-    input: schema,
+    input: schema.describe(description),
     job: schema,
     isWellFormedInput: isWellFormed,
     isWellFormedJob: isWellFormed,
@@ -62,30 +65,49 @@ const properties = eventPropertiesSchema.nullish();
  * table (event.ts, wellFormedEvent.ts, eventModel.ts), and so is the documentation.
  */
 export const EVENT_FIELDS = {
-  site_id: requiredText(TEXT_LIMITS.site_id),
-  event_type: requiredText(TEXT_LIMITS.event_type),
-  path: requiredText(TEXT_LIMITS.path),
+  site_id: requiredText(TEXT_LIMITS.site_id, 'The site of the event: text of 1–128 characters.'),
+  event_type: requiredText(
+    TEXT_LIMITS.event_type,
+    'The kind of event, such as `page_view`: text of 1–64 characters.',
+  ),
+  path: requiredText(TEXT_LIMITS.path, 'The path of the page: text of 1–2048 characters.'),
   user_id: {
-    input: text(TEXT_LIMITS.user_id).nullish(),
+    input: text(TEXT_LIMITS.user_id)
+      .nullish()
+      .describe(
+        'The visitor, by an id of yours: text of 1–256 characters; null or absent for an anonymous view, which counts as a view and not as a user.',
+      ),
     job: text(TEXT_LIMITS.user_id).nullable().default(null),
     isWellFormedInput: (value) => isAbsent(value) || isText(value, TEXT_LIMITS.user_id),
     isWellFormedJob: (value) => value === null || isText(value, TEXT_LIMITS.user_id),
     storedAs: 'nullable text',
   },
   timestamp: {
-    input: timestamp,
+    input: timestamp.meta({
+      description:
+        "The time of the event: an instant in ISO 8601 or RFC 3339; at most 24 hours ahead of the server's clock (`EVENT_MAX_FUTURE_HOURS`), and not before 2000 (`EVENT_MIN_DATE`).",
+      maxLength: MAX_TIMESTAMP_LENGTH,
+      pattern: '^\\d{4}.*[Tt ].*([Zz]|[+\u2212-]\\d{2}(:?\\d{2})?)$',
+      examples: ['2025-11-12T19:30:01Z', '2025-11-12T20:30:01.250+01:00'],
+    }),
     job: timestamp,
     isWellFormedInput: (value) => typeof value === 'string' && isPlainTimestamp(value),
     isWellFormedJob: (value) => typeof value === 'string' && isPlainTimestamp(value),
     storedAs: 'date',
   },
   event_id: {
-    input: text(TEXT_LIMITS.event_id).optional(),
+    input: text(TEXT_LIMITS.event_id)
+      .optional()
+      .describe(
+        'Text of 1–128 characters, your idempotency key within the site: an event with a known `event_id` is accepted and not stored again.',
+      ),
     isWellFormedInput: (value) => value === undefined || isText(value, TEXT_LIMITS.event_id),
     storedAs: 'nothing',
   },
   referrer: {
-    input: referrer,
+    input: referrer.describe(
+      'The URL of the page that the visitor came from. Any other text counts as absent.',
+    ),
     job: referrer,
     isWellFormedInput: (value) => isAbsent(value) || isStoredReferrer(value),
     // The store looks for the host, and does not store a referrer without one.
@@ -93,7 +115,9 @@ export const EVENT_FIELDS = {
     storedAs: 'referrer',
   },
   properties: {
-    input: properties,
+    input: properties.describe(
+      'At most 20 values (text of at most 1024 characters, number, true or false), by names of 1–64 letters, digits, `_` and `-`, except `__proto__` and `_bsontype`.',
+    ),
     job: properties,
     isWellFormedInput: (value) => isAbsent(value) || isEventProperties(value),
     isWellFormedJob: (value) => isAbsent(value) || isEventProperties(value),

@@ -19,11 +19,26 @@ export const PROPERTY_KEY = /^(?!(?:__proto__|_bsontype)$)[A-Za-z0-9_-]{1,64}$/;
 const KEY_RULE = 'must be named with 1 to 64 letters, digits, _ or -, and not __proto__ or _bsontype';
 
 /** Not `z.record`, which leaves `__proto__` out without a word. */
-export const eventPropertiesSchema = z.custom<EventProperties>().superRefine((value: unknown, context) => {
-  for (const { key, message } of findPropertyFaults(value)) {
-    context.addIssue({ code: 'custom', message, path: key === undefined ? [] : [key.slice(0, 65)] });
-  }
-});
+export const eventPropertiesSchema = z
+  .custom<EventProperties>()
+  .superRefine((value: unknown, context) => {
+    for (const { key, message } of findPropertyFaults(value)) {
+      context.addIssue({ code: 'custom', message, path: key === undefined ? [] : [key.slice(0, 65)] });
+    }
+  })
+  .meta({
+    type: 'object',
+    maxProperties: MAX_PROPERTIES,
+    propertyNames: { pattern: PROPERTY_KEY.source },
+    additionalProperties: {
+      anyOf: [
+        { type: 'string', maxLength: MAX_VALUE_LENGTH, pattern: '^[^\\u0000]*$' },
+        // Larger doubles are whole numbers, which are accepted up to here only.
+        { type: 'number', minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER },
+        { type: 'boolean' },
+      ],
+    },
+  });
 
 /** Whether the schema would take it. */
 export function isEventProperties(value: unknown): value is EventProperties {

@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** What a pattern can say of `isStorableText`. */
+const WITHOUT_NUL = '^[^\\u0000]*$';
+
 /**
  * A text of 1 to `max` UTF-16 code units that MongoDB stores unchanged and that a derived `_id` can contain.
  */
@@ -8,7 +11,8 @@ export function text(max: number) {
     .string({ error: whenPresent('must be a string') })
     .min(1, 'must not be empty')
     .max(max, `must have at most ${max} characters`)
-    .refine(isStorableText, 'must be valid Unicode without NUL');
+    .refine(isStorableText, 'must be valid Unicode without NUL')
+    .meta({ pattern: WITHOUT_NUL });
 }
 
 /** Whether `text(max)` accepts a value. */

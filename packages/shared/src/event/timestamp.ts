@@ -38,7 +38,7 @@ const SPELLING = new RegExp(
 );
 
 /** The length of the longest spelling: `2025-11-12T19:30:01.123456789+05:30`. */
-const MAX_LENGTH = 35;
+export const MAX_TIMESTAMP_LENGTH = 35;
 
 type Parts = Record<string, string | undefined>;
 
@@ -61,7 +61,7 @@ export function parseTimestamp(text: string): number | undefined {
   if (PLAIN.test(text)) {
     return Date.parse(text);
   }
-  const parts = text.length <= MAX_LENGTH ? SPELLING.exec(text)?.groups : undefined;
+  const parts = text.length <= MAX_TIMESTAMP_LENGTH ? SPELLING.exec(text)?.groups : undefined;
   if (parts === undefined) {
     return undefined;
   }

@@ -1,13 +1,23 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Logger } from '../service/logger.ts';
 
-export interface FieldError {
-  /** The invalid field, or `body` for the whole body. */
-  field: string;
-  message: string;
-}
+export const fieldErrorSchema = z.strictObject({
+  field: z.string().describe('The invalid field or parameter, or `body` or `query` for the whole.'),
+  message: z.string().describe('Continues a sentence that begins with the field: `is required`.'),
+});
+
+export type FieldError = z.infer<typeof fieldErrorSchema>;
+
+/** An RFC 9457 problem. `title` is the status's own phrase, as its type `about:blank` asks. */
+export const problemSchema = z.strictObject({
+  type: z.literal('about:blank'),
+  title: z.string().describe('The phrase of the status.'),
+  status: z.int().min(400).max(599).describe('The status of the answer.'),
+  detail: z.string().describe('What happened and what to do, in one or two sentences.'),
+  errors: z.array(fieldErrorSchema).optional().describe('The invalid fields, if the request has any.'),
+});
 
 export interface ProblemErrorOptions {
   errors?: FieldError[];

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -76,6 +76,15 @@ export function readConfig<Config>(
     }
     throw error;
   }
+}
+
+/** Reads the version in the nearest `package.json` above a folder; without one, `unknown`. */
+export function readVersion(within: string): string {
+  const folder = findPackageFolder(within);
+  const { version = 'unknown' } = (
+    folder === undefined ? {} : JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  ) as { version?: string };
+  return version;
 }
 
 /**

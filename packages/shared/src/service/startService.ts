@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { closeServer } from '../http/closeServer.ts';
 import type { HealthCheck } from '../http/health.ts';
 import { createHttpServer, listen } from '../http/httpServer.ts';
-import { type Environment, readConfig, type serverSettings } from './config.ts';
+import { type Environment, readConfig, readVersion, type serverSettings } from './config.ts';
 import { handleFatalErrors } from './fatal.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createShutdown, type Shutdown } from './shutdown.ts';
@@ -27,6 +27,8 @@ export interface ServiceOptions<Config> {
 /** A running service. The code that opens a resource also registers its closing and its line in `/readyz`. */
 export interface Service<Config> {
   config: Config;
+  /** The version in the service's `package.json`. */
+  version: string;
   logger: Logger;
   /** Registers how to close a resource. Last registered, first closed. */
   register: Shutdown['register'];
@@ -68,6 +70,7 @@ export function startService<Config extends ServiceConfig>({
   shutdown.handleSignals();
   return {
     config,
+    version: readVersion(folder),
     logger,
     register: shutdown.register,
     signal: shutdown.signal,

@@ -10,6 +10,7 @@ import {
   portSetting,
   readConfig,
   readEnvironment,
+  readVersion,
   SettingsError,
 } from '../../src/service/config.ts';
 
@@ -37,6 +38,13 @@ test("the environment overrides the service's .env, which overrides the root .en
   writeFileSync(join(root, 'service', '.env'), 'A=service\nB=service');
 
   expect(read({ A: 'environment' })).toEqual({ A: 'environment', B: 'service', C: 'root' });
+});
+
+test('the version is that of the nearest package.json, if it has one', () => {
+  expect(readVersion(within)).toBe('unknown');
+  writeFileSync(join(root, 'service', 'package.json'), '{"version":"1.2.3"}');
+
+  expect(readVersion(within)).toBe('1.2.3');
 });
 
 test('an empty setting counts as not set', () => {
