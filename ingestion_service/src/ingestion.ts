@@ -11,7 +11,7 @@ import type { BodyBudget } from './utils/bodyBudget.ts';
 import { createJsonBodyReader } from './utils/readJsonBody.ts';
 import { createEventValidator } from './utils/validateEvent.ts';
 
-export interface IngestionDeps extends Pick<Service<Config>, 'config' | 'logger' | 'register'> {
+export interface IngestionDeps extends Pick<Service<Config>, 'config' | 'logger' | 'register' | 'metrics'> {
   redis: Redis;
   redisWatch: DependencyWatch;
   /** The lines of `/readyz`. */
@@ -27,7 +27,7 @@ export interface IngestionLimits extends Partial<BackpressureOptions> {
 
 /** Builds the service on an open Redis: the producer of the queue, its backpressure and the app. */
 export function createIngestion(
-  { config, logger, register, redis, redisWatch, checks }: IngestionDeps,
+  { config, logger, register, metrics, redis, redisWatch, checks }: IngestionDeps,
   { bodyBudget, now, ...limits }: IngestionLimits = {},
 ): { app: Express; producer: EventProducer } {
   const queueNames = { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX };
@@ -53,6 +53,7 @@ export function createIngestion(
     }),
     enqueueEvents: producer.enqueueEvents,
     checks,
+    metrics,
     logger,
   });
   return { app, producer };

@@ -8,7 +8,7 @@ import { createReportCache } from './cache/reportCache.ts';
 import type { Config } from './config/config.ts';
 import { createReportDatabase, type ReportDatabaseOptions } from './database/reportDatabase.ts';
 
-export interface ReportingDeps extends Pick<Service<Config>, 'config' | 'logger'> {
+export interface ReportingDeps extends Pick<Service<Config>, 'config' | 'logger' | 'metrics'> {
   Event: EventModel;
   mongoWatch: Pick<DependencyWatch, 'isUp' | 'whileUp'>;
   /** The lines of `/readyz`. */
@@ -23,7 +23,7 @@ export type ReportingOptions = Partial<ReportDatabaseOptions>;
  * app.
  */
 export function createReporting(
-  { config, logger, Event, mongoWatch, checks }: ReportingDeps,
+  { config, logger, metrics, Event, mongoWatch, checks }: ReportingDeps,
   options: ReportingOptions = {},
 ): Express {
   const { now = Date.now } = options;
@@ -41,5 +41,5 @@ export function createReporting(
     maxBytes: config.STATS_CACHE_MAX_BYTES,
     now,
   });
-  return createApp({ topPathsLimit: config.STATS_TOP_PATHS, answerReport, now, checks, logger });
+  return createApp({ topPathsLimit: config.STATS_TOP_PATHS, answerReport, now, checks, metrics, logger });
 }

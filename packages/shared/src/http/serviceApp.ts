@@ -1,27 +1,34 @@
 import express, { type Express } from 'express';
+import type { Metrics } from '../metrics/metrics.ts';
+import { addMetricsRoute } from '../metrics/metricsRoute.ts';
+import { addResponseMetrics } from '../metrics/processMetrics.ts';
 import type { Logger } from '../service/logger.ts';
 import { createHealthRouter, type HealthCheck } from './health.ts';
 import { createProblemHandler, handleUnknownRoute } from './problem.ts';
+import { countResponses } from './responseCounts.ts';
 
 export interface ServiceAppDeps {
   /** The lines of `/readyz`, by dependency. */
   checks: Record<string, HealthCheck>;
+  metrics: Metrics;
   logger: Pick<Logger, 'error'>;
 }
 
 /**
- * Builds the Express app of a service: its routes, with the health routes and error responses of all
- * services.
+ * Builds the Express app of a service: its routes, with the health routes, the metrics and the error responses
+ * of all services.
  */
 export function createServiceApp(
-  { checks, logger }: ServiceAppDeps,
+  { checks, metrics, logger }: ServiceAppDeps,
   addRoutes: (app: Express) => void = () => {},
 ): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  addResponseMetrics(metrics, countResponses(app));
   addRoutes(app);
   app.use(createHealthRouter(checks));
+  addMetricsRoute(app, metrics);
   app.use(handleUnknownRoute);
   app.use(createProblemHandler(logger));
   return app;

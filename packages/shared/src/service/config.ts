@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { readEnvFile } from './envFile.ts';
@@ -145,6 +145,13 @@ export const mongoSettings = {
     .regex(/^mongodb(\+srv)?:\/\/.+/, 'must begin with mongodb:// or mongodb+srv://')
     .default('mongodb://127.0.0.1:27017/analytics'),
 };
+
+/** The version of the package that contains a folder. */
+export function readVersion(within: string): string {
+  const folder = findPackageFolder(within);
+  const text = folder ? readFileSync(join(folder, 'package.json'), 'utf8') : '{}';
+  return (JSON.parse(text) as { version?: string }).version ?? 'unknown';
+}
 
 function findPackageFolder(from: string): string | undefined {
   for (let folder = from; ; folder = dirname(folder)) {

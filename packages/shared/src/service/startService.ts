@@ -2,7 +2,9 @@ import type { Express } from 'express';
 import { closeServer } from '../http/closeServer.ts';
 import type { HealthCheck } from '../http/health.ts';
 import { announceListening, createHttpServer, listen } from '../http/httpServer.ts';
-import { type Environment, readConfig } from './config.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import { createServiceMetrics } from '../metrics/processMetrics.ts';
+import { type Environment, readConfig, readVersion } from './config.ts';
 import { handleFatalErrors } from './fatal.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createShutdown, type Shutdown } from './shutdown.ts';
@@ -38,6 +40,8 @@ export interface Service<Config> {
   signal: AbortSignal;
   /** The lines of `/readyz`, by dependency. */
   checks: Record<string, HealthCheck>;
+  /** The metrics of the process, which `/metrics` shows. */
+  metrics: Metrics;
   /** Serves an app on the configured port. `details` appear in the line of the log. */
   listen(app: Express, details?: Record<string, unknown>): Promise<void>;
 }
@@ -70,12 +74,14 @@ export function startService<Config extends ServiceConfig>({
     drainMs: config.SHUTDOWN_DRAIN_SECONDS * 1000,
   });
   shutdown.handleSignals();
+  const checks = { process: shutdown.check };
   return {
     config,
     logger,
     register: shutdown.register,
     signal: shutdown.signal,
-    checks: { process: shutdown.check },
+    checks,
+    metrics: createServiceMetrics({ service: name, version: readVersion(folder) }, checks),
     listen: async (app, details) => {
       const server = createHttpServer(app);
       shutdown.register('the HTTP server', () => closeServer(server));

@@ -4,12 +4,13 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { createUnavailableError, ProblemError, toFieldErrors } from '../../src/http/problem.ts';
 import { createServiceApp } from '../../src/http/serviceApp.ts';
+import { createMetrics } from '../../src/metrics/metrics.ts';
 
 function ask(handler: RequestHandler) {
   const logged: unknown[] = [];
   const logger = { error: (fields: { err: Error }) => logged.push(fields.err.message) };
   const app = createServiceApp(
-    { checks: {}, logger: logger as never },
+    { checks: {}, metrics: createMetrics(), logger: logger as never },
     (routes) => void routes.get('/', handler),
   );
   return { answered: request(app).get('/'), logged };
