@@ -3,7 +3,7 @@ import type { Express } from 'express';
 import { createEventController, type EventControllerDeps } from './controllers/eventController.ts';
 import { addEventRoutes } from './routes/event.route.ts';
 
-export interface AppDeps extends EventControllerDeps, ServiceAppDeps {}
+export interface AppDeps extends EventControllerDeps, Omit<ServiceAppDeps, 'onRefused'> {}
 
 /**
  * Builds the app of the service. Opens nothing: the caller passes the dependencies.

@@ -5,8 +5,10 @@ import type { Express } from 'express';
 import type { Redis } from 'ioredis';
 import { createApp } from './app.ts';
 import type { Config } from './config/config.ts';
+import { createIngestionMetrics } from './metrics.ts';
 import { type BackpressureOptions, createBackpressure } from './queue/backpressure.ts';
 import { createEventProducer, type EventProducer } from './queue/eventProducer.ts';
+import { readOldestJobAge } from './queue/oldestJob.ts';
 import type { BodyBudget } from './utils/bodyBudget.ts';
 import { createJsonBodyReader } from './utils/readJsonBody.ts';
 import { createEventValidator } from './utils/validateEvent.ts';
@@ -42,7 +44,21 @@ export function createIngestion(
     ...limits,
   });
   register('the sampling of the queue', () => backpressure.stop());
-  const producer = createEventProducer({ redis, redisWatch, backpressure, ...queueNames, logger });
+  const { readFrom, onQueued, ...counting } = createIngestionMetrics(metrics);
+  readFrom({
+    queueLoad: backpressure.load,
+    readOldestAge: () =>
+      readOldestJobAge(redis, (name) => `${config.QUEUE_PREFIX}:${config.QUEUE_NAME}:${name}`),
+    maxMemoryPercent: config.REDIS_MAX_MEMORY_PERCENT,
+  });
+  const producer = createEventProducer({
+    redis,
+    redisWatch,
+    backpressure,
+    ...queueNames,
+    onQueued,
+    logger,
+  });
   register('the queue', () => producer.close());
   const app = createApp({
     readJsonBody: createJsonBodyReader(bodyBudget),
@@ -52,6 +68,7 @@ export function createIngestion(
       ...(now && { now }),
     }),
     enqueueEvents: producer.enqueueEvents,
+    ...counting,
     checks,
     metrics,
     logger,

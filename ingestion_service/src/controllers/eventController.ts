@@ -1,8 +1,14 @@
 import { type EventJob, toEventJob } from '@analytics/shared/event/event';
-import { describeFieldErrors, type FieldError, ProblemError } from '@analytics/shared/http/problem';
+import {
+  describeFieldErrors,
+  type FieldError,
+  type OnRefused,
+  ProblemError,
+} from '@analytics/shared/http/problem';
 import type { RequestHandler, Response } from 'express';
 import { readBatchQuery } from '../utils/readBatchQuery.ts';
 import type { ReadJsonBody } from '../utils/readJsonBody.ts';
+import { refuseEvents } from '../utils/refusal.ts';
 import type { EventValidator, RejectedEvent } from '../utils/validateEvent.ts';
 
 const EVENT_LIMIT_BYTES = 64 * 1024;
@@ -13,6 +19,10 @@ export interface EventControllerDeps {
   validator: EventValidator;
   /** Resolves once Redis has acknowledged the job of all events. */
   enqueueEvents: (events: readonly EventJob[]) => Promise<void>;
+  /** Called after each 202, with the time since the headers of its request arrived (ms). */
+  onAcknowledged: (tookMs: number) => void;
+  /** Called for events that are refused although their request gets a 202. */
+  onRefused: OnRefused;
 }
 
 export interface EventController {
@@ -30,36 +40,47 @@ export function createEventController({
   readJsonBody,
   validator,
   enqueueEvents,
+  onAcknowledged,
+  onRefused,
 }: EventControllerDeps): EventController {
   return {
     postEvent: async (request, response) => {
+      const startedMs = performance.now();
       const validation = validator.validateEvent(await readJsonBody(request, EVENT_LIMIT_BYTES));
       if (!validation.ok) {
-        throw createRefusal('The event', validation.errors);
+        throw createRefusal('The event', validation.errors, 1);
       }
       await enqueueEvents([toEventJob(validation.event)]);
       accept(response, EVENT_ACCEPTED);
+      onAcknowledged(performance.now() - startedMs);
     },
     postEvents: async (request, response) => {
+      const startedMs = performance.now();
       const body = await readJsonBody(request, BATCH_LIMIT_BYTES);
       const { isPartial } = readBatchQuery(request);
       const validation = validator.validateEvents(body);
       if (!validation.ok) {
-        throw createRefusal('The batch', validation.errors);
+        throw createRefusal('The batch', validation.errors, 1);
       }
       const { events, rejected } = validation;
       if (rejected.length > 0 && (!isPartial || events.length === 0)) {
-        throw createRefusal('The batch', rejected.flatMap(nameFieldsByIndex));
+        const errors = rejected.flatMap(nameFieldsByIndex);
+        throw createRefusal('The batch', errors, events.length + rejected.length);
       }
       await enqueueEvents(events.map((event) => toEventJob(event)));
       const answer = { success: true, accepted: events.length };
       accept(response, JSON.stringify(isPartial ? { ...answer, rejected: listRejected(rejected) } : answer));
+      onAcknowledged(performance.now() - startedMs);
+      if (rejected.length > 0) {
+        onRefused(refuseEvents('invalid', rejected.length).refusal);
+      }
     },
   };
 }
 
-function createRefusal(subject: string, errors: FieldError[]): ProblemError {
-  return new ProblemError(400, `${subject} can't be accepted: ${describeFieldErrors(errors)}.`, { errors });
+function createRefusal(subject: string, errors: FieldError[], eventCount: number): ProblemError {
+  const detail = `${subject} can't be accepted: ${describeFieldErrors(errors)}.`;
+  return new ProblemError(400, detail, { errors, ...refuseEvents('invalid', eventCount) });
 }
 
 /** Names an event's fields as fields of the batch: `events.3.path`, or `events.3` for the whole event. */

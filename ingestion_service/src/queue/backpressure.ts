@@ -3,7 +3,7 @@ import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch'
 import type { Logger } from '@analytics/shared/service/logger';
 import type { Redis } from 'ioredis';
 import type { QueuedLoad } from './ownJobs.ts';
-import { createQueueEstimate, JOB_OVERHEAD_BYTES } from './queueEstimate.ts';
+import { createQueueEstimate, JOB_OVERHEAD_BYTES, type QueueEstimate } from './queueEstimate.ts';
 import { createQueueSampler } from './queueSampler.ts';
 
 export interface BackpressureOptions {
@@ -31,6 +31,8 @@ export interface Backpressure {
   rejectionReason(): string | undefined;
   /** Records a job that Redis has acknowledged: its events, and the bytes of its data. */
   recordJob(jobId: string, load: QueuedLoad): void;
+  /** The load of the queue and of Redis, as the limits see it. Does not query Redis. */
+  readonly load: Pick<QueueEstimate, 'measure' | 'measureStates'>;
   stop(): void;
 }
 
@@ -92,6 +94,7 @@ export function createBackpressure(options: BackpressureOptions): Backpressure {
       sampler.recordJob(jobId, load);
       decide();
     },
+    load: estimate,
     stop: () => void sampling.stop(),
   };
 }

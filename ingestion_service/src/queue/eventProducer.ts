@@ -14,6 +14,7 @@ import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog } from '@analytics/shared/service/outageLog';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { refuseEvents } from '../utils/refusal.ts';
 import type { Backpressure } from './backpressure.ts';
 
 /**
@@ -36,6 +37,8 @@ export interface EventProducerOptions extends EventQueueNames {
   redis: Redis;
   redisWatch: Pick<DependencyWatch, 'isUp'>;
   backpressure: Pick<Backpressure, 'rejectionReason' | 'recordJob'>;
+  /** Called for each job that Redis has acknowledged. */
+  onQueued: (eventCount: number) => void;
   logger: Logger;
 }
 
@@ -56,9 +59,9 @@ export interface EventProducer {
  * one fills its jobs without a timer.
  */
 export function createEventProducer(options: EventProducerOptions): EventProducer {
-  const { redis, redisWatch, backpressure, logger, ...names } = options;
+  const { redis, redisWatch, backpressure, onQueued, logger, ...names } = options;
   const queue = openEventQueue(redis, names);
-  const addJob = createJobWriter(queue, backpressure, logger);
+  const addJob = createJobWriter(queue, { backpressure, onQueued, logger });
   const peak = createRecentPeak();
   const pending = { events: 0, bytes: 0 };
 
@@ -80,8 +83,15 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
   });
 
   /** Why events are rejected before they are serialized. */
-  function rejectionReason(): string | undefined {
-    return redisWatch.isUp ? backpressure.rejectionReason() : 'The event queue is not reachable. Try again.';
+  function findRejection(count: number): ProblemError | undefined {
+    if (!redisWatch.isUp) {
+      const detail = 'The event queue is not reachable. Try again.';
+      return createUnavailableError(detail, refuseEvents('redis_unavailable', count));
+    }
+    const reason = backpressure.rejectionReason();
+    return reason === undefined
+      ? undefined
+      : createUnavailableError(reason, refuseEvents('backpressure', count));
   }
 
   function findProblem({ count, bytes }: EventsJson): ProblemError | undefined {
@@ -89,19 +99,23 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
       return new ProblemError(
         413,
         `The events take ${bytes} bytes in the queue, and one request may take ${MAX_ENTRY_BYTES}. Send fewer at once.`,
+        refuseEvents('too_large', count),
       );
     }
     return pending.events + count > MAX_PENDING_EVENTS || pending.bytes + bytes > MAX_PENDING_BYTES
-      ? createUnavailableError('Too many events are waiting here. Try again.')
+      ? createUnavailableError(
+          'Too many events are waiting here. Try again.',
+          refuseEvents('overloaded', count),
+        )
       : undefined;
   }
 
   return {
     // Not an async function, whose promise would be one more for each request.
     enqueueEvents: (events) => {
-      const reason = rejectionReason();
-      if (reason !== undefined) {
-        return Promise.reject(createUnavailableError(reason));
+      const rejection = findRejection(events.length);
+      if (rejection) {
+        return Promise.reject(rejection);
       }
       const entry = serializeEvents(events);
       const problem = findProblem(entry);
@@ -136,8 +150,7 @@ function createRecentPeak() {
 /** Creates the step that adds a job. It resolves with one result for each entry of the job. */
 function createJobWriter(
   queue: Queue,
-  backpressure: EventProducerOptions['backpressure'],
-  logger: Logger,
+  { backpressure, onQueued, logger }: Pick<EventProducerOptions, 'backpressure' | 'onQueued' | 'logger'>,
 ): (entries: readonly EventsJson[]) => Promise<(Error | undefined)[]> {
   const outageLog = createOutageLog(
     { began: 'Redis does not confirm events', ended: 'Redis confirms events again' },
@@ -149,13 +162,15 @@ function createJobWriter(
     try {
       const { id } = await queue.add(name, data);
       backpressure.recordJob(String(id), { events, bytes: data.bytes });
+      onQueued(events);
     } catch (error) {
       outageLog.failed(error as Error);
-      const unavailable = createUnavailableError(
-        'The event queue did not confirm in time. Try again.',
-        error,
+      return entries.map(({ count }) =>
+        createUnavailableError('The event queue did not confirm in time. Try again.', {
+          ...refuseEvents('redis_unconfirmed', count),
+          cause: error,
+        }),
       );
-      return entries.map(() => unavailable);
     }
     outageLog.recovered();
     return entries.map(() => undefined);

@@ -1,6 +1,7 @@
 import { describeFieldErrors, ProblemError, toFieldErrors } from '@analytics/shared/http/problem';
 import type { Request } from 'express';
 import { z } from 'zod';
+import { refuseEvents } from './refusal.ts';
 
 /** A repeated parameter arrives as an array, which is not an allowed value. */
 const batchQuerySchema = z.strictObject({
@@ -22,7 +23,10 @@ export function readBatchQuery({ query }: Pick<Request, 'query'>): BatchQuery {
   const parsed = batchQuerySchema.safeParse(query);
   if (!parsed.success) {
     const errors = toFieldErrors(parsed.error, 'query');
-    throw new ProblemError(400, `The query can't be understood: ${describeFieldErrors(errors)}.`, { errors });
+    throw new ProblemError(400, `The query can't be understood: ${describeFieldErrors(errors)}.`, {
+      errors,
+      ...refuseEvents('invalid'),
+    });
   }
   return { isPartial: parsed.data.partial === 'true' };
 }

@@ -2,7 +2,8 @@ import { openRollupCollections, type RollupCollections } from '@analytics/rollup
 import type { RollupUnreadableError } from '@analytics/rollups/rollupErrors';
 import { TimeoutError, withTimeout } from '@analytics/shared/async/withTimeout';
 import type { EventModel } from '@analytics/shared/event/eventModel';
-import { createUnavailableError, ProblemError } from '@analytics/shared/http/problem';
+import { createUnavailableError, ProblemError, type Refusal } from '@analytics/shared/http/problem';
+import { hasErrorCode } from '@analytics/shared/mongo/mongoErrors';
 import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
 import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog, type OutageLog } from '@analytics/shared/service/outageLog';
@@ -76,6 +77,8 @@ export interface ReportDatabase {
    * @throws ProblemError 503 if MongoDB does not answer in that time, or is away.
    */
   check<Answer>(site_id: string, ask: (rollups: RollupCollections) => Promise<Answer>): Promise<Answer>;
+  /** The number of reports that run, and that wait for a permit. */
+  readonly load: Pick<Limiter, 'running' | 'waiting'>;
 }
 
 /** Opens the database of the reports, which limits their concurrency, time and memory. */
@@ -137,6 +140,7 @@ export function createReportDatabase(Event: EventModel, options: ReportDatabaseO
   }
 
   return {
+    load: reportLimiter,
     inTime,
     run: async (reading, makeReport) => {
       try {
@@ -199,14 +203,34 @@ function createProblemTranslator(mongoWatch: ReportDatabaseOptions['mongoWatch']
       return error;
     }
     if (error instanceof TooManyWaitingError) {
-      return createUnavailableError('Too many reports are asked for at once. Try again.');
+      const detail = 'Too many reports are asked for at once. Try again.';
+      return createUnavailableError(detail, refuseReport('busy'));
     }
     // The watch logs that MongoDB is away.
     if (mongoWatch.isUp) {
       outageLog.failed(error as Error);
     }
-    return createUnavailableError('The events could not be read in time. Try again.', error);
+    return createUnavailableError('The events could not be read in time. Try again.', {
+      ...refuseReport(findReason(error, mongoWatch.isUp)),
+      cause: error,
+    });
   };
+}
+
+/** Why a report is answered with 503. The metrics count each reason from the start. */
+export const REFUSAL_REASONS = ['busy', 'timeout', 'mongodb_unavailable', 'failed'] as const;
+
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+
+function refuseReport(reason: RefusalReason): { refusal: Refusal } {
+  return { refusal: { reason, count: 1 } };
+}
+
+function findReason(error: unknown, isMongoUp: boolean): RefusalReason {
+  if (!isMongoUp) {
+    return 'mongodb_unavailable';
+  }
+  return error instanceof TimeoutError || hasErrorCode(error, 'MaxTimeMSExpired') ? 'timeout' : 'failed';
 }
 
 /** Logs each bucket once, up to a limit. */

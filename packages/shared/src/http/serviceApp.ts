@@ -4,13 +4,15 @@ import { addMetricsRoute } from '../metrics/metricsRoute.ts';
 import { addResponseMetrics } from '../metrics/processMetrics.ts';
 import type { Logger } from '../service/logger.ts';
 import { createHealthRouter, type HealthCheck } from './health.ts';
-import { createProblemHandler, handleUnknownRoute } from './problem.ts';
+import { createProblemHandler, handleUnknownRoute, type OnRefused } from './problem.ts';
 import { countResponses } from './responseCounts.ts';
 
 export interface ServiceAppDeps {
   /** The lines of `/readyz`, by dependency. */
   checks: Record<string, HealthCheck>;
   metrics: Metrics;
+  /** Called for each error response that refuses something countable. */
+  onRefused?: OnRefused | undefined;
   logger: Pick<Logger, 'error'>;
 }
 
@@ -19,7 +21,7 @@ export interface ServiceAppDeps {
  * of all services.
  */
 export function createServiceApp(
-  { checks, metrics, logger }: ServiceAppDeps,
+  { checks, metrics, onRefused, logger }: ServiceAppDeps,
   addRoutes: (app: Express) => void = () => {},
 ): Express {
   const app = express();
@@ -30,6 +32,6 @@ export function createServiceApp(
   app.use(createHealthRouter(checks));
   addMetricsRoute(app, metrics);
   app.use(handleUnknownRoute);
-  app.use(createProblemHandler(logger));
+  app.use(createProblemHandler(logger, onRefused));
   return app;
 }

@@ -61,7 +61,7 @@ test('a problem is answered with its text, headers and errors, and is not logged
 
 test('an unavailable dependency is answered with 503 and Retry-After, without the cause', async () => {
   const { answered } = ask(() => {
-    throw createUnavailableError('Away.', new Error('password=secret'));
+    throw createUnavailableError('Away.', { cause: new Error('password=secret') });
   });
   const response = await answered;
 
