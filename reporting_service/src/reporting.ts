@@ -7,6 +7,7 @@ import { createApp } from './app.ts';
 import { createReportCache } from './cache/reportCache.ts';
 import type { Config } from './config/config.ts';
 import { createReportDatabase, type ReportDatabaseOptions } from './database/reportDatabase.ts';
+import { createReportingMetrics } from './metrics.ts';
 
 export interface ReportingDeps extends Pick<Service<Config>, 'config' | 'logger' | 'metrics'> {
   Event: EventModel;
@@ -35,11 +36,21 @@ export function createReporting(
     now,
     ...options,
   });
+  const { onLookUp, ...counting } = createReportingMetrics(metrics, database);
   const answerReport = createReportCache({
     database,
     ttlMs: config.STATS_CACHE_TTL_SECONDS * 1000,
     maxBytes: config.STATS_CACHE_MAX_BYTES,
+    onLookUp,
     now,
   });
-  return createApp({ topPathsLimit: config.STATS_TOP_PATHS, answerReport, now, checks, metrics, logger });
+  return createApp({
+    topPathsLimit: config.STATS_TOP_PATHS,
+    answerReport,
+    ...counting,
+    now,
+    checks,
+    metrics,
+    logger,
+  });
 }

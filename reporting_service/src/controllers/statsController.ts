@@ -10,10 +10,11 @@ import {
 } from '../cache/reportCache.ts';
 import type { ReportContext } from '../database/reportContext.ts';
 import { createQueryError, type ReportQuery } from '../query/reportQuery.ts';
+import type { StatsPath } from '../query/statsPaths.ts';
 
 /** A report, its URL and the schemas of its parameters and its answer. */
 export interface ReportRoute<Parameters, Query extends ReportQuery<Parameters>, Answer extends object> {
-  path: string;
+  path: StatsPath;
   parameters: z.ZodType<Parameters>;
   answer: z.ZodType<Answer>;
   /** Resolves the parameters once. `nowMs` (milliseconds since 1970) decides what today is. */
@@ -21,8 +22,18 @@ export interface ReportRoute<Parameters, Query extends ReportQuery<Parameters>, 
   read: (query: Query, context: ReportContext) => Promise<Answer>;
 }
 
+/** An answer, for the metrics. */
+export interface ReportedAnswer {
+  route: StatsPath;
+  source: ReportBody['source'];
+  /** The time since the request arrived (ms). */
+  tookMs: number;
+}
+
 export interface ReportHandlerDeps {
   answerReport: AnswerReport;
+  /** Called after each answer with a report. */
+  onReported: (report: ReportedAnswer) => void;
   /** Milliseconds since 1970. */
   now: () => number;
 }
@@ -30,16 +41,19 @@ export interface ReportHandlerDeps {
 /** Answers a route with 200 and its report, or with a 400 that names every parameter at fault. */
 export function createReportHandler<Parameters, Query extends ReportQuery<Parameters>, Answer extends object>(
   { path, parameters, resolve, read }: ReportRoute<Parameters, Query, Answer>,
-  { answerReport, now }: ReportHandlerDeps,
+  { answerReport, onReported, now }: ReportHandlerDeps,
 ): RequestHandler {
   const memoize = createPerSecondMemo<{ query: Query; asked: ReportRequest }>(now);
   return async function getReport(request, response) {
+    const startedMs = performance.now();
     const { query, asked } = memoize(request.url, (nowMs) => {
       const resolved = resolve(parse(parameters, request.query), nowMs);
       return { query: resolved, asked: createReportRequest(path, resolved) };
     });
     const readReport = (context: ReportContext) => read(query, context);
-    send(response, await answerReport(asked, readReport, () => watchClient(response)));
+    const answer = await answerReport(asked, readReport, () => watchClient(response));
+    send(response, answer);
+    onReported({ route: path, source: answer.source, tookMs: performance.now() - startedMs });
   };
 }
 

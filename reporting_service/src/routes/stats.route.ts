@@ -17,6 +17,7 @@ import {
   timeseriesParameters,
 } from '../query/parameters.ts';
 import { type ReportQuery, resolveComparison, resolveQuery, resolveRealtime } from '../query/reportQuery.ts';
+import type { StatsPath } from '../query/statsPaths.ts';
 import {
   breakdownAnswer,
   comparisonAnswer,
@@ -37,7 +38,7 @@ export interface StatsRouteDeps extends ReportHandlerDeps {
 
 /** A route of a report, with the schemas that describe it. */
 export interface StatsRoute {
-  path: string;
+  path: StatsPath;
   parameters: z.ZodType;
   answer: z.ZodType;
   handler: RequestHandler;

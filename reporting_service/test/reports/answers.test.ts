@@ -8,6 +8,7 @@ const { app, storeSite } = await startApp(useTestStack());
 const routes = createStatsRoutes({
   topPathsLimit: 10,
   answerReport: () => Promise.reject(new Error('not called')),
+  onReported: () => {},
   now: Date.now,
 });
 
