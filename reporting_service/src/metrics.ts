@@ -3,7 +3,8 @@ import type { Metrics } from '@analytics/shared/metrics/metrics';
 import type { MetricTable } from '@analytics/shared/metrics/metricTable';
 import { CACHE_RESULTS, type CacheResult } from './cache/reportCache.ts';
 import type { ReportedAnswer } from './controllers/statsController.ts';
-import { REFUSAL_REASONS, type RefusalReason, type ReportDatabase } from './database/reportDatabase.ts';
+import { REFUSAL_REASONS, type RefusalReason } from './database/refusal.ts';
+import type { ReportDatabase } from './database/reportDatabase.ts';
 import { STATS_PATHS } from './query/statsPaths.ts';
 
 /** The metrics of this service. docs/operations.md describes them. */

@@ -2,13 +2,13 @@ import { openRollupCollections, type RollupCollections } from '@analytics/rollup
 import type { RollupUnreadableError } from '@analytics/rollups/rollupErrors';
 import { TimeoutError, withTimeout } from '@analytics/shared/async/withTimeout';
 import type { EventModel } from '@analytics/shared/event/eventModel';
-import { createUnavailableError, ProblemError, type Refusal } from '@analytics/shared/http/problem';
-import { hasErrorCode } from '@analytics/shared/mongo/mongoErrors';
+import { createUnavailableError, ProblemError } from '@analytics/shared/http/problem';
 import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
 import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog, type OutageLog } from '@analytics/shared/service/outageLog';
 import { createLimiter, type Limiter, TooManyWaitingError } from './limiter.ts';
 import { limitTime, untilAborted } from './limitTime.ts';
+import { findRefusalReason, refuseReport } from './refusal.ts';
 import { openReportContext, type ReportContext, requireDatabase } from './reportContext.ts';
 import { createReportMemory, type ReportMemory } from './reportMemory.ts';
 
@@ -211,26 +211,10 @@ function createProblemTranslator(mongoWatch: ReportDatabaseOptions['mongoWatch']
       outageLog.failed(error as Error);
     }
     return createUnavailableError('The events could not be read in time. Try again.', {
-      ...refuseReport(findReason(error, mongoWatch.isUp)),
+      ...refuseReport(findRefusalReason(error, mongoWatch.isUp)),
       cause: error,
     });
   };
-}
-
-/** Why a report is answered with 503. The metrics count each reason from the start. */
-export const REFUSAL_REASONS = ['busy', 'timeout', 'mongodb_unavailable', 'failed'] as const;
-
-export type RefusalReason = (typeof REFUSAL_REASONS)[number];
-
-function refuseReport(reason: RefusalReason): { refusal: Refusal } {
-  return { refusal: { reason, count: 1 } };
-}
-
-function findReason(error: unknown, isMongoUp: boolean): RefusalReason {
-  if (!isMongoUp) {
-    return 'mongodb_unavailable';
-  }
-  return error instanceof TimeoutError || hasErrorCode(error, 'MaxTimeMSExpired') ? 'timeout' : 'failed';
 }
 
 /** Logs each bucket once, up to a limit. */
