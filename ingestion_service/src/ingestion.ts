@@ -69,6 +69,7 @@ export function createIngestion(
     }),
     enqueueEvents: producer.enqueueEvents,
     ...counting,
+    hasOperationsPort: config.OPERATIONS_PORT > 0,
     checks,
     metrics,
     logger,

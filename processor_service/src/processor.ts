@@ -46,7 +46,7 @@ export interface Processor {
 
 /** Builds the service on an open Redis and a connection to MongoDB. */
 export function createProcessor(deps: ProcessorDeps): Processor {
-  const { register, checks, metrics, mongoWatch } = deps;
+  const { config, register, checks, metrics, mongoWatch } = deps;
   let work: Work | undefined;
   const counting = createProcessorMetrics(metrics, {
     countDeadLetters: () => work?.deadLetters.count,
@@ -56,7 +56,7 @@ export function createProcessor(deps: ProcessorDeps): Processor {
   checks['worker'] = () =>
     work ? { status: 'up', ...work.deadLetters.health } : { status: 'down', reason: 'not taking jobs yet' };
   return {
-    app: createServiceApp(deps),
+    app: createServiceApp({ ...deps, hasOperationsPort: config.OPERATIONS_PORT > 0 }),
     start: async () => {
       const starting = startWork(deps, counting);
       // Closed first: what the start opens meanwhile is registered after it, and closed next.

@@ -48,6 +48,7 @@ export function createReporting(
     topPathsLimit: config.STATS_TOP_PATHS,
     answerReport,
     ...counting,
+    hasOperationsPort: config.OPERATIONS_PORT > 0,
     now,
     checks,
     metrics,

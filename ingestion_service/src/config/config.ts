@@ -20,7 +20,7 @@ const minDateSetting = z.iso
   .default('2000-01-01');
 
 const schema = z.object({
-  ...serverSettings(3000, 'INGESTION_PORT'),
+  ...serverSettings(3000, 'INGESTION'),
   ...redisSettings,
   ...queueSettings,
   ...durabilitySettings,

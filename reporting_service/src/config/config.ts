@@ -9,7 +9,7 @@ import {
 import { z } from 'zod';
 
 const schema = z.object({
-  ...serverSettings(4000, 'REPORTING_PORT'),
+  ...serverSettings(4000, 'REPORTING'),
   ...mongoSettings,
   STATS_TOP_PATHS: wholeNumberSetting({ min: 1, max: 1000, default: 10 }),
   STATS_TIMEOUT_SECONDS: wholeNumberSetting({ min: 1, max: 600, default: 30 }),

@@ -17,9 +17,15 @@ export interface EnvironmentSources {
   processEnv: NodeJS.ProcessEnv;
   /** A folder inside the service; its nearest `package.json` above marks the service's own folder. */
   within: string;
-  /** The setting that replaces `PORT` where several services share their settings. */
-  portAlias?: string;
+  /**
+   * The prefix of the settings that replace those of SHARED_NAMES where several services share their
+   * settings: with `INGESTION`, `INGESTION_PORT` replaces `PORT`.
+   */
+  aliasPrefix?: string;
 }
+
+/** The settings that must differ where several services share their settings. */
+const SHARED_NAMES = ['PORT', 'OPERATIONS_PORT'];
 
 /** The settings of a process, with warnings about how they were read. */
 export interface EnvironmentReading {
@@ -33,15 +39,17 @@ export interface EnvironmentReading {
  * source, the alias (`INGESTION_PORT`) wins over `PORT`, and `REDIS_URL` over `REDIS_HOST` and `REDIS_PORT`.
  * The variables that Kubernetes sets have the lowest precedence.
  *
- * @throws SettingsError if the root `.env` sets `PORT`, which would send every service to the same port.
+ * @throws SettingsError if the root `.env` sets `PORT` or `OPERATIONS_PORT`, which would send every service
+ *   to the same port.
  */
-export function readEnvironment({ processEnv, within, portAlias }: EnvironmentSources): EnvironmentReading {
+export function readEnvironment({ processEnv, within, aliasPrefix }: EnvironmentSources): EnvironmentReading {
   const serviceFolder = findPackageFolder(within);
   const rootFolder = serviceFolder && findPackageFolder(dirname(serviceFolder));
   const files = [rootFolder, serviceFolder].map((folder) => readEnvFile(folder && join(folder, '.env')));
-  if (files[0]?.values['PORT']) {
+  const shared = SHARED_NAMES.find((name) => files[0]?.values[name]);
+  if (shared !== undefined) {
     throw new SettingsError(
-      `PORT in ${join(rootFolder ?? '', '.env')} would give every service the same port. Set INGESTION_PORT, PROCESSOR_PORT and REPORTING_PORT there.`,
+      `${shared} in ${join(rootFolder ?? '', '.env')} would give every service the same port. Set INGESTION_${shared}, PROCESSOR_${shared} and REPORTING_${shared} there.`,
     );
   }
   const split = [...files.map(({ values }) => values), processEnv].map((source) =>
@@ -49,7 +57,7 @@ export function readEnvironment({ processEnv, within, portAlias }: EnvironmentSo
   );
   const sources = [...split.map(({ links }) => links), ...split.map(({ values }) => values)];
   const environment = sources
-    .map((source) => withPort(source, portAlias))
+    .map((source) => replaceByAliases(source, aliasPrefix))
     .reduce((merged, source) => ({ ...withoutOtherRedis(merged, source), ...source }));
   return {
     environment,
@@ -112,12 +120,13 @@ export function portSetting(defaultPort: number, alias?: string) {
 }
 
 /**
- * The address and the shutdown of a service. Without `HOST`, it listens on every interface. `alias` is the
- * setting that may replace `PORT`.
+ * The addresses and the shutdown of a service. Without `HOST`, it listens on every interface. With
+ * `aliasPrefix` begin the settings that may replace the ports.
  */
-export function serverSettings(defaultPort: number, alias: string) {
+export function serverSettings(defaultPort: number, aliasPrefix: string) {
   return {
-    PORT: portSetting(defaultPort, alias),
+    PORT: portSetting(defaultPort, `${aliasPrefix}_PORT`),
+    OPERATIONS_PORT: portSetting(0, `${aliasPrefix}_OPERATIONS_PORT`),
     HOST: z.string().optional(),
     SHUTDOWN_DRAIN_SECONDS: wholeNumberSetting({ min: 0, max: 3600, default: 0 }),
   };
@@ -169,9 +178,18 @@ function withoutEmpty(source: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(filled);
 }
 
-function withPort(source: Record<string, string>, alias: string | undefined): Record<string, string> {
-  const aliased = alias && source[alias];
-  return aliased ? { ...source, PORT: aliased } : source;
+function replaceByAliases(
+  source: Record<string, string>,
+  prefix: string | undefined,
+): Record<string, string> {
+  const replaced = { ...source };
+  for (const name of SHARED_NAMES) {
+    const value = source[`${prefix}_${name}`];
+    if (value) {
+      replaced[name] = value;
+    }
+  }
+  return replaced;
 }
 
 /** Removes the settings of Redis that the next source overrides by another kind of address. */

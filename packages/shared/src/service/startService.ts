@@ -2,6 +2,7 @@ import type { Express } from 'express';
 import { closeServer } from '../http/closeServer.ts';
 import type { HealthCheck } from '../http/health.ts';
 import { announceListening, createHttpServer, listen } from '../http/httpServer.ts';
+import { createOperationsApp } from '../http/serviceApp.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { createServiceMetrics } from '../metrics/processMetrics.ts';
 import { type Environment, readConfig, readVersion } from './config.ts';
@@ -12,6 +13,8 @@ import { createShutdown, type Shutdown } from './shutdown.ts';
 /** The settings of every service. */
 export interface ServiceConfig {
   PORT: number;
+  /** The port of health and metrics. 0: they are on `PORT`. */
+  OPERATIONS_PORT: number;
   HOST?: string | undefined;
   SHUTDOWN_DRAIN_SECONDS: number;
   LOG_LEVEL: string;
@@ -22,8 +25,8 @@ export interface ServiceOptions<Config> {
   name: string;
   /** A folder inside the service (`import.meta.dirname`). */
   folder: string;
-  /** The setting that replaces `PORT` where several services share their settings. */
-  portAlias: string;
+  /** The prefix of the settings that replace the ports where several services share their settings. */
+  aliasPrefix: string;
   /** @throws SettingsError */
   parseConfig: (environment: Environment) => Config;
   /** How long all closings together may take before the process ends anyway (ms). */
@@ -42,7 +45,7 @@ export interface Service<Config> {
   checks: Record<string, HealthCheck>;
   /** The metrics of the process, which `/metrics` shows. */
   metrics: Metrics;
-  /** Serves an app on the configured port. `details` appear in the line of the log. */
+  /** Serves an app, and health and metrics, on the configured ports. `details` appear in the log. */
   listen(app: Express, details?: Record<string, unknown>): Promise<void>;
 }
 
@@ -54,7 +57,7 @@ export interface Service<Config> {
 export function startService<Config extends ServiceConfig>({
   name,
   folder,
-  portAlias,
+  aliasPrefix,
   parseConfig,
   closeDeadlineMs,
 }: ServiceOptions<Config>): Service<Config> {
@@ -62,7 +65,7 @@ export function startService<Config extends ServiceConfig>({
   const { config, warnings } = readConfig(parseConfig, {
     processEnv: process.env,
     within: folder,
-    portAlias,
+    aliasPrefix,
   });
   const logger = createLogger({ name, level: config.LOG_LEVEL, isPretty: process.stdout.isTTY });
   for (const warning of warnings) {
@@ -75,18 +78,25 @@ export function startService<Config extends ServiceConfig>({
   });
   shutdown.handleSignals();
   const checks = { process: shutdown.check };
+  const metrics = createServiceMetrics({ service: name, version: readVersion(folder) }, checks);
   return {
     config,
     logger,
     register: shutdown.register,
     signal: shutdown.signal,
     checks,
-    metrics: createServiceMetrics({ service: name, version: readVersion(folder) }, checks),
+    metrics,
     listen: async (app, details) => {
+      const { HOST: host, PORT, OPERATIONS_PORT } = config;
       const server = createHttpServer(app);
-      shutdown.register('the HTTP server', () => closeServer(server));
-      const port = await listen(server, config.PORT, config.HOST);
-      announceListening(logger, { host: config.HOST, port }, details);
+      const operations = createHttpServer(createOperationsApp({ checks, metrics, logger }));
+      // Together, because each waits for quiet connections.
+      shutdown.register('the HTTP servers', () =>
+        Promise.all([closeServer(server), closeServer(operations)]),
+      );
+      const ports = OPERATIONS_PORT && { operations_port: await listen(operations, OPERATIONS_PORT, host) };
+      const port = await listen(server, PORT, host);
+      announceListening(logger, { host, port }, { ...ports, ...details });
     },
   };
 }
