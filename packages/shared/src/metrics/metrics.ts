@@ -52,6 +52,8 @@ export function createMetrics(): Metrics {
   const collectors: (() => unknown)[] = [];
   /** Scrapes run one after another, because they share the gauges. */
   let last: Promise<unknown> = Promise.resolve();
+  /** The scrapes that have not begun. Requests share them, so that many requests cost little. */
+  const waiting = new Map<MetricsFormat, Promise<Scrape>>();
   collectDefaultMetrics({ register: registry });
 
   async function run(format: MetricsFormat): Promise<Scrape> {
@@ -71,8 +73,15 @@ export function createMetrics(): Metrics {
       collectors.push(collect);
     },
     scrape: (format) => {
-      const scrape = last.then(() => run(format));
-      last = scrape.catch(() => {});
+      let scrape = waiting.get(format);
+      if (scrape === undefined) {
+        scrape = last.then(() => {
+          waiting.delete(format);
+          return run(format);
+        });
+        waiting.set(format, scrape);
+        last = scrape.catch(() => {});
+      }
       return scrape;
     },
   };

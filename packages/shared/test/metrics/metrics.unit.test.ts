@@ -87,6 +87,20 @@ test('both formats can be asked for in turn, and have the same samples', async (
   expect((await metrics.scrape('text')).body).toContain('# TYPE test_refused_total counter\n');
 });
 
+test('many scrapes at once cost as much as two', async () => {
+  const { metrics } = openTable();
+  let steps = 0;
+  metrics.onScrape(async () => {
+    steps += 1;
+    await new Promise(setImmediate);
+  });
+  const first = metrics.scrape('text');
+  await new Promise(setImmediate);
+  await Promise.all([first, ...Array.from({ length: 100 }, () => metrics.scrape('text'))]);
+
+  expect(steps).toBe(2);
+});
+
 test('the metrics of a service name its build, its dependencies and the state of Node.js', async () => {
   const { scrape } = createServiceMetrics(
     { service: 'ingestion_service', version: '1.2.3' },
