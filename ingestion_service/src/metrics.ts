@@ -6,7 +6,7 @@ import { QUEUE_STATES } from './queue/queueSampler.ts';
 import { REFUSAL_REASONS, type RefusalReason } from './utils/refusal.ts';
 
 /** The metrics of this service. docs/operations.md describes them. */
-export const INGESTION_METRICS = {
+const INGESTION_METRICS = {
   accepted: {
     type: 'counter',
     name: 'analytics_ingestion_events_accepted_total',

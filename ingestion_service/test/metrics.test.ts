@@ -108,10 +108,15 @@ test('the queue is measured by state, with the age of its oldest event', async (
   const ageOfNone = await age();
   await post(app, event);
   const ageOfNew = (await age()) ?? Number.NaN;
-  await queue.add('ingest-event', event, { timestamp: Date.now() - 3_600_000, delay: 7_200_000 });
+  await queue.drain();
+  await queue.add('ingest-event', event, { timestamp: Date.now() - 3_600_000 });
+  await post(app, event);
+  await queue.add('ingest-event', event, { delay: 7_200_000 });
   const samples = await waitUntil(
     () => scrape(app),
-    (found) => found.get('analytics_queue_jobs{state="delayed"}') === 1,
+    (found) =>
+      found.get('analytics_queue_jobs{state="delayed"}') === 1 &&
+      found.get('analytics_queue_jobs{state="wait"}') === 2,
   );
 
   expect(ageOfNone).toBe(0);
@@ -119,9 +124,9 @@ test('the queue is measured by state, with the age of its oldest event', async (
   expect(ageOfNew).toBeLessThan(60);
   expect(samples.get('analytics_queue_oldest_event_age_seconds')).toBeGreaterThan(3599);
   expect(pickSamples(samples, /^analytics_queue_(jobs|events)/)).toEqual({
-    'analytics_queue_jobs{state="wait"}': 1,
+    'analytics_queue_jobs{state="wait"}': 2,
     'analytics_queue_jobs{state="delayed"}': 1,
-    'analytics_queue_events{state="wait"}': 1,
+    'analytics_queue_events{state="wait"}': 2,
     'analytics_queue_events{state="delayed"}': 1,
   });
   expect(samples.get('analytics_queue_bytes{state="wait"}')).toBeGreaterThan(800);

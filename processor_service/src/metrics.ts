@@ -3,7 +3,7 @@ import type { Metrics } from '@analytics/shared/metrics/metrics';
 import type { MetricTable } from '@analytics/shared/metrics/metricTable';
 
 /** The metrics of this service. docs/operations.md describes them. */
-export const PROCESSOR_METRICS = {
+const PROCESSOR_METRICS = {
   stored: {
     type: 'counter',
     name: 'analytics_worker_events_stored_total',

@@ -8,7 +8,7 @@ import type { ReportDatabase } from './database/reportDatabase.ts';
 import { STATS_PATHS } from './query/statsPaths.ts';
 
 /** The metrics of this service. docs/operations.md describes them. */
-export const REPORTING_METRICS = {
+const REPORTING_METRICS = {
   seconds: {
     type: 'histogram',
     name: 'analytics_report_seconds',

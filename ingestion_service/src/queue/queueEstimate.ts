@@ -10,7 +10,7 @@ interface QueueLoad {
 }
 
 /** The jobs of one state, with an estimate of their events and bytes. */
-export interface StateLoad extends QueuedLoad {
+interface StateLoad extends QueuedLoad {
   jobs: number;
 }
 

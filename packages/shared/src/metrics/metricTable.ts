@@ -18,17 +18,17 @@ type LabelsOf<Row extends MetricRow> = Row extends {
   : [];
 
 /** A count since the start of the process. */
-export interface Counter<Labels extends unknown[]> {
+interface Counter<Labels extends unknown[]> {
   add(count: number, ...labels: Labels): void;
 }
 
 /** A value that is read at each scrape. */
-export interface Gauge<Labels extends unknown[]> {
+interface Gauge<Labels extends unknown[]> {
   set(value: number, ...labels: Labels): void;
 }
 
 /** A distribution of values, such as times in seconds. */
-export interface Histogram<Labels extends unknown[]> {
+interface Histogram<Labels extends unknown[]> {
   observe(value: number, ...labels: Labels): void;
 }
 

@@ -14,7 +14,7 @@ import { listLabels, type MetricRow, type MetricsOf, type MetricTable } from './
 export type MetricsFormat = 'openmetrics' | 'text';
 
 /** A scrape in one of the formats. */
-export interface Scrape {
+interface Scrape {
   contentType: string;
   body: string;
 }
