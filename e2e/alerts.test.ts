@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { expect, test } from 'vitest';
@@ -8,17 +10,14 @@ import { listMetricNames, parsePromql } from './promql/parse.ts';
 import { type Scrapes, scrapeTargets } from './promql/scrapes.ts';
 import { waitUntilReady } from './startServices.ts';
 
-/** The scrapes of a test count as this far apart: within every range of the rules. */
-const SCRAPE_INTERVAL_SECONDS = 240;
-
 const rules = readAlertRules();
 const { services, targets, conditions, post, report } = await startAlertSystem(useTestStack());
-let seconds = 0;
 
-async function scrape(): Promise<Scrapes> {
-  seconds += SCRAPE_INTERVAL_SECONDS;
-  return scrapeTargets(targets, seconds);
-}
+/**
+ * The n-th scrape of a test. Each counts as four minutes after the one before, because every range of the
+ * rules is longer.
+ */
+const scrape = (n: number): Promise<Scrapes> => scrapeTargets(targets, n * 240);
 
 /** Whether an alert is active. Its `for`, which only delays the message, is left out. */
 function isActive(alert: string, scrapes: readonly Scrapes[]): boolean {
@@ -30,8 +29,9 @@ function isActive(alert: string, scrapes: readonly Scrapes[]): boolean {
 /** The names of all metrics that the services have, and those that Prometheus adds. */
 async function listNames(): Promise<Set<string>> {
   await waitUntilReady(services);
-  const { samples } = await waitUntil(scrape, (found) =>
-    found.samples.some(({ name }) => name === 'analytics_rollup_buckets_due'),
+  const { samples } = await waitUntil(
+    () => scrape(1),
+    (found) => found.samples.some(({ name }) => name === 'analytics_rollup_buckets_due'),
   );
   return new Set(samples.map(({ name }) => name));
 }
@@ -74,13 +74,21 @@ test('the dashboard shows every metric of the services but the detailed ones of 
   ]);
 });
 
+test('docs/operations.md lists the metrics that the services have', async () => {
+  const docs = readFileSync(join(import.meta.dirname, '../docs/operations.md'), 'utf8');
+  const listed = [...docs.matchAll(/^\| `(analytics_\w+)`/gm)].map(([, name = '']) => toFamily(name));
+  const families = [...(await listNames())].filter((name) => name.startsWith('analytics_')).map(toFamily);
+
+  expect(listed.sort()).toEqual([...new Set(families)].sort());
+});
+
 function toFamily(name: string): string {
   return name.replace(/_(bucket|sum|count)$/, '');
 }
 
 test('a condition is known for every alert, and a working system has none', async () => {
   await waitUntilReady(services);
-  const before = await scrape();
+  const before = await scrape(1);
   await post('/event', {
     site_id: 's',
     event_type: 'page_view',
@@ -92,7 +100,7 @@ test('a condition is known for every alert, and a working system has none', asyn
     async () => (await fetch(`${services.processor.url}/metrics`)).text(),
     (text) => /^analytics_worker_events_stored_total [1-9]/m.test(text),
   );
-  const scrapes = [before, await scrape()];
+  const scrapes = [before, await scrape(2)];
 
   expect(Object.keys(conditions).sort()).toEqual(rules.map(({ alert }) => alert).sort());
   expect(rules.map(({ alert }) => alert).filter((alert) => isActive(alert, scrapes))).toEqual([]);
@@ -100,14 +108,15 @@ test('a condition is known for every alert, and a working system has none', asyn
 
 test.each(Object.entries(conditions))('%s fires in its condition, and not before', async (alert, provoke) => {
   await waitUntilReady(services);
-  const quiet = await waitUntil(
-    async () => [await scrape(), await scrape()] as const,
-    (scrapes) => !isActive(alert, scrapes),
-  );
+  let before = await scrape(2);
+  await waitUntil(async () => {
+    const scrapes = [await scrape(1), await scrape(2)];
+    before = scrapes[1] as Scrapes;
+    return !isActive(alert, scrapes);
+  });
   const end = await provoke();
   try {
-    const [, last] = quiet;
-    expect(await waitUntil(scrape, (now) => isActive(alert, [last, now]))).toBeDefined();
+    expect(await waitUntil(async () => isActive(alert, [before, await scrape(3)]))).toBe(true);
   } finally {
     await end();
   }
