@@ -17,7 +17,8 @@ type Value = number | Element[];
  *
  * - selectors with matchers, and `increase` and `rate` of a range;
  * - `sum` and `max`, with `by` or without; `histogram_quantile` and `scalar`;
- * - `+`, `-`, `*` and `/`, of elements with the same labels; `>`, `<` and `==` with a number on the right; `and`.
+ * - `+`, `-`, `*` and `/`, of elements with the same labels; `and`;
+ * - `>`, `<` and `==` with a number on the right.
  *
  * @param scrapes The earliest first. A series that is not in the last ones is stale.
  */
