@@ -7,7 +7,7 @@ import { createIngestion } from './src/ingestion.ts';
 const service = startService({
   name: 'ingestion_service',
   folder: import.meta.dirname,
-  portAlias: 'INGESTION_PORT',
+  aliasPrefix: 'INGESTION',
   parseConfig,
   closeDeadlineMs: 9000,
 });

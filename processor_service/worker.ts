@@ -8,7 +8,7 @@ import { createProcessor } from './src/processor.ts';
 const service = startService({
   name: 'processor_service',
   folder: import.meta.dirname,
-  portAlias: 'PROCESSOR_PORT',
+  aliasPrefix: 'PROCESSOR',
   parseConfig,
   closeDeadlineMs: 24_000,
 });

@@ -8,7 +8,7 @@ import { createReporting } from './src/reporting.ts';
 const service = startService({
   name: 'reporting_service',
   folder: import.meta.dirname,
-  portAlias: 'REPORTING_PORT',
+  aliasPrefix: 'REPORTING',
   parseConfig,
   closeDeadlineMs: 9000,
 });

@@ -25,6 +25,7 @@ export function renderClientTypes(): string {
         topPathsLimit: 0,
         access: { identify: unusedNow, resolveSite: unusedNow },
         answerReport: unused,
+        onReported: unusedNow,
         now: Date.now,
       }),
       { ...REPORTING, version: '' },

@@ -6,7 +6,7 @@ import { allowErrorsAcrossOrigins } from './routes/cors.ts';
 import { DESCRIPTION } from './routes/description.ts';
 import { createEventRoutes } from './routes/event.route.ts';
 
-export interface AppDeps extends EventControllerDeps, ServiceAppDeps {
+export interface AppDeps extends EventControllerDeps, Omit<ServiceAppDeps, 'onRefused'> {
   /** The version of the service. */
   version: string;
 }

@@ -9,14 +9,16 @@ import { createWriteAccess } from './access/writeAccess.ts';
 import { createWriteLimits } from './access/writeLimits.ts';
 import { createApp } from './app.ts';
 import type { Config } from './config/config.ts';
+import { createIngestionMetrics } from './metrics.ts';
 import { type BackpressureOptions, createBackpressure } from './queue/backpressure.ts';
 import { createEventProducer, type EventProducer } from './queue/eventProducer.ts';
+import { readOldestJobAge } from './queue/oldestJob.ts';
 import type { BodyBudget } from './utils/bodyBudget.ts';
 import { createJsonBodyReader } from './utils/readJsonBody.ts';
 import { createEventValidator } from './utils/validateEvent.ts';
 
 export interface IngestionDeps
-  extends Pick<Service<Config>, 'config' | 'logger' | 'register' | 'checks' | 'version'> {
+  extends Pick<Service<Config>, 'config' | 'logger' | 'register' | 'checks' | 'metrics' | 'version'> {
   redis: Redis;
   redisWatch: DependencyWatch;
 }
@@ -30,7 +32,7 @@ export interface IngestionLimits extends Partial<BackpressureOptions> {
 
 /** Builds the service on an open Redis: the producer of the queue, its backpressure and the app. */
 export function createIngestion(
-  { config, logger, register, version, redis, redisWatch, checks }: IngestionDeps,
+  { config, logger, register, metrics, version, redis, redisWatch, checks }: IngestionDeps,
   { bodyBudget, now, ...limits }: IngestionLimits = {},
 ): { app: Express; producer: EventProducer } {
   const queueNames = { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX };
@@ -45,7 +47,21 @@ export function createIngestion(
     ...limits,
   });
   register('the sampling of the queue', () => backpressure.stop());
-  const producer = createEventProducer({ redis, redisWatch, backpressure, ...queueNames, logger });
+  const { readFrom, onQueued, ...counting } = createIngestionMetrics(metrics);
+  readFrom({
+    queueLoad: backpressure.load,
+    readOldestAge: () =>
+      readOldestJobAge(redis, (name) => `${config.QUEUE_PREFIX}:${config.QUEUE_NAME}:${name}`),
+    maxMemoryPercent: config.REDIS_MAX_MEMORY_PERCENT,
+  });
+  const producer = createEventProducer({
+    redis,
+    redisWatch,
+    backpressure,
+    ...queueNames,
+    onQueued,
+    logger,
+  });
   register('the queue', () => producer.close());
   const copy = createSiteCopy(redis, queueNames);
   const sites = readSiteCopy({ copy, redisWatch, logger });
@@ -81,7 +97,10 @@ export function createIngestion(
       ...(now && { now }),
     }),
     enqueueEvents: producer.enqueueEvents,
+    ...counting,
+    hasOperationsPort: config.OPERATIONS_PORT > 0,
     checks,
+    metrics,
     logger,
     version,
   });

@@ -1,3 +1,4 @@
+import { type DueBuckets, measureDueBuckets } from '@analytics/rollups/dueBuckets';
 import { type EventQueueNames, openEventQueue } from '@analytics/shared/event/eventQueue';
 import { createServiceApp } from '@analytics/shared/http/serviceApp';
 import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
@@ -20,6 +21,7 @@ import { startFailedJobSweep } from './events/failedJobSweep.ts';
 import { createJobQuarantine } from './events/jobQuarantine.ts';
 import { createProcessJob } from './events/processJob.ts';
 import { createWriteInvalidator } from './events/writeInvalidator.ts';
+import { createProcessorMetrics, type ProcessorMetrics } from './metrics.ts';
 import { createDeadLetterModel } from './models/DeadLetter.model.ts';
 import { createEventModel } from './models/Event.model.ts';
 import { startRefreshSchedule } from './rollup/refreshSchedule.ts';
@@ -48,15 +50,19 @@ export interface Processor {
 
 /** Builds the service on an open Redis and a connection to MongoDB. */
 export function createProcessor(deps: ProcessorDeps): Processor {
-  const { register, checks, mongoWatch } = deps;
+  const { config, register, checks, metrics, mongoWatch } = deps;
   let work: Work | undefined;
+  const counting = createProcessorMetrics(metrics, {
+    countDeadLetters: () => work?.deadLetters.count,
+    measureDueBuckets: async () => work && mongoWatch.whileUp(work.measureDueBuckets),
+  });
   checks['mongodb'] = () => ({ ...mongoWatch.health, ...work?.indexes.health });
   checks['worker'] = () =>
     work ? { status: 'up', ...work.deadLetters.health } : { status: 'down', reason: 'not taking jobs yet' };
   return {
-    app: createServiceApp(deps),
+    app: createServiceApp({ ...deps, hasOperationsPort: config.OPERATIONS_PORT > 0 }),
     start: async () => {
-      const starting = startWork(deps);
+      const starting = startWork(deps, counting);
       // Closed first: what the start opens meanwhile is registered after it, and closed next.
       register('the start of the worker', () => starting);
       work = await starting;
@@ -67,9 +73,13 @@ export function createProcessor(deps: ProcessorDeps): Processor {
 interface Work {
   deadLetters: DeadLetterStore;
   indexes: IndexBuild;
+  measureDueBuckets: () => Promise<DueBuckets>;
 }
 
-async function startWork(deps: ProcessorDeps): Promise<Work | undefined> {
+/** How long MongoDB may count the due buckets for a scrape (ms). */
+const MEASURE_TIMEOUT_MS = 900;
+
+async function startWork(deps: ProcessorDeps, counting: ProcessorMetrics): Promise<Work | undefined> {
   const { config, logger, register, signal, connection, mongoWatch, redis, redisWatch } = deps;
   const Event = createEventModel(connection);
   const DeadLetter = createDeadLetterModel(connection);
@@ -87,8 +97,8 @@ async function startWork(deps: ProcessorDeps): Promise<Work | undefined> {
   const { WORKER_CONCURRENCY: concurrency } = config;
   const queueNames: EventQueueNames = { queueName: config.QUEUE_NAME, queuePrefix: config.QUEUE_PREFIX };
   const rollups = createRollups(db, Event.collection.collectionName);
-  const store = createEventStore(Event, createWriteInvalidator(rollups.invalidations));
-  const deadLetters = createDeadLetterStore(DeadLetter, logger);
+  const store = createEventStore(Event, createWriteInvalidator(rollups.invalidations), counting);
+  const deadLetters = createDeadLetterStore(DeadLetter, logger, { onAdded: counting.onDeadLetters });
   const sites = copySites({
     reader: createSnapshotReader(() => db),
     keys: createKeyStore(() => db),
@@ -124,12 +134,14 @@ async function startWork(deps: ProcessorDeps): Promise<Work | undefined> {
     mongoWatch,
     ...queueNames,
     concurrency,
-    processJob: createProcessJob(batchInserts(store), deadLetters),
+    processJob: createProcessJob(batchInserts(store), deadLetters, counting.onStored),
     quarantine: createJobQuarantine({ queue, deadLetters, concurrency, logger }),
+    onJobStored: counting.onJobStored,
     onJobFailed: sweep.request,
     logger,
   });
   register('the worker', () => consumer.close());
   logger.info({ queue: config.QUEUE_NAME, concurrency }, 'taking jobs off the queue');
-  return { deadLetters, indexes };
+  const measureDue = () => measureDueBuckets(rollups.collections, MEASURE_TIMEOUT_MS);
+  return { deadLetters, indexes, measureDueBuckets: measureDue };
 }

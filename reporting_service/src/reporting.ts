@@ -12,8 +12,10 @@ import { createReportCache } from './cache/reportCache.ts';
 import type { Config } from './config/config.ts';
 import { requireDatabase } from './database/reportContext.ts';
 import { createReportDatabase, type ReportDatabaseOptions } from './database/reportDatabase.ts';
+import { createReportingMetrics } from './metrics.ts';
 
-export interface ReportingDeps extends Pick<Service<Config>, 'config' | 'logger' | 'register' | 'version'> {
+export interface ReportingDeps
+  extends Pick<Service<Config>, 'config' | 'logger' | 'register' | 'metrics' | 'version'> {
   Event: EventModel;
   mongoWatch: Pick<DependencyWatch, 'isUp' | 'whileUp'>;
   /** The lines of `/readyz`. */
@@ -28,7 +30,7 @@ export type ReportingOptions = Partial<ReportDatabaseOptions>;
  * app.
  */
 export function createReporting(
-  { config, logger, version, register, Event, mongoWatch, checks }: ReportingDeps,
+  { config, logger, version, register, metrics, Event, mongoWatch, checks }: ReportingDeps,
   options: ReportingOptions = {},
 ): Express {
   const { now = Date.now } = options;
@@ -40,10 +42,12 @@ export function createReporting(
     now,
     ...options,
   });
+  const { onLookUp, ...counting } = createReportingMetrics(metrics, database);
   const answerReport = createReportCache({
     database,
     ttlMs: config.STATS_CACHE_TTL_SECONDS * 1000,
     maxBytes: config.STATS_CACHE_MAX_BYTES,
+    onLookUp,
     now,
   });
   const requireDb = () => requireDatabase(Event);
@@ -62,11 +66,14 @@ export function createReporting(
     checkLimit: createReadLimit(config, now),
     trustProxy: config.TRUST_PROXY,
     answerReport,
+    ...counting,
+    hasOperationsPort: config.OPERATIONS_PORT > 0,
     sites: createSiteStore(requireDb),
     keys: createKeyStore(requireDb),
     mongoWatch,
     now,
     checks,
+    metrics,
     logger,
     version,
   });

@@ -2,15 +2,17 @@ import { durabilitySettings } from '@analytics/shared/redis/redisDurability';
 import { redisSettings } from '@analytics/shared/redis/redisSettings';
 import {
   accessSettings,
-  type Environment,
   limitSetting,
+  proxySettings,
+  withAuthMode,
+} from '@analytics/shared/service/accessSettings';
+import {
+  type Environment,
   logLevelSetting,
   parseSettings,
-  proxySettings,
   queueSettings,
   serverSettings,
   wholeNumberSetting,
-  withAuthMode,
 } from '@analytics/shared/service/config';
 import { z } from 'zod';
 
@@ -24,7 +26,7 @@ const minDateSetting = z.iso
   .default('2000-01-01');
 
 const schema = z.object({
-  ...serverSettings(3000, 'INGESTION_PORT'),
+  ...serverSettings(3000, 'INGESTION'),
   ...redisSettings,
   ...queueSettings,
   ...durabilitySettings,

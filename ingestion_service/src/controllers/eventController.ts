@@ -1,11 +1,17 @@
 import { type EventInput, type EventJob, toEventJob } from '@analytics/shared/event/event';
-import { describeFieldErrors, type FieldError, ProblemError } from '@analytics/shared/http/problem';
+import {
+  describeFieldErrors,
+  type FieldError,
+  type OnRefused,
+  ProblemError,
+} from '@analytics/shared/http/problem';
 import type { RequestHandler, Response } from 'express';
 import type { WriteAccess, Writer } from '../access/writeAccess.ts';
 import type { WriteLimits } from '../access/writeLimits.ts';
 import { CORS_HEADERS } from '../utils/corsHeaders.ts';
 import { readBatchQuery } from '../utils/readBatchQuery.ts';
 import type { ReadJsonBody } from '../utils/readJsonBody.ts';
+import { refuseEvents } from '../utils/refusal.ts';
 import type { EventValidator, RejectedEvent } from '../utils/validateEvent.ts';
 
 export const EVENT_LIMIT_BYTES = 64 * 1024;
@@ -18,6 +24,10 @@ export interface EventControllerDeps {
   validator: EventValidator;
   /** Resolves once Redis has acknowledged the job of all events. */
   enqueueEvents: (events: readonly EventJob[]) => Promise<void>;
+  /** Called after each 202, with the time since the headers of its request arrived (ms). */
+  onAcknowledged: (tookMs: number) => void;
+  /** Called for events that are refused although their request gets a 202. */
+  onRefused: OnRefused;
 }
 
 export interface EventController {
@@ -40,6 +50,8 @@ export function createEventController({
   readJsonBody,
   validator,
   enqueueEvents,
+  onAcknowledged,
+  onRefused,
 }: EventControllerDeps): EventController {
   /** The event under the id of its site, which it may name by an alias. */
   function toOwnSite(event: EventInput, writer: Writer): EventInput {
@@ -56,6 +68,7 @@ export function createEventController({
 
   return {
     postEvent: async (request, response) => {
+      const startedMs = performance.now();
       // `request.ip` costs time, and a promise too.
       if (limits.checkAddress) {
         await limits.checkAddress(request.ip);
@@ -65,12 +78,14 @@ export function createEventController({
       access.takeBodyKey(writer, body);
       const validation = validator.validateEvent(body);
       if (!validation.ok) {
-        throw createRefusal('The event', validation.errors);
+        throw createRefusal('The event', validation.errors, 1);
       }
       await enqueue(writer, [toEventJob(toOwnSite(validation.event, writer))]);
       accept(response, EVENT_ACCEPTED);
+      onAcknowledged(performance.now() - startedMs);
     },
     postEvents: async (request, response) => {
+      const startedMs = performance.now();
       // `request.ip` costs time, and a promise too.
       if (limits.checkAddress) {
         await limits.checkAddress(request.ip);
@@ -81,11 +96,12 @@ export function createEventController({
       const { isPartial } = readBatchQuery(request);
       const validation = validator.validateEvents(body);
       if (!validation.ok) {
-        throw createRefusal('The batch', validation.errors);
+        throw createRefusal('The batch', validation.errors, 1);
       }
       const { events, rejected } = validation;
       if (rejected.length > 0 && (!isPartial || events.length === 0)) {
-        throw createRefusal('The batch', rejected.flatMap(nameFieldsByIndex));
+        const errors = rejected.flatMap(nameFieldsByIndex);
+        throw createRefusal('The batch', errors, events.length + rejected.length);
       }
       await enqueue(
         writer,
@@ -93,12 +109,17 @@ export function createEventController({
       );
       const answer = { success: true, accepted: events.length };
       accept(response, JSON.stringify(isPartial ? { ...answer, rejected: listRejected(rejected) } : answer));
+      onAcknowledged(performance.now() - startedMs);
+      if (rejected.length > 0) {
+        onRefused(refuseEvents('invalid', rejected.length).refusal);
+      }
     },
   };
 }
 
-function createRefusal(subject: string, errors: FieldError[]): ProblemError {
-  return new ProblemError(400, `${subject} can't be accepted: ${describeFieldErrors(errors)}.`, { errors });
+function createRefusal(subject: string, errors: FieldError[], eventCount: number): ProblemError {
+  const detail = `${subject} can't be accepted: ${describeFieldErrors(errors)}.`;
+  return new ProblemError(400, detail, { errors, ...refuseEvents('invalid', eventCount) });
 }
 
 /** Names an event's fields as fields of the batch: `events.3.path`, or `events.3` for the whole event. */

@@ -1,6 +1,6 @@
 import { repeatEvery } from '@analytics/shared/async/repeatEvery';
 import type { QueuedLoad } from './ownJobs.ts';
-import { createQueueEstimate, JOB_OVERHEAD_BYTES } from './queueEstimate.ts';
+import { createQueueEstimate, JOB_OVERHEAD_BYTES, type QueueEstimate } from './queueEstimate.ts';
 import { createQueueSampler, type QueueSamplerOptions } from './queueSampler.ts';
 
 export interface BackpressureOptions extends QueueSamplerOptions {
@@ -20,6 +20,8 @@ export interface Backpressure {
   rejectionReason(): string | undefined;
   /** Records a job that Redis has acknowledged: its events, and the bytes of its data. */
   recordJob(jobId: string, load: QueuedLoad): void;
+  /** The load of the queue and of Redis, as the limits see it. Does not query Redis. */
+  readonly load: Pick<QueueEstimate, 'measure' | 'measureStates'>;
   stop(): void;
 }
 
@@ -81,6 +83,7 @@ export function createBackpressure(options: BackpressureOptions): Backpressure {
       sampler.recordJob(jobId, load);
       decide();
     },
+    load: estimate,
     stop: () => void sampling.stop(),
   };
 }

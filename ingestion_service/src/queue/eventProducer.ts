@@ -14,6 +14,7 @@ import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog } from '@analytics/shared/service/outageLog';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { refuseEvents } from '../utils/refusal.ts';
 import type { Backpressure } from './backpressure.ts';
 
 /**
@@ -31,13 +32,13 @@ const MIN_SECOND_WRITE_REQUESTS = 8;
 /** The remembered peak decays by this factor with each write, so that it follows a load that decreases. */
 const PEAK_DECAY = 0.98;
 
-const NOT_REACHABLE = 'The event queue is not reachable. Try again.';
-
 export interface EventProducerOptions extends EventQueueNames {
   /** A connection whose commands fail instead of waiting for Redis. */
   redis: Redis;
   redisWatch: Pick<DependencyWatch, 'isUp'>;
   backpressure: Pick<Backpressure, 'rejectionReason' | 'recordJob'>;
+  /** Called for each job that Redis has acknowledged. */
+  onQueued: (eventCount: number) => void;
   logger: Logger;
 }
 
@@ -58,9 +59,9 @@ export interface EventProducer {
  * one fills its jobs without a timer.
  */
 export function createEventProducer(options: EventProducerOptions): EventProducer {
-  const { redis, redisWatch, backpressure, logger, ...names } = options;
+  const { redis, redisWatch, backpressure, onQueued, logger, ...names } = options;
   const queue = openEventQueue(redis, names);
-  const addJob = createJobWriter(queue, backpressure, logger);
+  const addJob = createJobWriter(queue, { backpressure, onQueued, logger });
   /** The most requests that were pending or in flight at the same time recently. */
   let peak = 0;
   const pending = { events: 0, bytes: 0 };
@@ -84,24 +85,40 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
     },
   });
 
+  /** Why events are rejected before they are serialized. */
+  function findRejection(count: number): ProblemError | undefined {
+    if (!redisWatch.isUp) {
+      const detail = 'The event queue is not reachable. Try again.';
+      return createUnavailableError(detail, refuseEvents('redis_unavailable', count));
+    }
+    const reason = backpressure.rejectionReason();
+    return reason === undefined
+      ? undefined
+      : createUnavailableError(reason, refuseEvents('backpressure', count));
+  }
+
   function findProblem({ count, bytes }: EventsJson): ProblemError | undefined {
     if (bytes > MAX_ENTRY_BYTES) {
       return new ProblemError(
         413,
         `The events take ${bytes} bytes in the queue, and one request may take ${MAX_ENTRY_BYTES}. Send fewer at once.`,
+        refuseEvents('too_large', count),
       );
     }
     return pending.events + count > MAX_PENDING_EVENTS || pending.bytes + bytes > MAX_PENDING_BYTES
-      ? createUnavailableError('Too many events are waiting here. Try again.')
+      ? createUnavailableError(
+          'Too many events are waiting here. Try again.',
+          refuseEvents('overloaded', count),
+        )
       : undefined;
   }
 
   return {
     // Not an async function, whose promise would be one more for each request.
     enqueueEvents: (events) => {
-      const reason = redisWatch.isUp ? backpressure.rejectionReason() : NOT_REACHABLE;
-      if (reason !== undefined) {
-        return Promise.reject(createUnavailableError(reason));
+      const rejection = findRejection(events.length);
+      if (rejection) {
+        return Promise.reject(rejection);
       }
       const entry = serializeEvents(events);
       const problem = findProblem(entry);
@@ -122,8 +139,7 @@ export function createEventProducer(options: EventProducerOptions): EventProduce
 /** Creates the step that adds a job. It resolves with one result for each entry of the job. */
 function createJobWriter(
   queue: Queue,
-  backpressure: EventProducerOptions['backpressure'],
-  logger: Logger,
+  { backpressure, onQueued, logger }: Pick<EventProducerOptions, 'backpressure' | 'onQueued' | 'logger'>,
 ): (entries: readonly EventsJson[]) => Promise<(Error | undefined)[]> {
   const outageLog = createOutageLog(
     { began: 'Redis does not confirm events', ended: 'Redis confirms events again' },
@@ -135,13 +151,15 @@ function createJobWriter(
     try {
       const { id } = await queue.add(name, data);
       backpressure.recordJob(String(id), { events, bytes: data.bytes });
+      onQueued(events);
     } catch (error) {
       outageLog.failed(error as Error);
-      const unavailable = createUnavailableError(
-        'The event queue did not confirm in time. Try again.',
-        error,
+      return entries.map(({ count }) =>
+        createUnavailableError('The event queue did not confirm in time. Try again.', {
+          ...refuseEvents('redis_unconfirmed', count),
+          cause: error,
+        }),
       );
-      return entries.map(() => unavailable);
     }
     outageLog.recovered();
     return entries.map(() => undefined);

@@ -1,5 +1,5 @@
 import type { QueuedLoad } from './ownJobs.ts';
-import type { QueueSample } from './queueSampler.ts';
+import type { QueueSample, QueueState } from './queueSampler.ts';
 import type { RedisMemory } from './redisMemory.ts';
 
 interface QueueLoad {
@@ -7,6 +7,11 @@ interface QueueLoad {
   /** Absent if Redis does not report its memory, or was not sampled yet. */
   memory: Pick<RedisMemory, 'usedBytes' | 'maxBytes'> | undefined;
   isSampled: boolean;
+}
+
+/** The jobs of one state, with an estimate of their events and bytes. */
+interface StateLoad extends QueuedLoad {
+  jobs: number;
 }
 
 export interface QueueEstimate {
@@ -19,6 +24,8 @@ export interface QueueEstimate {
   refresh(takeSample: () => Promise<QueueSample | undefined>): Promise<boolean>;
   /** The load of the last sample and of the jobs since. */
   measure(): QueueLoad;
+  /** The load of the last sample by state. Undefined if the jobs of the queue cannot be counted. */
+  measureStates(): ReadonlyMap<QueueState, StateLoad> | undefined;
 }
 
 /**
@@ -71,6 +78,18 @@ export function createQueueEstimate(): QueueEstimate {
         memory: memory && { usedBytes: memory.usedBytes + newBytes, maxBytes: memory.maxBytes },
         isSampled: sample !== undefined,
       };
+    },
+    measureStates: () => {
+      const entries = sample?.jobsOfStates && (Object.entries(sample.jobsOfStates) as [QueueState, number][]);
+      return (
+        entries &&
+        new Map(
+          entries.map(([state, jobs]) => [
+            state,
+            { jobs, events: jobs * mean.events, bytes: jobs * mean.bytes },
+          ]),
+        )
+      );
     },
   };
 }

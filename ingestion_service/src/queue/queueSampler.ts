@@ -6,10 +6,25 @@ import type { Redis } from 'ioredis';
 import { createOwnJobs, type QueuedLoad } from './ownJobs.ts';
 import { type RedisMemory, readRedisMemory } from './redisMemory.ts';
 
+/**
+ * BullMQ's lists and sets of jobs that still have to be stored. `paused` is where older versions of BullMQ
+ * put the jobs of a paused queue. `failed` is absent: it drains into the dead letters by itself, and its
+ * memory counts as memory.
+ */
+const LISTS = ['wait', 'paused', 'active'] as const;
+const SORTED_SETS = ['prioritized', 'delayed'] as const;
+
+/** The states of jobs that still have to be stored, by BullMQ's names. */
+export const QUEUE_STATES = [...LISTS, ...SORTED_SETS] as const;
+
+export type QueueState = (typeof QUEUE_STATES)[number];
+
 /** The load of the queue and the memory of its Redis. Fields that Redis does not report are absent. */
 export interface QueueSample {
   /** The jobs of the queue that no worker has finished. */
   jobs?: number;
+  /** The same by state. */
+  jobsOfStates?: Readonly<Record<QueueState, number>>;
   /** The unfinished jobs of this process. Present only if the jobs of the queue cannot be counted. */
   own?: QueuedLoad;
   memory?: RedisMemory;
@@ -32,14 +47,6 @@ export interface QueueSampler {
 }
 
 /**
- * BullMQ's lists and sets of jobs that still have to be stored. `paused` is where older versions of BullMQ
- * put the jobs of a paused queue. `failed` is absent: it drains into the dead letters by itself, and its
- * memory counts as memory.
- */
-const LISTS = ['wait', 'paused', 'active'];
-const SORTED_SETS = ['prioritized', 'delayed'];
-
-/**
  * A failure is logged once it lasts this many samples. A shorter one is a broken connection, which its watch
  * logs.
  */
@@ -58,12 +65,16 @@ export function createQueueSampler(options: QueueSamplerOptions): QueueSampler {
   let areJobsCounted = true;
   let wasWarned = false;
 
-  async function countJobs(): Promise<number> {
+  async function countJobs(): Promise<Required<Pick<QueueSample, 'jobs' | 'jobsOfStates'>>> {
     const counts = await Promise.all([
       ...LISTS.map((name) => redis.llen(toKey(name))),
       ...SORTED_SETS.map((name) => redis.zcard(toKey(name))),
     ]);
-    return counts.reduce((sum, count) => sum + count, 0);
+    const ofStates = QUEUE_STATES.map((state, index) => [state, counts[index] ?? 0]);
+    return {
+      jobs: counts.reduce((sum, count) => sum + count, 0),
+      jobsOfStates: Object.fromEntries(ofStates) as Record<QueueState, number>,
+    };
   }
 
   async function readMemory(): Promise<RedisMemory> {
@@ -86,7 +97,7 @@ export function createQueueSampler(options: QueueSamplerOptions): QueueSampler {
     const sample: QueueSample = memory.status === 'fulfilled' ? { memory: memory.value } : {};
     areJobsCounted = jobs.status === 'fulfilled';
     if (jobs.status === 'fulfilled') {
-      return { ...sample, jobs: jobs.value };
+      return { ...sample, ...jobs.value };
     }
     const own = await ownJobs.count().catch(() => undefined);
     return own ? { ...sample, own } : undefined;

@@ -1,5 +1,6 @@
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { CORS_HEADERS } from '../utils/corsHeaders.ts';
+import { withRefusal } from '../utils/refusal.ts';
 
 const PREFLIGHT_HEADERS = {
   ...CORS_HEADERS,
@@ -15,8 +16,8 @@ export const answerPreflight: RequestHandler = (_request, response) => {
   response.writeHead(204, PREFLIGHT_HEADERS).end();
 };
 
-/** Lets pages read why their event was not accepted. */
+/** Lets pages read why their event was not accepted, and counts those whose sender may not write. */
 export const allowErrorsAcrossOrigins: ErrorRequestHandler = (error, _request, response, next) => {
   response.set(CORS_HEADERS);
-  next(error);
+  next(withRefusal(error));
 };

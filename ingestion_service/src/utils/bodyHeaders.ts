@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { ProblemError } from '@analytics/shared/http/problem';
+import { refuseEvents } from './refusal.ts';
 
 /** The compression of a body. */
 export type BodyEncoding = 'identity' | 'gzip' | 'deflate' | 'br';
@@ -41,7 +42,10 @@ function toLettersAndDigits(value: string): string {
 }
 
 function createTypeError(detail: string): ProblemError {
-  return new ProblemError(415, detail, { headers: { Accept: 'application/json, text/plain' } });
+  return new ProblemError(415, detail, {
+    headers: { Accept: 'application/json, text/plain' },
+    ...refuseEvents('unsupported'),
+  });
 }
 
 const ENCODINGS = new Map<string, BodyEncoding>([
@@ -73,6 +77,7 @@ export function readBodyEncoding({ 'content-encoding': header }: IncomingHttpHea
     const problem = names.length > 1 ? 'is compressed more than once' : 'has an unknown Content-Encoding';
     throw new ProblemError(415, `The body ${problem}. Send it as gzip, deflate or br, or uncompressed.`, {
       headers: { 'Accept-Encoding': 'gzip, deflate, br' },
+      ...refuseEvents('unsupported'),
     });
   }
   return encoding;

@@ -11,6 +11,7 @@ import { createSequence } from '@analytics/shared/async/sequence';
 import { createUnavailableError, type ProblemError } from '@analytics/shared/http/problem';
 import { createBodyError, createTooLargeError } from './bodyErrors.ts';
 import type { BodyEncoding } from './bodyHeaders.ts';
+import { refuseEvents } from './refusal.ts';
 
 /**
  * The result of Node's zlib with the option `info`: the output, and the engine with the number of input bytes
@@ -74,7 +75,10 @@ function explainFailure(
     return createTooLargeError(limitBytes);
   }
   if (code === 'Z_MEM_ERROR' || code.includes('_ALLOC')) {
-    return createUnavailableError('There is no memory to decompress the body. Try again.', error);
+    return createUnavailableError('There is no memory to decompress the body. Try again.', {
+      ...refuseEvents('overloaded'),
+      cause: error,
+    });
   }
   return createBodyError(`is not valid ${encoding} data, or is cut short`, error);
 }

@@ -1,6 +1,7 @@
 import { describeFieldErrors, ProblemError, toFieldErrors } from '@analytics/shared/http/problem';
 import type { Request } from 'express';
 import { z } from 'zod';
+import { refuseEvents } from './refusal.ts';
 
 /** A repeated parameter arrives as an array, which is not an allowed value. */
 export const batchQuerySchema = z.strictObject({
@@ -11,10 +12,6 @@ export const batchQuerySchema = z.strictObject({
   // `access/` reads it.
   key: z.unknown().optional().describe('A write key, for clients that cannot set headers.'),
 });
-
-interface BatchQuery {
-  isPartial: boolean;
-}
 
 /**
  * Reads the query of `POST /events`. `isPartial` is whether the valid events of a batch are accepted although
@@ -27,7 +24,10 @@ export function readBatchQuery({ query }: Request): { isPartial: boolean } {
   const parsed = batchQuerySchema.safeParse(query);
   if (!parsed.success) {
     const errors = toFieldErrors(parsed.error, 'query');
-    throw new ProblemError(400, `The query can't be understood: ${describeFieldErrors(errors)}.`, { errors });
+    throw new ProblemError(400, `The query can't be understood: ${describeFieldErrors(errors)}.`, {
+      errors,
+      ...refuseEvents('invalid'),
+    });
   }
   return { isPartial: parsed.data.partial === 'true' };
 }

@@ -12,6 +12,7 @@ export function describeStack({ redis, mongo, logFolder }: Stack): string {
 export function describeSystem(stack: Stack, ports: ServicePorts, host: string): string {
   const ingestion = `http://${host}:${ports.INGESTION_PORT}`;
   const reporting = `http://${host}:${ports.REPORTING_PORT}`;
+  const processorPort = ports.PROCESSOR_OPERATIONS_PORT ?? ports.PROCESSOR_PORT;
   const event = {
     site_id: 'my-site',
     event_type: 'page_view',
@@ -24,7 +25,7 @@ Everything is up.
 
   Ingestion  ${ingestion}
   Reporting  ${reporting}
-  Processor  http://${host}:${ports.PROCESSOR_PORT}/readyz
+  Processor  http://${host}:${processorPort}/readyz
 
 Post an event:
   curl -X POST ${ingestion}/event -H 'Content-Type: application/json' \\

@@ -10,39 +10,72 @@ import { type Progress, printError } from './terminal.ts';
 
 /** In the order of their start. They stop in reverse order, so that the ingestion service stops first. */
 const SERVICES = [
-  { name: 'reporting_service', setting: 'REPORTING_PORT', defaultPort: 4000 },
-  { name: 'processor_service', setting: 'PROCESSOR_PORT', defaultPort: 5001 },
-  { name: 'ingestion_service', setting: 'INGESTION_PORT', defaultPort: 3000 },
+  {
+    name: 'reporting_service',
+    setting: 'REPORTING_PORT',
+    defaultPort: 4000,
+    operationsSetting: 'REPORTING_OPERATIONS_PORT',
+  },
+  {
+    name: 'processor_service',
+    setting: 'PROCESSOR_PORT',
+    defaultPort: 5001,
+    operationsSetting: 'PROCESSOR_OPERATIONS_PORT',
+  },
+  {
+    name: 'ingestion_service',
+    setting: 'INGESTION_PORT',
+    defaultPort: 3000,
+    operationsSetting: 'INGESTION_OPERATIONS_PORT',
+  },
 ] as const;
 
 const READY_TIMEOUT_MS = 60_000;
 
-/** Each service's port, by the name of its setting. */
-export type ServicePorts = Record<(typeof SERVICES)[number]['setting'], number>;
+type PortSetting = (typeof SERVICES)[number]['setting'];
+type OperationsSetting = (typeof SERVICES)[number]['operationsSetting'];
+
+/** Each service's port, and its port for health and metrics if it has one, by the names of the settings. */
+export type ServicePorts = Record<PortSetting, number> & Partial<Record<OperationsSetting, number>>;
 
 /** @throws SettingsError if a port is invalid or two services have the same port. */
 export function readServicePorts(settings: Environment): ServicePorts {
-  const ports = SERVICES.map(({ setting, defaultPort }) => {
-    const result = portSetting(defaultPort).safeParse(settings[setting]);
-    if (!result.success || result.data === 0) {
-      throw new SettingsError(
-        `${setting} is "${settings[setting]}", which is not a port: set it to a free one.`,
-      );
+  const ports = SERVICES.flatMap(({ setting, defaultPort, operationsSetting }) => {
+    const port = readPort(settings, setting, defaultPort);
+    const operationsPort = readPort(settings, operationsSetting, 0);
+    if (port === 0) {
+      throw createPortError(settings, setting);
     }
-    return [setting, result.data] as const;
+    return [
+      { setting, port },
+      ...(operationsPort > 0 ? [{ setting: operationsSetting, port: operationsPort }] : []),
+    ];
   });
-  const [twin, port] =
-    ports.find(([, port], index) => ports.findIndex(([, other]) => other === port) < index) ?? [];
+  const twin = ports.find(({ port }, index) => ports.findIndex((other) => other.port === port) < index);
   if (twin !== undefined) {
-    throw new SettingsError(`Two services can't share port ${port}: set ${twin} to another.`);
+    throw new SettingsError(`Two services can't share port ${twin.port}: set ${twin.setting} to another.`);
   }
-  return Object.fromEntries(ports) as ServicePorts;
+  return Object.fromEntries(ports.map(({ setting, port }) => [setting, port])) as ServicePorts;
+}
+
+function readPort(settings: Environment, setting: string, defaultPort: number): number {
+  const result = portSetting(defaultPort).safeParse(settings[setting]);
+  if (!result.success) {
+    throw createPortError(settings, setting);
+  }
+  return result.data;
+}
+
+function createPortError(settings: Environment, setting: string): SettingsError {
+  return new SettingsError(
+    `${setting} is "${settings[setting]}", which is not a port: set it to a free one.`,
+  );
 }
 
 /** @throws Error if a port is in use. */
 export async function requireFreeServicePorts(ports: ServicePorts): Promise<void> {
-  for (const { setting } of SERVICES) {
-    await requireFreePort(ports[setting], setting);
+  for (const [setting, port] of Object.entries(ports)) {
+    await requireFreePort(port, setting);
   }
 }
 
@@ -100,12 +133,13 @@ interface ServiceOptions extends ServicesOptions {
 }
 
 async function startService(
-  { name, setting }: (typeof SERVICES)[number],
+  { name, setting, operationsSetting }: (typeof SERVICES)[number],
   { rootFolder, stack, ports, host, signal, showWarning }: ServiceOptions,
 ): Promise<RunningServer> {
-  const { PORT: _, ...inherited } = process.env;
+  const { PORT: _, OPERATIONS_PORT: _operations, ...inherited } = process.env;
   const settings = Object.entries(ports).map(([key, port]) => [key, String(port)]);
   const port = ports[setting];
+  const healthPort = ports[operationsSetting] ?? port;
   const folder = join(rootFolder, name);
   let isListening = false;
   try {
@@ -118,6 +152,8 @@ async function startService(
         ...inherited,
         ...stack.redis.connection,
         ...stack.mongo.connection,
+        // Overrides the service's own .env, which is not read here.
+        [operationsSetting]: '0',
         ...Object.fromEntries(settings),
         HOST: host,
         // There is no load balancer that must first notice the shutdown.
@@ -135,7 +171,7 @@ async function startService(
         isListening ||= (message as { listeningOn?: unknown }).listeningOn === port;
       },
       // The service's own message comes first: another program on the port could answer `/readyz` too.
-      isReady: () => isListening && isReady(host, port),
+      isReady: () => isListening && isReady(host, healthPort),
       readyTimeoutMs: READY_TIMEOUT_MS,
       signal,
     });

@@ -120,12 +120,39 @@ test('reads the ports of the services from the settings', () => {
     REPORTING_PORT: 4000,
     PROCESSOR_PORT: 5001,
   });
+  expect(readServicePorts({ INGESTION_OPERATIONS_PORT: '8081', REPORTING_OPERATIONS_PORT: '0' })).toEqual({
+    INGESTION_PORT: 3000,
+    INGESTION_OPERATIONS_PORT: 8081,
+    REPORTING_PORT: 4000,
+    PROCESSOR_PORT: 5001,
+  });
+});
+
+test('asks a service for its health on its operations port', async () => {
+  const readyOnOperationsPort = `
+    const http = require('node:http');
+    const { INGESTION_PORT, INGESTION_OPERATIONS_PORT, HOST } = process.env;
+    const serve = (port, status, onListening) =>
+      http.createServer((_request, response) => response.writeHead(status).end()).listen(port, HOST, onListening);
+    serve(INGESTION_PORT, 404, () =>
+      serve(INGESTION_OPERATIONS_PORT, 200, () => process.send({ listeningOn: Number(INGESTION_PORT) })));`;
+  const repository = await createRepository({ 'ingestion_service/dist/server.js': readyOnOperationsPort });
+  const ports = { ...repository.ports, INGESTION_OPERATIONS_PORT: await findFreePort() };
+  const services = await startServices({ ...repository, ports });
+
+  expect(services).toHaveLength(3);
+  await Promise.all(services.map((service) => service.stop()));
 });
 
 test.each([
   [{ INGESTION_PORT: '4000' }, "Two services can't share port 4000: set INGESTION_PORT to another."],
   [{ REPORTING_PORT: 'x' }, 'REPORTING_PORT is "x", which is not a port: set it to a free one.'],
   [{ PROCESSOR_PORT: '0' }, 'PROCESSOR_PORT is "0", which is not a port: set it to a free one.'],
+  [{ PROCESSOR_OPERATIONS_PORT: 'x' }, 'PROCESSOR_OPERATIONS_PORT is "x", which is not a port: set it to'],
+  [
+    { PROCESSOR_OPERATIONS_PORT: '5001' },
+    "Two services can't share port 5001: set PROCESSOR_OPERATIONS_PORT to another.",
+  ],
 ])("refuses ports that can't be used: %o", (settings, message) => {
   expect(() => readServicePorts(settings)).toThrow(message);
 });

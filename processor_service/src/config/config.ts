@@ -12,7 +12,7 @@ import {
 import { z } from 'zod';
 
 const schema = z.object({
-  ...serverSettings(5001, 'PROCESSOR_PORT'),
+  ...serverSettings(5001, 'PROCESSOR'),
   ...redisSettings,
   ...queueSettings,
   ...durabilitySettings,

@@ -21,8 +21,16 @@ export interface DeadLetterStore {
    *   never will.
    */
   save(deadLetters: readonly DeadLetter[], job: Pick<QueuedJob, 'id' | 'attempts'>): Promise<void>;
+  /** The number of dead letters. Each read updates it for the next one. */
+  readonly count: number;
   /** Warns about the number of dead letters. Each call updates the number for the next one. */
   readonly health: Pick<DependencyHealth, 'warnings'>;
+}
+
+export interface DeadLetterStoreOptions {
+  now?: () => Date;
+  /** Called for dead letters that did not exist. */
+  onAdded?: (count: number) => void;
 }
 
 /** MongoDB cannot store a dead letter. */
@@ -37,7 +45,7 @@ const MAX_LOGGED_IDS = 20;
 export function createDeadLetterStore(
   DeadLetter: DeadLetterModel,
   logger: Pick<Logger, 'warn'>,
-  now: () => Date = () => new Date(),
+  { now = () => new Date(), onAdded = () => {} }: DeadLetterStoreOptions = {},
 ): DeadLetterStore {
   let count = 0;
 
@@ -75,6 +83,7 @@ export function createDeadLetterStore(
       const added = Object.keys(upsertedIds).map((index) => deadLetters[Number(index)] as DeadLetter);
       if (added.length > 0) {
         count += added.length;
+        onAdded(added.length);
         const causes = [...new Set(added.map(({ cause }) => cause))];
         logger.warn(
           {
@@ -86,6 +95,10 @@ export function createDeadLetterStore(
           'events cannot be stored and are kept as dead letters: see npm run dead-letters -- list',
         );
       }
+    },
+    get count() {
+      refreshCount();
+      return count;
     },
     get health() {
       refreshCount();

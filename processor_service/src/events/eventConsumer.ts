@@ -36,6 +36,8 @@ export interface EventConsumerOptions extends EventQueueNames {
   concurrency: number;
   processJob: ProcessJob;
   quarantine: JobQuarantine;
+  /** Called after a job with new events is stored, with the time when it was queued (ms since 1970). */
+  onJobStored?: ((queuedMs: number) => void) | undefined;
   /** Called after each failed attempt of a job. */
   onJobFailed: () => void;
   logger: Logger;
@@ -88,7 +90,7 @@ export function createEventConsumer(options: EventConsumerOptions): EventConsume
  * a job that would be repeated returns to the queue; once `handingOff` aborts, every job does.
  */
 function createConsumeJob(
-  { processJob, mongoWatch, logger }: Pick<EventConsumerOptions, 'processJob' | 'mongoWatch' | 'logger'>,
+  { processJob, mongoWatch, onJobStored, logger }: EventConsumerOptions,
   stopping: AbortSignal,
   handingOff: AbortSignal,
 ): (job: Job, token?: string) => Promise<JobResult> {
@@ -105,6 +107,9 @@ function createConsumeJob(
         signal: stopping,
       });
       outageLog.recovered();
+      if (result.stored > 0) {
+        onJobStored?.(job.timestamp);
+      }
       return result;
     } catch (error) {
       if ((isTransientError(error) || error === handingOff.reason) && stopping.aborted) {

@@ -32,15 +32,24 @@ const WRITE_TIMEOUT_MS = 15_000;
 /** Look up this many events together. A foreign producer's job may carry 100,000, each in another hour. */
 const EVENTS_PER_LOOKUP = 1000;
 
+export interface EventStoreOptions {
+  now?: () => Date;
+  /** Called after each insert (ms). */
+  onInserted?: (tookMs: number) => void;
+}
+
 /** Creates the store of events. It inserts unordered, so that a rejected event does not affect the others. */
 export function createEventStore(
   Event: EventModel,
   { invalidate, invalidateAgain }: WriteInvalidator,
+  { onInserted = () => {} }: EventStoreOptions = {},
 ): EventStore {
   /** After a failed step, all steps are repeated, so that no event is stored in a valid hour. */
   async function store(records: readonly InsertRecord[]): Promise<StoreOutcome[]> {
     const checkAfterWrite = await withTimeout(invalidate(records), WRITE_TIMEOUT_MS);
+    const startedMs = performance.now();
     const reply = await withTimeout(insert(Event, records), WRITE_TIMEOUT_MS);
+    onInserted(performance.now() - startedMs);
     await withTimeout(checkAfterWrite(reply.operationTime), WRITE_TIMEOUT_MS);
     return readOutcomes(reply, records.length);
   }

@@ -33,6 +33,8 @@ export type ProcessJob = (job: QueuedJob) => Promise<JobResult>;
  * Creates the step that stores a job's events. An event that cannot be stored becomes a dead letter:
  * immediately if its rejection is final, otherwise at the job's last attempt.
  *
+ * `onStored` is called for each part of a job, because the parts before a failure are stored, too.
+ *
  * The step may run any number of times for the same job, and be interrupted anywhere, because each event has
  * its identity already.
  *
@@ -41,6 +43,7 @@ export type ProcessJob = (job: QueuedJob) => Promise<JobResult>;
 export function createProcessJob(
   { storeEvents }: Pick<EventStore, 'storeEvents'>,
   { save }: Pick<DeadLetterStore, 'save'>,
+  onStored: (outcomes: Pick<JobResult, 'stored' | 'duplicates'>) => void = () => {},
 ): ProcessJob {
   /** Adds the outcomes of a part to `result`. Returns the reasons of the events that must be tried again. */
   async function processPart(
@@ -51,12 +54,13 @@ export function createProcessJob(
     const outcomes = events.length > 0 ? await storeEvents(events) : [];
     const deadLetters: DeadLetter[] = [...invalid];
     const unsettled: Rejection[] = [];
+    const counts = { stored: 0, duplicates: 0 };
     for (const [index, event] of events.entries()) {
       const outcome = outcomes[index];
       if (outcome === 'stored') {
-        result.stored += 1;
+        counts.stored += 1;
       } else if (outcome === 'duplicate') {
-        result.duplicates += 1;
+        counts.duplicates += 1;
       } else if (outcome !== undefined) {
         if (outcome.isFinal || job.isLastAttempt) {
           deadLetters.push({ event, ...outcome });
@@ -65,6 +69,9 @@ export function createProcessJob(
         }
       }
     }
+    onStored(counts);
+    result.stored += counts.stored;
+    result.duplicates += counts.duplicates;
     await save(deadLetters, job);
     result.events += events.length;
     result.dead_letters += deadLetters.length;

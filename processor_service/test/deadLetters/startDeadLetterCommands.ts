@@ -48,7 +48,7 @@ export async function startDeadLetterCommands() {
   });
 
   async function save(event: EventJob, reason: string, failedAt: string): Promise<void> {
-    const deadLetters = createDeadLetterStore(DeadLetter, logger, () => new Date(failedAt));
+    const deadLetters = createDeadLetterStore(DeadLetter, logger, { now: () => new Date(failedAt) });
     await deadLetters.save([{ event, reason, cause: '' }], { id: '7', attempts: 2 });
   }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { RollupCollections } from '@analytics/rollups/documents';
 import { hasStaleClosedHours } from '@analytics/rollups/invalidations';
-import type { ReportContext } from '../database/reportContext.ts';
+import type { ReportContext, ReportSource } from '../database/reportContext.ts';
 import type { ReportDatabase } from '../database/reportDatabase.ts';
 import type { ReportQuery } from '../query/reportQuery.ts';
 import { type CachedAnswer, createCachedAnswers } from './cachedAnswers.ts';
@@ -12,6 +12,8 @@ import { type Making, type SharedReport, shareReport } from './sharedReports.ts'
 export interface ReportBody {
   body: Buffer;
   ageSeconds?: number;
+  /** Where its numbers come from. */
+  source: ReportSource | 'cache';
 }
 
 /** A request for a report, as far as the cache depends on it. */
@@ -44,6 +46,14 @@ export type AnswerReport = (
   watchClient: () => AbortSignal,
 ) => Promise<ReportBody>;
 
+/**
+ * How a request gets its answer: a cached one, that of a report which another request has started, or that of
+ * a report of its own.
+ */
+export const CACHE_RESULTS = ['hit', 'shared', 'miss'] as const;
+
+export type CacheResult = (typeof CACHE_RESULTS)[number];
+
 export interface ReportCacheOptions {
   database: ReportDatabase;
   /**
@@ -53,6 +63,8 @@ export interface ReportCacheOptions {
   ttlMs: number;
   /** The memory of all cached answers, in bytes. */
   maxBytes: number;
+  /** Called for each request that gets or waits for an answer. */
+  onLookUp?: (result: CacheResult) => void;
   /** Milliseconds since 1970. */
   now: () => number;
 }
@@ -62,7 +74,8 @@ export interface ReportCacheOptions {
  * answer that began before it only if the answer is younger than `ttlMs` and no event has arrived late in a
  * closed hour of its range.
  */
-export function createReportCache({ database, ttlMs, maxBytes, now }: ReportCacheOptions): AnswerReport {
+export function createReportCache(options: ReportCacheOptions): AnswerReport {
+  const { database, ttlMs, maxBytes, onLookUp = () => {}, now } = options;
   const cached = createCachedAnswers(maxBytes);
   /** The latest unfinished report of each key. */
   const running = new Map<string, SharedReport<ReportBody>>();
@@ -95,7 +108,7 @@ export function createReportCache({ database, ttlMs, maxBytes, now }: ReportCach
       if (isCacheable) {
         cached.set(request.key, { asOfMs, body: encode(markAsCached(report)) });
       }
-      return { body: encode(report) };
+      return { body: encode(report), source: context.source };
     });
   }
 
@@ -124,20 +137,24 @@ export function createReportCache({ database, ttlMs, maxBytes, now }: ReportCach
   }
 
   /** A report that has not begun to read will contain every event that is stored now. */
-  function findLater(request: ReportRequest, readReport: ReadReport): SharedReport<ReportBody> {
-    const next = running.get(request.key);
-    return next && next.asOfMs === undefined ? next : start(request, readReport);
+  function findLater({ key }: ReportRequest): SharedReport<ReportBody> | undefined {
+    const next = running.get(key);
+    return next && next.asOfMs === undefined ? next : undefined;
   }
 
   return async (request, readReport, watchClient) => {
     const startedMs = performance.now();
     const earlier = await findEarlier(request);
     if (earlier && 'body' in earlier) {
-      return { body: earlier.body, ageSeconds: Math.floor((now() - earlier.asOfMs) / 1000) };
+      onLookUp('hit');
+      const ageSeconds = Math.floor((now() - earlier.asOfMs) / 1000);
+      return { body: earlier.body, ageSeconds, source: 'cache' };
     }
     const signal = watchClient();
     signal.throwIfAborted();
-    const report = earlier ?? findLater(request, readReport);
+    const shared = earlier ?? findLater(request);
+    onLookUp(shared ? 'shared' : 'miss');
+    const report = shared ?? start(request, readReport);
     return database.inTime({ signal, startedMs }, (limited) => report.join(limited));
   };
 }

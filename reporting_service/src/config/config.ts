@@ -1,19 +1,21 @@
 import {
   accessSettings,
-  type Environment,
   limitSetting,
+  proxySettings,
+  withAuthMode,
+} from '@analytics/shared/service/accessSettings';
+import {
+  type Environment,
   logLevelSetting,
   mongoSettings,
   parseSettings,
-  proxySettings,
   serverSettings,
   wholeNumberSetting,
-  withAuthMode,
 } from '@analytics/shared/service/config';
 import { z } from 'zod';
 
 const schema = z.object({
-  ...serverSettings(4000, 'REPORTING_PORT'),
+  ...serverSettings(4000, 'REPORTING'),
   ...mongoSettings,
   ...accessSettings,
   ...proxySettings,

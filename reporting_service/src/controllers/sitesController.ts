@@ -101,5 +101,5 @@ function toProblem(error: unknown, isMongoUp: boolean): unknown {
   if (error instanceof ProblemError || isMongoUp) {
     return error;
   }
-  return createUnavailableError('MongoDB is away. Try again.', error);
+  return createUnavailableError('MongoDB is away. Try again.', { cause: error });
 }

@@ -12,10 +12,11 @@ import {
 } from '../cache/reportCache.ts';
 import type { ReportContext } from '../database/reportContext.ts';
 import { createQueryError, type ReportQuery } from '../query/reportQuery.ts';
+import type { StatsPath } from '../query/statsPaths.ts';
 
 /** A report, its URL, the schemas of its parameters and its answer, and its text in the OpenAPI document. */
 export interface ReportRoute<Parameters, Query extends ReportQuery<Parameters>, Answer extends object> {
-  path: string;
+  path: StatsPath;
   operationId: string;
   summary: string;
   description: string;
@@ -27,10 +28,20 @@ export interface ReportRoute<Parameters, Query extends ReportQuery<Parameters>, 
   read: (query: Query, context: ReportContext) => Promise<Answer>;
 }
 
+/** An answer, for the metrics. */
+export interface ReportedAnswer {
+  route: StatsPath;
+  source: ReportBody['source'];
+  /** The time since the request arrived (ms). */
+  tookMs: number;
+}
+
 export interface ReportHandlerDeps {
   access: Pick<ReadAccess, 'identify' | 'resolveSite'>;
   checkLimit?: CheckReadLimit;
   answerReport: AnswerReport;
+  /** Called after each answer with a report. */
+  onReported: (report: ReportedAnswer) => void;
   /** Milliseconds since 1970. */
   now: () => number;
 }
@@ -38,11 +49,12 @@ export interface ReportHandlerDeps {
 /** Answers a route with 200 and its report, or with a 400 that names every parameter at fault. */
 export function createReportHandler<Parameters, Query extends ReportQuery<Parameters>, Answer extends object>(
   { path, parameters, resolve, read }: ReportRoute<Parameters, Query, Answer>,
-  { access, checkLimit, answerReport, now }: ReportHandlerDeps,
+  { access, checkLimit, answerReport, onReported, now }: ReportHandlerDeps,
 ): RequestHandler {
   const memoize = createPerSecondMemo<{ query: Query; asked: ReportRequest }>(now);
   const prepare = (query: Query) => ({ query, asked: createReportRequest(path, query) });
   return async function getReport(request, response) {
+    const startedMs = performance.now();
     const reader = checkLimit
       ? await identifyWithinLimit(request, access, checkLimit)
       : access.identify(request.headers);
@@ -51,7 +63,9 @@ export function createReportHandler<Parameters, Query extends ReportQuery<Parame
     const { query, asked } =
       site_id === named.query.site_id ? named : prepare(renameSite(named.query, site_id));
     const readReport = (context: ReportContext) => read(query, context);
-    send(response, await answerReport(asked, readReport, () => watchClient(response)));
+    const answer = await answerReport(asked, readReport, () => watchClient(response));
+    send(response, answer);
+    onReported({ route: path, source: answer.source, tookMs: performance.now() - startedMs });
   };
 }
 

@@ -37,6 +37,7 @@ export async function count(context: ReportContext, question: Question): Promise
   while (changes < MAX_CHANGES && unreadable.size < MAX_UNREADABLE) {
     const outcome = await attempt(context, question, unreadable, isLarge);
     if (outcome.ok) {
+      context.addSource(outcome.counts.source);
       return outcome.counts;
     }
     if (outcome.reason === 'changed') {
@@ -49,6 +50,7 @@ export async function count(context: ReportContext, question: Question): Promise
       break;
     }
   }
+  context.addSource('live');
   return countFromEvents(context, question);
 }
 

@@ -18,6 +18,10 @@ export interface Limiter {
    * @throws the signal's reason if it aborts before a permit is free.
    */
   acquire(owner: string, signal?: AbortSignal): Promise<Release>;
+  /** The permits in use. */
+  readonly running: number;
+  /** The callers that wait for a permit. */
+  readonly waiting: number;
 }
 
 /** Too many callers wait for a permit. */
@@ -82,6 +86,12 @@ export function createLimiter({ maxRunning, maxRunningOfOwner, maxWaiting }: Lim
   }
 
   return {
+    get running() {
+      return runningCount;
+    },
+    get waiting() {
+      return waitingCount;
+    },
     acquire: (owner, signal) =>
       new Promise((resolve, reject) => {
         signal?.throwIfAborted();

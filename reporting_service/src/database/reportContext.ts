@@ -5,6 +5,9 @@ import { isGroupTooLarge } from '@analytics/shared/mongo/groupSize';
 import { mongo, type PipelineStage } from 'mongoose';
 import type { ReportMemory } from './reportMemory.ts';
 
+/** Where the numbers of a report come from: events, rollups or both. The planner decides it. */
+export type ReportSource = 'live' | 'rollup' | 'mixed';
+
 /** The data, the time and the memory of one report. */
 export interface ReportContext {
   /** When the report began to read (ms since 1970). It contains every event that was stored before. */
@@ -21,6 +24,10 @@ export interface ReportContext {
   stream<Result extends object>(pipeline: PipelineStage[], batchSize: number): AsyncIterable<Result[]>;
   rollups: RollupCollections;
   memory: ReportMemory;
+  /** Records the source that answered a question of the report. */
+  addSource(source: ReportSource): void;
+  /** The source of the answers so far. A report that asks no question reads events itself. */
+  readonly source: ReportSource;
   /** Reports a rollup that cannot be read. Its events are read instead. */
   onUnreadable(error: RollupUnreadableError): void;
 }
@@ -49,9 +56,17 @@ export function openReportContext(
     });
   const aggregate = <Result>(pipeline: PipelineStage[]) =>
     open<Result & object>(pipeline).toArray() as Promise<Result[]>;
+  const sources = new Set<ReportSource>();
   return {
     ...kept,
     signal,
+    addSource: (source) => {
+      sources.add(source);
+    },
+    get source() {
+      const [first = 'live', ...others] = sources;
+      return others.length > 0 ? 'mixed' : first;
+    },
     aggregate,
     aggregateInMemory: <Result>(pipeline: PipelineStage[]) =>
       aggregate<Result>(pipeline).catch((error: unknown) => {

@@ -8,6 +8,7 @@ import type { Logger } from '@analytics/shared/service/logger';
 import { createOutageLog, type OutageLog } from '@analytics/shared/service/outageLog';
 import { createLimiter, type Limiter, TooManyWaitingError } from './limiter.ts';
 import { limitTime, untilAborted } from './limitTime.ts';
+import { findRefusalReason, refuseReport } from './refusal.ts';
 import { openReportContext, type ReportContext, requireDatabase } from './reportContext.ts';
 import { createReportMemory, type ReportMemory } from './reportMemory.ts';
 
@@ -76,6 +77,8 @@ export interface ReportDatabase {
    * @throws ProblemError 503 if MongoDB does not answer in that time, or is away.
    */
   check<Answer>(site_id: string, ask: (rollups: RollupCollections) => Promise<Answer>): Promise<Answer>;
+  /** The number of reports that run, and that wait for a permit. */
+  readonly load: Pick<Limiter, 'running' | 'waiting'>;
 }
 
 /** Opens the database of the reports, which limits their concurrency, time and memory. */
@@ -137,6 +140,7 @@ export function createReportDatabase(Event: EventModel, options: ReportDatabaseO
   }
 
   return {
+    load: reportLimiter,
     inTime,
     run: async (reading, makeReport) => {
       try {
@@ -199,13 +203,17 @@ function createProblemTranslator(mongoWatch: ReportDatabaseOptions['mongoWatch']
       return error;
     }
     if (error instanceof TooManyWaitingError) {
-      return createUnavailableError('Too many reports are asked for at once. Try again.');
+      const detail = 'Too many reports are asked for at once. Try again.';
+      return createUnavailableError(detail, refuseReport('busy'));
     }
     // The watch logs that MongoDB is away.
     if (mongoWatch.isUp) {
       outageLog.failed(error as Error);
     }
-    return createUnavailableError('The events could not be read in time. Try again.', error);
+    return createUnavailableError('The events could not be read in time. Try again.', {
+      ...refuseReport(findRefusalReason(error, mongoWatch.isUp)),
+      cause: error,
+    });
   };
 }
 

@@ -16,6 +16,7 @@ import {
   timeseriesParameters,
 } from '../query/parameters.ts';
 import { type ReportQuery, resolveComparison, resolveQuery, resolveRealtime } from '../query/reportQuery.ts';
+import type { StatsPath } from '../query/statsPaths.ts';
 import {
   breakdownAnswer,
   comparisonAnswer,
@@ -37,6 +38,7 @@ export interface StatsRouteDeps extends ReportHandlerDeps {
 
 /** A route of a report, with the schemas that describe it. */
 export interface StatsRoute extends ServedRoute {
+  path: StatsPath;
   parameters: z.ZodType;
   answer: z.ZodType;
 }

@@ -27,7 +27,7 @@ function createSource(
     counts: { find: () => read(documents) },
     readOptions: {},
   };
-  return { signal, memory, rollups, aggregate } as unknown as ReportContext;
+  return { signal, memory, rollups, aggregate, addSource: () => {} } as unknown as ReportContext;
 }
 
 test('while MongoDB computes a report that is too large for the service, another large report may run', async () => {

@@ -29,6 +29,9 @@ test('while MongoDB is away the answer is 503 within 2 s; it recovers by itself 
     'application/problem+json',
     '2',
   ]);
+  expect((await request(app).get('/metrics')).text).toMatch(
+    /^analytics_reports_refused_total\{reason="mongodb_unavailable"\} [1-9]/m,
+  );
   expect(answeredAfterMs).toBeLessThan(2000);
   expect(Date.now() - restartedAt).toBeLessThan(5000);
 });

@@ -12,6 +12,7 @@ const routes = createStatsRoutes({
   topPathsLimit: 10,
   access: { identify: notCalled, resolveSite: notCalled },
   answerReport: notCalled,
+  onReported: notCalled,
   now: Date.now,
 });
 

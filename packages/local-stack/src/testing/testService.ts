@@ -1,3 +1,4 @@
+import { createServiceMetrics } from '@analytics/shared/metrics/processMetrics';
 import { createLogger } from '@analytics/shared/service/logger';
 import type { Service } from '@analytics/shared/service/startService';
 import type { TestStack } from './useTestStack.ts';
@@ -9,12 +10,14 @@ import type { TestStack } from './useTestStack.ts';
 export function createTestService<Config>(stack: TestStack, config: Config): Omit<Service<Config>, 'listen'> {
   const closing = new AbortController();
   stack.register(() => closing.abort());
+  const checks = {};
   return {
     config,
     version: '1.2.3-test',
     logger: createLogger({ name: 'test', level: 'silent', isPretty: false }),
     register: (_name, close) => stack.register(close),
     signal: closing.signal,
-    checks: {},
+    checks,
+    metrics: createServiceMetrics({ service: 'test', version: '0.0.0' }, checks),
   };
 }

@@ -13,11 +13,8 @@ export interface DependencyHealth {
 /** Returns the health of a dependency without waiting. */
 export type HealthCheck = () => DependencyHealth;
 
-/**
- * `GET /livez`: 200 while the process is running. `GET /readyz`: 200 if every dependency is up, else 503,
- * with one line of JSON for each: `{dependency, status, reason?, warnings?}`.
- */
-export function createHealthRouter(checks: Record<string, HealthCheck>): Router {
+/** `GET /livez`: 200 while the process is running. */
+export function createLivenessRouter(): Router {
   const router = Router();
   router
     .route('/livez')
@@ -25,6 +22,15 @@ export function createHealthRouter(checks: Record<string, HealthCheck>): Router 
       response.set('Cache-Control', 'no-store').type('application/json').send('{"status":"up"}\n');
     })
     .all(createMethodNotAllowedHandler('GET, HEAD'));
+  return router;
+}
+
+/**
+ * `GET /livez`, and `GET /readyz`: 200 if every dependency is up, else 503, with one line of JSON for each:
+ * `{dependency, status, reason?, warnings?}`.
+ */
+export function createHealthRouter(checks: Record<string, HealthCheck>): Router {
+  const router = createLivenessRouter();
   router
     .route('/readyz')
     .get((_request, response) => {

@@ -19,9 +19,18 @@ export const problemSchema = z.strictObject({
   errors: z.array(fieldErrorSchema).optional().describe('The invalid fields, if the request has any.'),
 });
 
+/** What was refused, for the metrics. */
+export interface Refusal {
+  /** One of the reasons in the metrics of the service. */
+  reason: string;
+  /** The refused events or reports. */
+  count: number;
+}
+
 export interface ProblemErrorOptions {
   errors?: FieldError[];
   headers?: Record<string, string>;
+  refusal?: Refusal;
   cause?: unknown;
 }
 
@@ -31,12 +40,15 @@ export class ProblemError extends Error {
   readonly status: number;
   readonly errors: FieldError[] | undefined;
   readonly headers: Record<string, string>;
+  readonly refusal: Refusal | undefined;
 
-  constructor(status: number, detail: string, { errors, headers = {}, cause }: ProblemErrorOptions = {}) {
+  constructor(status: number, detail: string, options: ProblemErrorOptions = {}) {
+    const { errors, headers = {}, refusal, cause } = options;
     super(detail, { cause });
     this.status = status;
     this.errors = errors;
     this.headers = headers;
+    this.refusal = refusal;
   }
 }
 
@@ -44,8 +56,14 @@ export class ProblemError extends Error {
 const RETRY_AFTER_SECONDS = 2;
 
 /** The 503 for a dependency that is away. The dependency watch logs the cause, once per outage. */
-export function createUnavailableError(detail: string, cause?: unknown): ProblemError {
-  return new ProblemError(503, detail, { headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) }, cause });
+export function createUnavailableError(
+  detail: string,
+  options: Pick<ProblemErrorOptions, 'refusal' | 'cause'> = {},
+): ProblemError {
+  return new ProblemError(503, detail, {
+    headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) },
+    ...options,
+  });
 }
 
 /** More errors do not help, and a large body would get a large response. */
@@ -98,11 +116,20 @@ export function createMethodNotAllowedHandler(allow: string): RequestHandler {
   };
 }
 
+/** Counts what a problem refuses. */
+export type OnRefused = (refusal: Refusal) => void;
+
 /**
  * The only place that writes HTTP errors. A ProblemError is complete; any other error is a bug and is logged.
  */
-export function createProblemHandler(logger: Pick<Logger, 'error'>): ErrorRequestHandler {
+export function createProblemHandler(
+  logger: Pick<Logger, 'error'>,
+  onRefused: OnRefused = () => {},
+): ErrorRequestHandler {
   return (error: unknown, _request, response, next) => {
+    if (error instanceof ProblemError && error.refusal) {
+      onRefused(error.refusal);
+    }
     if (response.headersSent) {
       next(error);
       return;

@@ -7,6 +7,7 @@ export const MONGO_ERROR_CODES = {
   Unauthorized: 13,
   AuthenticationFailed: 18,
   NamespaceExists: 48,
+  MaxTimeMSExpired: 50,
   InvalidOptions: 72,
   IndexOptionsConflict: 85,
   IndexKeySpecsConflict: 86,

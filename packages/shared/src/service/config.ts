@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { readEnvFile } from './envFile.ts';
@@ -18,9 +17,15 @@ export interface EnvironmentSources {
   processEnv: NodeJS.ProcessEnv;
   /** A folder inside the service; its nearest `package.json` above marks the service's own folder. */
   within: string;
-  /** The setting that replaces `PORT` where several services share their settings. */
-  portAlias?: string;
+  /**
+   * The prefix of the settings that replace those of SHARED_NAMES where several services share their
+   * settings: with `INGESTION`, `INGESTION_PORT` replaces `PORT`.
+   */
+  aliasPrefix?: string;
 }
+
+/** The settings that must differ where several services share their settings. */
+const SHARED_NAMES = ['PORT', 'OPERATIONS_PORT'];
 
 /** The settings of a process, with warnings about how they were read. */
 export interface EnvironmentReading {
@@ -34,15 +39,17 @@ export interface EnvironmentReading {
  * source, the alias (`INGESTION_PORT`) wins over `PORT`, and `REDIS_URL` over `REDIS_HOST` and `REDIS_PORT`.
  * The variables that Kubernetes sets have the lowest precedence.
  *
- * @throws SettingsError if the root `.env` sets `PORT`, which would send every service to the same port.
+ * @throws SettingsError if the root `.env` sets `PORT` or `OPERATIONS_PORT`, which would send every service
+ *   to the same port.
  */
-export function readEnvironment({ processEnv, within, portAlias }: EnvironmentSources): EnvironmentReading {
+export function readEnvironment({ processEnv, within, aliasPrefix }: EnvironmentSources): EnvironmentReading {
   const serviceFolder = findPackageFolder(within);
   const rootFolder = serviceFolder && findPackageFolder(dirname(serviceFolder));
   const files = [rootFolder, serviceFolder].map((folder) => readEnvFile(folder && join(folder, '.env')));
-  if (files[0]?.values['PORT']) {
+  const shared = SHARED_NAMES.find((name) => files[0]?.values[name]);
+  if (shared !== undefined) {
     throw new SettingsError(
-      `PORT in ${join(rootFolder ?? '', '.env')} would give every service the same port. Set INGESTION_PORT, PROCESSOR_PORT and REPORTING_PORT there.`,
+      `${shared} in ${join(rootFolder ?? '', '.env')} would give every service the same port. Set INGESTION_${shared}, PROCESSOR_${shared} and REPORTING_${shared} there.`,
     );
   }
   const split = [...files.map(({ values }) => values), processEnv].map((source) =>
@@ -50,7 +57,7 @@ export function readEnvironment({ processEnv, within, portAlias }: EnvironmentSo
   );
   const sources = [...split.map(({ links }) => links), ...split.map(({ values }) => values)];
   const environment = sources
-    .map((source) => withPort(source, portAlias))
+    .map((source) => replaceByAliases(source, aliasPrefix))
     .reduce((merged, source) => ({ ...withoutOtherRedis(merged, source), ...source }));
   return {
     environment,
@@ -122,12 +129,13 @@ export function portSetting(defaultPort: number, alias?: string) {
 }
 
 /**
- * The address and the shutdown of a service. Without `HOST`, it listens on every interface. `alias` is the
- * setting that may replace `PORT`.
+ * The addresses and the shutdown of a service. Without `HOST`, it listens on every interface. With
+ * `aliasPrefix` begin the settings that may replace the ports.
  */
-export function serverSettings(defaultPort: number, alias: string) {
+export function serverSettings(defaultPort: number, aliasPrefix: string) {
   return {
-    PORT: portSetting(defaultPort, alias),
+    PORT: portSetting(defaultPort, `${aliasPrefix}_PORT`),
+    OPERATIONS_PORT: portSetting(0, `${aliasPrefix}_OPERATIONS_PORT`),
     HOST: z.string().optional(),
     SHUTDOWN_DRAIN_SECONDS: wholeNumberSetting({ min: 0, max: 3600, default: 0 }),
   };
@@ -147,51 +155,6 @@ export const queueSettings = {
     .default('eventQueue'),
   QUEUE_PREFIX: z.string().default('bull'),
 };
-
-/** Who may write events and read reports. `withAuthMode` sets its default. */
-export const accessSettings = {
-  AUTH_MODE: z.enum(['open', 'keys'], {
-    error: ({ input }) =>
-      input === undefined
-        ? 'must be set with NODE_ENV=production: keys, so that only API keys and the domains of a site have access, or open, so that everybody does'
-        : 'must be open or keys',
-  }),
-};
-
-const TRUST_PROXY_RULE =
-  'must be a number of proxies from 0 to 100, or their addresses and networks, separated by commas, such as 10.0.0.0/8,2001:db8::/32';
-
-/** The proxies whose `X-Forwarded-For` is believed. */
-export const proxySettings = {
-  TRUST_PROXY: z
-    .string()
-    .default('0')
-    .transform((text, context) => {
-      const value = /^\d{1,3}$/.test(text) ? Number(text) : text.split(',').map((part) => part.trim());
-      const isValid = typeof value === 'number' ? value <= 100 : value.every(isNetwork);
-      if (!isValid) {
-        context.addIssue({ code: 'custom', message: TRUST_PROXY_RULE });
-        return z.NEVER;
-      }
-      return value;
-    }),
-};
-
-function isNetwork(text: string): boolean {
-  const [address = '', bits, ...rest] = text.split('/');
-  const version = isIP(address);
-  const maxBits = version === 4 ? 32 : 128;
-  const isPrefix = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= maxBits);
-  return version !== 0 && isPrefix && rest.length === 0;
-}
-
-/** Requests or events per minute; 0: no limit. */
-export const limitSetting = wholeNumberSetting({ min: 0, max: 1_000_000_000, default: 0 });
-
-/** Without `AUTH_MODE`, everybody has access. Production must decide. */
-export function withAuthMode(environment: Environment): Environment {
-  return environment['NODE_ENV'] === 'production' ? environment : { AUTH_MODE: 'open', ...environment };
-}
 
 /** The address of MongoDB. A URI without a database name means the database `analytics`. */
 export const mongoSettings = {
@@ -217,9 +180,18 @@ function withoutEmpty(source: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(filled);
 }
 
-function withPort(source: Record<string, string>, alias: string | undefined): Record<string, string> {
-  const aliased = alias && source[alias];
-  return aliased ? { ...source, PORT: aliased } : source;
+function replaceByAliases(
+  source: Record<string, string>,
+  prefix: string | undefined,
+): Record<string, string> {
+  const replaced = { ...source };
+  for (const name of SHARED_NAMES) {
+    const value = source[`${prefix}_${name}`];
+    if (value) {
+      replaced[name] = value;
+    }
+  }
+  return replaced;
 }
 
 /** Removes the settings of Redis that the next source overrides by another kind of address. */

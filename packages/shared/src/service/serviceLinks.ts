@@ -2,7 +2,10 @@
 const SERVICE_LINK = /^tcp:\/\/.*:(\d{1,5})$/;
 
 /** The settings that such a variable can collide with: a service `redis` sets REDIS_PORT. */
-const LISTENING_PORTS = ['PORT', 'INGESTION_PORT', 'PROCESSOR_PORT', 'REPORTING_PORT'];
+const LISTENING_PORTS = ['', 'INGESTION_', 'PROCESSOR_', 'REPORTING_'].flatMap((prefix) => [
+  `${prefix}PORT`,
+  `${prefix}OPERATIONS_PORT`,
+]);
 
 export interface ServiceLinks {
   /** The source without its links. */

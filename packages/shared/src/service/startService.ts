@@ -3,6 +3,9 @@ import type { z } from 'zod';
 import { closeServer } from '../http/closeServer.ts';
 import type { HealthCheck } from '../http/health.ts';
 import { createHttpServer, listen } from '../http/httpServer.ts';
+import { createOperationsApp } from '../http/serviceApp.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import { createServiceMetrics } from '../metrics/processMetrics.ts';
 import { type Environment, readConfig, readVersion, type serverSettings } from './config.ts';
 import { handleFatalErrors } from './fatal.ts';
 import { createLogger, type Logger } from './logger.ts';
@@ -16,8 +19,8 @@ export interface ServiceOptions<Config> {
   name: string;
   /** A folder inside the service (`import.meta.dirname`). */
   folder: string;
-  /** The setting that replaces `PORT` where several services share their settings. */
-  portAlias: string;
+  /** The prefix of the settings that replace the ports where several services share their settings. */
+  aliasPrefix: string;
   /** @throws SettingsError */
   parseConfig: (environment: Environment) => Config;
   /** How long all closings together may take before the process ends anyway (ms). */
@@ -36,7 +39,9 @@ export interface Service<Config> {
   signal: AbortSignal;
   /** The lines of `/readyz`, by dependency. */
   checks: Record<string, HealthCheck>;
-  /** Serves an app on the configured port. `details` appear in the line of the log. */
+  /** The metrics of the process, which `/metrics` shows. */
+  metrics: Metrics;
+  /** Serves an app, and health and metrics, on the configured ports. `details` appear in the log. */
   listen(app: Express, details?: Record<string, unknown>): Promise<void>;
 }
 
@@ -48,7 +53,7 @@ export interface Service<Config> {
 export function startService<Config extends ServiceConfig>({
   name,
   folder,
-  portAlias,
+  aliasPrefix,
   parseConfig,
   closeDeadlineMs,
 }: ServiceOptions<Config>): Service<Config> {
@@ -56,7 +61,7 @@ export function startService<Config extends ServiceConfig>({
   const { config, warnings } = readConfig(parseConfig, {
     processEnv: process.env,
     within: folder,
-    portAlias,
+    aliasPrefix,
   });
   const logger = createLogger({ name, level: config.LOG_LEVEL, isPretty: process.stdout.isTTY });
   for (const warning of warnings) {
@@ -68,18 +73,27 @@ export function startService<Config extends ServiceConfig>({
     drainMs: config.SHUTDOWN_DRAIN_SECONDS * 1000,
   });
   shutdown.handleSignals();
+  const checks = { process: shutdown.check };
+  const metrics = createServiceMetrics({ service: name, version: readVersion(folder) }, checks);
   return {
     config,
     version: readVersion(folder),
     logger,
     register: shutdown.register,
     signal: shutdown.signal,
-    checks: { process: shutdown.check },
+    checks,
+    metrics,
     listen: async (app, details) => {
+      const { HOST: host, PORT, OPERATIONS_PORT } = config;
       const server = createHttpServer(app);
-      shutdown.register('the HTTP server', () => closeServer(server));
-      const port = await listen(server, config.PORT, config.HOST);
-      logger.info({ host: config.HOST ?? 'all interfaces', port, ...details }, 'listening');
+      const operations = createHttpServer(createOperationsApp({ checks, metrics, logger }));
+      // Together, because each waits for quiet connections.
+      shutdown.register('the HTTP servers', () =>
+        Promise.all([closeServer(server), closeServer(operations)]),
+      );
+      const ports = OPERATIONS_PORT && { operations_port: await listen(operations, OPERATIONS_PORT, host) };
+      const port = await listen(server, PORT, host);
+      logger.info({ host: host ?? 'all interfaces', port, ...ports, ...details }, 'listening');
       // To a process that started this one with a channel, as `npm start` does: no level of the log hides it.
       process.send?.({ listeningOn: port });
     },

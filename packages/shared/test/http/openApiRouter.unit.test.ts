@@ -3,8 +3,10 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { addDescribedRoutes } from '../../src/http/openapi/openApiRouter.ts';
 import { createServiceApp } from '../../src/http/serviceApp.ts';
+import { createServiceMetrics } from '../../src/metrics/processMetrics.ts';
 
-const app = createServiceApp({ checks: {}, logger: { error: () => {} } }, (routes) =>
+const metrics = createServiceMetrics({ service: 'test', version: '0.0.0' }, {});
+const app = createServiceApp({ checks: {}, metrics, logger: { error: () => {} } }, (routes) =>
   addDescribedRoutes(
     routes,
     [

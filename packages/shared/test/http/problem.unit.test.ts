@@ -4,12 +4,13 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { createUnavailableError, ProblemError, toFieldErrors } from '../../src/http/problem.ts';
 import { createServiceApp } from '../../src/http/serviceApp.ts';
+import { createMetrics } from '../../src/metrics/metrics.ts';
 
 function ask(handler: RequestHandler) {
   const logged: unknown[] = [];
   const logger = { error: (fields: { err: Error }) => logged.push(fields.err.message) };
   const app = createServiceApp(
-    { checks: {}, logger: logger as never },
+    { checks: {}, metrics: createMetrics(), logger: logger as never },
     (routes) => void routes.get('/', handler),
   );
   return { answered: request(app).get('/'), logged };
@@ -60,7 +61,7 @@ test('a problem is answered with its text, headers and errors, and is not logged
 
 test('an unavailable dependency is answered with 503 and Retry-After, without the cause', async () => {
   const { answered } = ask(() => {
-    throw createUnavailableError('Away.', new Error('password=secret'));
+    throw createUnavailableError('Away.', { cause: new Error('password=secret') });
   });
   const response = await answered;
 

@@ -28,7 +28,7 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true }));
 
 function readAll(processEnv: NodeJS.ProcessEnv) {
-  return readEnvironment({ processEnv, within, portAlias: 'INGESTION_PORT' });
+  return readEnvironment({ processEnv, within, aliasPrefix: 'INGESTION' });
 }
 
 const read = (processEnv: NodeJS.ProcessEnv) => readAll(processEnv).environment;
@@ -72,10 +72,22 @@ test.each(ports)('the port is %s', (_name, { root: rootEnv = '', service = '', e
   expect(read(env)['PORT']).toBe(expected);
 });
 
-test('PORT in the root .env is refused, because it would apply to every service', () => {
-  writeFileSync(join(root, '.env'), 'PORT=3000');
+test.each(['PORT', 'OPERATIONS_PORT'])(
+  '%s in the root .env is refused, because it would apply to every service',
+  (name) => {
+    writeFileSync(join(root, '.env'), `${name}=3000`);
 
-  expect(() => read({})).toThrow(/INGESTION_PORT, PROCESSOR_PORT and REPORTING_PORT/);
+    expect(() => read({})).toThrow(
+      `${name} in ${join(root, '.env')} would give every service the same port. Set INGESTION_${name}, PROCESSOR_${name} and REPORTING_${name} there.`,
+    );
+  },
+);
+
+test('the port of health and metrics has an alias, as the port has', () => {
+  writeFileSync(join(root, '.env'), 'INGESTION_OPERATIONS_PORT=1\nREPORTING_OPERATIONS_PORT=2');
+
+  expect(read({})['OPERATIONS_PORT']).toBe('1');
+  expect(read({ OPERATIONS_PORT: '3' })['OPERATIONS_PORT']).toBe('3');
 });
 
 /** Each line of the root's `.env`, what its value is read as, and whether a warning names the line. */
@@ -129,16 +141,19 @@ test('the port of Redis from Kubernetes is used, unless a setting names another'
   expect(read(link)).toEqual({ REDIS_PORT: '6381' });
 });
 
-test.each(['PORT', 'INGESTION_PORT'])('a %s from Kubernetes is not used as the port to listen on', (name) => {
-  writeFileSync(join(root, '.env'), 'INGESTION_PORT=3001');
+test.each(['PORT', 'INGESTION_PORT', 'INGESTION_OPERATIONS_PORT'])(
+  'a %s from Kubernetes is not used as the port to listen on',
+  (name) => {
+    writeFileSync(join(root, '.env'), 'INGESTION_PORT=3001');
 
-  const { environment, warnings } = readAll({ [name]: 'tcp://10.96.0.13:80' });
+    const { environment, warnings } = readAll({ [name]: 'tcp://10.96.0.13:80' });
 
-  expect(environment['PORT']).toBe('3001');
-  expect(warnings).toEqual([
-    `${name} is the address of a Kubernetes service and not a port to listen on, so it is not used. Set it to a number, or enableServiceLinks to false in the pod.`,
-  ]);
-});
+    expect(environment['PORT']).toBe('3001');
+    expect(warnings).toEqual([
+      `${name} is the address of a Kubernetes service and not a port to listen on, so it is not used. Set it to a number, or enableServiceLinks to false in the pod.`,
+    ]);
+  },
+);
 
 const redisSources: [string, { root?: string; env?: NodeJS.ProcessEnv }, Record<string, string>, string[]][] =
   [

@@ -18,18 +18,21 @@ const example = Object.fromEntries(
 );
 
 const services = [
-  ['ingestion_service', parseIngestionConfig, 'INGESTION_PORT'],
-  ['processor_service', parseProcessorConfig, 'PROCESSOR_PORT'],
-  ['reporting_service', parseReportingConfig, 'REPORTING_PORT'],
+  ['ingestion_service', parseIngestionConfig, 'INGESTION'],
+  ['processor_service', parseProcessorConfig, 'PROCESSOR'],
+  ['reporting_service', parseReportingConfig, 'REPORTING'],
 ] as const;
 
 test.each(services)(
   '.env.example shows every setting of %s with its default',
-  (_name, parseConfig, portAlias) => {
+  (_name, parseConfig, aliasPrefix) => {
     const defaults = parseConfig({});
-    const named = new Set(Object.keys(example).map((name) => (name === portAlias ? 'PORT' : name)));
+    const own = Object.fromEntries(
+      ['PORT', 'OPERATIONS_PORT'].map((name) => [name, example[`${aliasPrefix}_${name}`] ?? 'not shown']),
+    );
+    const named = new Set(Object.keys({ ...example, ...own }));
 
-    expect(parseConfig({ ...example, PORT: example[portAlias] ?? '' })).toEqual(defaults);
+    expect(parseConfig({ ...example, ...own })).toEqual(defaults);
     expect(Object.keys(defaults).filter((name) => !named.has(name))).toEqual([]);
   },
 );

@@ -18,7 +18,7 @@ const NOT_READY =
   '{"dependency":"process","status":"up"}\n' +
   '{"dependency":"redis","status":"down","reason":"connect ECONNREFUSED 127.0.0.1:6379"}\n';
 
-/** Describes the routes of `createHealthRouter`. */
+/** Describes the routes of `createHealthRouter` and `addMetricsRoute`. */
 export const HEALTH_ROUTES: readonly ApiRoute[] = [
   {
     method: 'get',
@@ -50,6 +50,22 @@ export const HEALTH_ROUTES: readonly ApiRoute[] = [
         mediaType: 'application/x-ndjson',
         schema: lines,
         examples: { redisIsDown: NOT_READY },
+      },
+    },
+  },
+  {
+    method: 'get',
+    path: '/metrics',
+    operationId: 'getMetrics',
+    tag: HEALTH_TAG,
+    summary: 'Metrics',
+    description:
+      'All metrics of the process, in OpenMetrics or in the text format of Prometheus, by `Accept`.',
+    answers: {
+      200: {
+        description: 'The metrics.',
+        mediaType: ['text/plain', 'application/openmetrics-text'],
+        schema: z.string(),
       },
     },
   },
