@@ -16,9 +16,8 @@ export async function listSiteCodes({ siteCodes }: Pick<RollupCollections, 'site
 }
 
 /**
- * Deletes the rollups of some sites, and their codes last, so that it can be interrupted and repeated. Codes
- * are sequential, so no other site has a code between theirs. A late process deletes nothing that another one
- * has rebuilt: the sites have other codes by then.
+ * Deletes the rollups of some sites, and their codes last, so that it can be interrupted and repeated. A late
+ * process deletes nothing that another one has rebuilt: the sites have other codes by then.
  *
  * @param codes The lowest first.
  */
@@ -26,17 +25,33 @@ export async function discardSites(
   { counts, userBitmaps, userPages, siteCodes }: RollupCollections,
   codes: readonly number[],
 ): Promise<void> {
-  const [first] = codes;
-  const last = codes.at(-1);
-  if (first === undefined || last === undefined) {
-    return;
-  }
   for (const collection of [counts, userBitmaps, userPages]) {
-    await deleteOfSites(collection as unknown as mongo.Collection<OfSite>, first, last);
+    for (const range of toCodeRanges(codes)) {
+      await deleteOfSites(collection as unknown as mongo.Collection<OfSite>, range);
+    }
   }
   for (const some of chunk(codes, DOCUMENTS_PER_COMMAND)) {
     await siteCodes.deleteMany({ code: { $in: some } });
   }
+}
+
+interface CodeRange {
+  first: number;
+  last: number;
+}
+
+/** Codes are sequential, so there are few ranges. */
+function toCodeRanges(codes: readonly number[]): CodeRange[] {
+  const ranges: CodeRange[] = [];
+  for (const code of codes) {
+    const range = ranges.at(-1);
+    if (range?.last === code - 1) {
+      range.last = code;
+    } else {
+      ranges.push({ first: code, last: code });
+    }
+  }
+  return ranges;
 }
 
 /** A document whose `_id` begins with a site code. */
@@ -46,8 +61,7 @@ interface OfSite {
 
 async function deleteOfSites(
   collection: mongo.Collection<OfSite>,
-  first: number,
-  last: number,
+  { first, last }: CodeRange,
 ): Promise<void> {
   const { $gte, $lt } = siteCodesRange(first, last);
   let start: OfSite['_id'] | undefined = $gte;
