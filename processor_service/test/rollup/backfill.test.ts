@@ -3,6 +3,7 @@ import { HOUR_MS } from '@analytics/rollups/calendar';
 import { ROLLUP_FORMAT, type RollupCollections } from '@analytics/rollups/documents';
 import { beforeEach, expect, test } from 'vitest';
 import { ensureBackfill } from '../../src/rollup/backfill.ts';
+import { discardSites } from '../../src/rollup/discardSites.ts';
 import { createEvent } from './refreshPrograms.ts';
 import { startRollups } from './startRollups.ts';
 import { findWrong } from './wrongRollups.ts';
@@ -84,6 +85,22 @@ test.each([
     expect(await collections.siteCodes.countDocuments()).toBe(PLACES.length);
   },
 );
+
+test('only the rollups of the given sites are discarded, also if their codes are far apart', async () => {
+  const toDocument = (site: number) => ({
+    _id: { site, dimension: 'path', granularity: 'hour' as const, start: new Date(0), part: 0, chunk: 0 },
+    version: 1,
+    user_bitmaps: [],
+  });
+  // Two processes that begin with an empty collection choose two random codes.
+  await collections.userBitmaps.insertMany([2_000_000_001, 2_000_000_500, 2_000_001_000].map(toDocument));
+
+  await discardSites(collections, [2_000_000_001, 2_000_001_000]);
+
+  const left = await collections.userBitmaps.find({ '_id.site': { $gt: 2_000_000_000 } }).toArray();
+  expect(left.map(({ _id }) => _id.site)).toEqual([2_000_000_500]);
+  await collections.userBitmaps.deleteMany({ '_id.site': { $gt: 2_000_000_000 } });
+});
 
 test('the former format is discarded in short commands, however large it is', async () => {
   const site = await collections.siteCodes.findOne({ _id: 'site-1' });
