@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { EVENT_DIMENSIONS } from '@analytics/shared/event/dimensions';
 import type { EventJob } from '@analytics/shared/event/event';
 import { createEventId } from '@analytics/shared/event/eventId';
 import fc from 'fast-check';
@@ -143,7 +144,7 @@ async function checkEveryRoute(
     top_paths: breakDown(selected, 'path').map((row) => ({ path: row.value, views: row.views })),
   });
   await checkKept('/stats', parameters);
-  for (const dimension of ['path', 'event_type', 'referrer_host', 'property:plan', 'property:none']) {
+  for (const dimension of [...EVENT_DIMENSIONS, 'property:plan', 'property:none']) {
     const rows = breakDown(selected, dimension);
     expect(await read('/stats/breakdown', { ...parameters, dimension })).toMatchObject({
       total: rows.length,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
+import { EVENT_DIMENSIONS } from '@analytics/shared/event/dimensions';
 import fc from 'fast-check';
 import request from 'supertest';
 import { expect, test } from 'vitest';
@@ -61,7 +62,7 @@ test('for random events and queries, every report equals a plain computation', {
             breakDown(selected, 'path').map((row) => ({ path: row.value, views: row.views })),
           );
 
-          for (const dimension of ['path', 'event_type', 'referrer_host', 'property:plan']) {
+          for (const dimension of [...EVENT_DIMENSIONS, 'property:plan']) {
             const rows = breakDown(selected, dimension);
             expect(await read('/stats/breakdown', { site_id, ...asked, dimension })).toMatchObject({
               dimension,
