@@ -37,9 +37,8 @@ export function createWriteLimits(settings: WriteLimitSettings, options: RateLim
         if (key) {
           await requireWithinLimit(perKey, key.hash, events.length);
         }
-        for (const [site_id, count] of countBySite(events)) {
-          await requireWithinLimit(perSite, site_id, count);
-        }
+        const counts = [...countBySite(events)];
+        await Promise.all(counts.map(([site_id, count]) => requireWithinLimit(perSite, site_id, count)));
       },
     }),
   };

@@ -98,9 +98,9 @@ test('an event that is stored after the count stays', async () => {
   ).toBe(0);
 });
 
-/** Runs the command in a process of its own, without a terminal. */
+/** Runs the command from the build in a process of its own, without a terminal. */
 function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const command = ['--conditions=@analytics/source', '--import', 'tsx', 'bin/events.ts', ...args];
+  const command = ['dist/bin/events.js', ...args];
   const options = {
     cwd: join(import.meta.dirname, '../..'),
     env: { PATH: process.env['PATH'], MONGO_URI: stack.MONGO_URI },

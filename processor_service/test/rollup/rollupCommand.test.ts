@@ -9,9 +9,10 @@ import { startRollups } from './startRollups.ts';
 const stack = useTestStack();
 const { store, rollups, passTime } = await startRollups(stack);
 
+/** Runs the command from the build. */
 async function run(...args: string[]) {
-  return promisify(execFile)('npm', ['run', '--silent', 'rollup', '--', ...args], {
-    cwd: join(import.meta.dirname, '../../..'),
+  return promisify(execFile)(process.execPath, ['dist/bin/rollup.js', ...args], {
+    cwd: join(import.meta.dirname, '../..'),
     env: { ...process.env, MONGO_URI: stack.MONGO_URI },
   }).catch((error: { code: number; stdout: string; stderr: string }) => error);
 }

@@ -15,10 +15,10 @@ interface Result {
   stderr: string;
 }
 
-/** Runs the command in a process of its own, without a terminal. */
+/** Runs the command from the build in a process of its own, without a terminal. */
 function run(...args: string[]): Promise<Result> {
   const folder = join(import.meta.dirname, '../..');
-  const command = ['--conditions=@analytics/source', '--import', 'tsx', 'bin/sites.ts', ...args];
+  const command = ['dist/bin/sites.js', ...args];
   return new Promise((resolve) => {
     execFile(
       process.execPath,

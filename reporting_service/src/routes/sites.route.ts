@@ -167,7 +167,9 @@ function createRoutesOfKeys(controller: SitesController): ServedRoute[] {
 
 /** Reads the bodies of the routes that administer sites and keys. */
 export function parseJsonBodies(app: Express): void {
-  app.use('/api', express.json({ limit: BODY_LIMIT_BYTES }), explainBodyError);
+  // Compressed bodies are refused: a few bytes of Brotli can make the decoder take 16 MiB.
+  const readJson = express.json({ limit: BODY_LIMIT_BYTES, inflate: false });
+  app.use('/api', readJson, explainBodyError);
 }
 
 /** body-parser's errors have a status and a message of their own. */
@@ -177,7 +179,9 @@ const explainBodyError: ErrorRequestHandler = (error, _request, _response, next)
     next(error);
   } else if (type === 'entity.too.large') {
     next(new ProblemError(413, `The body must have at most ${BODY_LIMIT_BYTES} bytes, uncompressed.`));
+  } else if (status === 415) {
+    next(new ProblemError(415, 'The body must be JSON in UTF-8, uncompressed.', { cause: error }));
   } else {
-    next(new ProblemError(status, 'The body must be valid JSON in UTF-8.', { cause: error }));
+    next(new ProblemError(status, 'The body must be valid JSON.', { cause: error }));
   }
 };

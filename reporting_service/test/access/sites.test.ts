@@ -84,6 +84,17 @@ test.each<[Method, string, object | undefined, number]>([
   expect([response.status, response.type]).toEqual([status, 'application/problem+json']);
 });
 
+test('a path that is not valid UTF-8 is refused, and a compressed body', async () => {
+  const path = await call('get', '/api/sites/%ff');
+  expect([path.status, JSON.parse(path.text).detail]).toEqual([
+    400,
+    'The path is not valid percent-encoded UTF-8.',
+  ]);
+
+  const compressed = await call('post', '/api/sites', { id: 'x' }).set('Content-Encoding', 'gzip');
+  expect(compressed.status).toBe(415);
+});
+
 test('a body that is no JSON, or too long, is refused', async () => {
   const send = (body: string) =>
     request(app)

@@ -138,6 +138,11 @@ export function createProblemHandler(
       sendProblem(response.set(error.headers), createProblem(error.status, error.message, error.errors));
       return;
     }
+    // Express decodes the parameters of a path.
+    if (error instanceof URIError) {
+      sendProblem(response, createProblem(400, 'The path is not valid percent-encoded UTF-8.'));
+      return;
+    }
     logger.error({ err: error }, 'a request failed unexpectedly');
     sendProblem(response, createProblem(500, 'Something went wrong here. It has been logged.'));
   };

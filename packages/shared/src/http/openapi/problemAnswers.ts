@@ -44,7 +44,7 @@ export const PROBLEM_ANSWERS = {
   },
   415: {
     description: 'The `Content-Type` is not JSON in UTF-8, or the `Content-Encoding` is unknown.',
-    detail: 'The body must be sent with Content-Type: application/json.',
+    detail: 'The body must be sent with Content-Type: application/json, or text/plain.',
     headers: {
       Accept: 'The media type that the route reads, if the `Content-Type` was at fault.',
       'Accept-Encoding': 'The encodings that the route reads, if the `Content-Encoding` was at fault.',
