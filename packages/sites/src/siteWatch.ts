@@ -15,7 +15,7 @@ export interface SiteWatchOptions {
   reader: SnapshotReader;
   /** Gets the first snapshot, and each one after a change. */
   onSnapshot: (snapshot: SiteSnapshot) => void | Promise<void>;
-  mongoWatch: Pick<DependencyWatch, 'isUp'>;
+  mongoWatch: Pick<DependencyWatch, 'isUp' | 'whileUp'>;
   logger: Logger;
   pollMs?: number;
 }
@@ -52,7 +52,8 @@ export function watchSites({
 
   return repeatEvery(pollMs, async () => {
     try {
-      await look();
+      // A stop must not wait for a MongoDB that hangs.
+      await mongoWatch.whileUp(look);
       log.recovered();
     } catch (error) {
       // The watch over MongoDB logs that it is away.

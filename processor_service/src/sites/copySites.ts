@@ -12,7 +12,7 @@ export interface CopySitesOptions {
   reader: SnapshotReader;
   keys: Pick<KeyStore, 'recordUses'>;
   copy: SiteCopy;
-  mongoWatch: Pick<DependencyWatch, 'isUp'>;
+  mongoWatch: Pick<DependencyWatch, 'isUp' | 'whileUp'>;
   redisWatch: Pick<DependencyWatch, 'isUp' | 'whileUp'>;
   logger: Logger;
   pollMs?: number;
@@ -50,10 +50,10 @@ export function copySites({
     try {
       const snapshot = latest;
       if (snapshot) {
-        // A worker's commands would wait for Redis, and a stop for them.
+        // A stop must not wait for a dependency that hangs.
         await redisWatch.whileUp(async () => {
           await copy.write(snapshot);
-          await moveKeyUses(copy, keys);
+          await mongoWatch.whileUp(() => moveKeyUses(copy, keys));
         });
       }
       log.recovered();

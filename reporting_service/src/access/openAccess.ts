@@ -13,7 +13,7 @@ export interface OpenAccessOptions extends Pick<Service<unknown>, 'register' | '
   mode: 'open' | 'keys';
   /** Returns the database, or throws while there is no connection. */
   requireDb: () => mongo.Db;
-  mongoWatch: Pick<DependencyWatch, 'isUp'>;
+  mongoWatch: Pick<DependencyWatch, 'isUp' | 'whileUp'>;
   logger: Logger;
   /** Milliseconds since 1970. */
   now: () => number;
