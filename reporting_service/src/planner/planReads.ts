@@ -57,8 +57,7 @@ export type ReadPlan =
  * - Rollups need a complete backfill, and filters on one dimension at most.
  * - Intervals are counted from the dimension of the filter. Only the totals know the quarters of an hour.
  * - Values are counted from their own dimension, so a filter must be on the same one. Of a site with very
- *   many
- *   properties, some have no rollups.
+ *   many properties, some have no rollups.
  * - If rollups answer nothing of a part, all of that part is read from events.
  */
 export function planReads(

@@ -15,7 +15,7 @@ export interface TimeRange {
   days?: DayRange;
 }
 
-/** Limiter the parameters of a query into local days. `nowMs` decides what today is. */
+/** Resolves the parameters of a query to local days. `nowMs` decides what today is. */
 export function resolveRange(
   { date, from, to, period, tz = 'UTC' }: RangeParameters,
   nowMs: number,
