@@ -9,8 +9,9 @@ import { startApp } from '../startApp.ts';
 // With AUTH_MODE=open, /api needs an admin key, too.
 const { app, connection } = await startApp(useTestStack());
 const keys = createKeyStore(() => connection.db as mongo.Db);
-const { key: admin } = await keys.add({ kind: 'admin', label: 'me' });
 const { key: write } = await keys.add({ kind: 'write', site_id: 'x', label: 'server' });
+// Added last: once it is known, the other one is known, too.
+const { key: admin } = await keys.add({ kind: 'admin', label: 'me' });
 
 type Method = 'get' | 'post' | 'patch' | 'delete';
 
