@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { Redis, type RedisOptions } from 'ioredis';
 import { withTimeout } from '../async/withTimeout.ts';
+import { READ_ONLY_REPLY, REFUSED } from './redisErrors.ts';
 import { findRedisAddress, type RedisSettings } from './redisSettings.ts';
 
 const CONNECT_TIMEOUT_MS = 2000;
@@ -17,12 +18,6 @@ const REFUSED_RECONNECT_DELAY_MS = 500;
  * the previous write and the own write of a request, fit into the two seconds of a response.
  */
 const COMMAND_TIMEOUT_MS = 900;
-
-/**
- * The reply of a server that rejects writes, to a command or to a script of an older version. Its address may
- * lead to a new primary by now.
- */
-const READ_ONLY_REPLY = /^(-?READONLY|MASTERDOWN) |: -READONLY /;
 
 /** The reply of a server that is loading its data after a start. */
 const LOADING_REPLY = /^LOADING /;
@@ -113,6 +108,7 @@ function createRedis(settings: RedisSettings, options: ConnectionOptions): Redis
       const action = reconnectOnError?.(error) ?? false;
       if (action) {
         refusedAtMs = performance.now();
+        redis.emit(REFUSED, error);
       }
       return action;
     },

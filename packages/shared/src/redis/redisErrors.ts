@@ -1,8 +1,20 @@
 import type { Redis } from 'ioredis';
 
 /**
- * Calls `onFailure` for every error of a connection that ioredis emits, and for a connection that ends before
- * its first reply, for which ioredis emits none.
+ * The event of a connection that reconnects because the server rejected a command. Its argument is the reply.
+ * ioredis emits no error for it.
+ */
+export const REFUSED = 'refused';
+
+/**
+ * The reply of a server that rejects writes, to a command or to a script of an older version. Its address may
+ * lead to a new primary by now.
+ */
+export const READ_ONLY_REPLY = /^(-?READONLY|MASTERDOWN) |: -READONLY /;
+
+/**
+ * Calls `onFailure` for every error of a connection that ioredis emits, for a connection that ends before its
+ * first reply, and for a reply because of which it reconnects.
  */
 export function watchRedisErrors(redis: Redis, onFailure: (error: Error) => void): void {
   let isAnswered = false;
@@ -21,6 +33,7 @@ export function watchRedisErrors(redis: Redis, onFailure: (error: Error) => void
   redis.on('ready', () => {
     isAnswered = true;
   });
+  redis.on(REFUSED, onFailure);
   redis.on('error', (error: NodeJS.ErrnoException) => {
     attemptError = error;
     const isTlsTimeout = error.code === 'ETIMEDOUT' && redis.options.tls;
@@ -40,7 +53,7 @@ const ONE_PRIMARY = 'Set REDIS_HOST and REDIS_PORT, or REDIS_URL, to a primary t
 /** Messages of Redis, TLS and ioredis, with an explanation for the operator. */
 const EXPLANATIONS: readonly (readonly [pattern: RegExp, explanation: string])[] = [
   [
-    /^(-?READONLY|MASTERDOWN) /,
+    READ_ONLY_REPLY,
     'it is a read-only replica. Set REDIS_HOST and REDIS_PORT, or REDIS_URL, to the primary; after a failover this passes by itself.',
   ],
   [

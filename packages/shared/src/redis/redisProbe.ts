@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Redis } from 'ioredis';
-import { explainRedisError, watchRedisErrors } from './redisErrors.ts';
+import { explainRedisError, REFUSED, watchRedisErrors } from './redisErrors.ts';
 
 /**
  * Rejects if Redis cannot be used, as soon as that is known. The message says why and what to do; the cause
@@ -29,14 +29,16 @@ export function createRedisProbe(redis: Redis, keyPrefix: string): RedisProbe {
 
   async function ask(): Promise<void> {
     try {
-      if (redis.status !== 'ready') {
+      // A connection that ioredis is closing is still `ready`, and would keep the command for the next one.
+      if (redis.status !== 'ready' || !redis.stream.writable) {
         if (lastError) {
           throw lastError;
         }
         await rejectAt('close', redis, (signal) => once(redis, 'ready', { signal }));
       }
-      // The connection of a worker would send the command again on the next one.
-      await rejectAt('error', redis, () => redis.del(`${keyPrefix}:probe:1`, `${keyPrefix}:probe:2`));
+      // A worker's connection would send the command again on the next one, after other commands whose
+      // refusal ends that one too.
+      await rejectAt(REFUSED, redis, () => redis.del(`${keyPrefix}:probe:1`, `${keyPrefix}:probe:2`));
       lastError = undefined;
     } catch (error) {
       if (isReply(error)) {
@@ -56,9 +58,9 @@ export function createRedisProbe(redis: Redis, keyPrefix: string): RedisProbe {
   };
 }
 
-/** Waits for some work, and rejects if the connection fails before. The signal then ends the work. */
+/** Waits for some work. Rejects at an event or error of the connection before; the signal ends the work. */
 async function rejectAt(
-  event: 'close' | 'error',
+  event: 'close' | typeof REFUSED,
   redis: Redis,
   work: (signal: AbortSignal) => Promise<unknown>,
 ): Promise<void> {

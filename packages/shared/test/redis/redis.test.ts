@@ -1,4 +1,3 @@
-import { findFreePort } from '@analytics/local-stack/freePort';
 import { startOwnRedis } from '@analytics/local-stack/testing/ownServers';
 import { startSentinel } from '@analytics/local-stack/testing/startSentinel';
 import { startTlsServer } from '@analytics/local-stack/testing/startTlsServer';
@@ -177,52 +176,4 @@ test('a probe writes nothing', async () => {
 
   expect(Number(before)).toBeGreaterThan(0);
   expect(await readAofBytes()).toBe(before);
-});
-
-test('a command of a worker waits while Redis accepts no writes, and runs afterwards', async () => {
-  const own = await startOwnRedis();
-  stack.register(() => own.remove());
-  const [worker, requests] = [createWorkerRedis, createRequestRedis].map((create) =>
-    open(create, `redis://127.0.0.1:${own.port}`),
-  ) as [ReturnType<typeof open>, ReturnType<typeof open>];
-  const control = new Redis(own.port);
-  stack.register(() => control.quit());
-  await Promise.all([worker.probe(), requests.probe()]);
-  await control.replicaof('127.0.0.1', await findFreePort());
-
-  const waiting = worker.redis.incr('bull:count');
-  await expect(requests.redis.incr('bull:count')).rejects.toThrow(/^READONLY/);
-  const verdict = await readVerdict(worker);
-  await control.replicaof('NO', 'ONE');
-
-  expect(verdict).toMatch(/it is a read-only replica/);
-  expect(await waiting).toBe(1);
-  await waitUntil(
-    () => readVerdict(requests),
-    (answer) => answer === 'usable',
-  );
-});
-
-test('a command of a worker waits while Redis loads its data, and the probe reports that', async () => {
-  // Microseconds a key, so that reading takes a moment; Redis answers after each thousandth key.
-  const own = await startOwnRedis(['--key-load-delay', '300']);
-  stack.register(() => own.remove());
-  const worker = open(createWorkerRedis, `redis://127.0.0.1:${own.port}`);
-  const writing = worker.redis.pipeline();
-  for (let key = 0; key < 5000; key += 1) {
-    writing.set(`bull:${key}`, '');
-  }
-  await writing.exec();
-  await own.kill();
-
-  const restarting = own.restart();
-  const waiting = worker.redis.incr('bull:count');
-  const verdict = await waitUntil(
-    () => worker.probe().catch(String),
-    (answer) => answer === undefined || /LOADING/.test(answer),
-  );
-  await restarting;
-
-  expect(verdict).toMatch(/LOADING Redis is loading the dataset in memory/);
-  expect(await waiting).toBe(1);
 });
