@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { createRequestRedis, createWorkerRedis } from '../../src/redis/redis.ts';
 import { createRedisProbe, type RedisProbe } from '../../src/redis/redisProbe.ts';
 import { parseRedisUrl } from '../../src/redis/redisSettings.ts';
+import { readVerdict } from './readVerdict.ts';
 
 const stack = useTestStack();
 const server = await startOwnRedis(['--requirepass', 'sesame']);
@@ -33,18 +34,6 @@ const tls = await startTlsServer(server.port);
 stack.register(() => tls.close());
 
 const addressOf = (user: string, database = '') => `redis://${user}@127.0.0.1:${server.port}${database}`;
-
-/** What a probe says, once it says the same twice. */
-async function readVerdict({ probe }: { probe: RedisProbe }): Promise<string> {
-  const verdicts: string[] = [];
-  return waitUntil(
-    async () => {
-      verdicts.unshift(await probe().then(() => 'usable', String));
-      return verdicts[0] as string;
-    },
-    (verdict) => verdict === verdicts[1],
-  );
-}
 
 test.each(connections)('the %s connection authenticates as the user of the URL', async (_name, create) => {
   expect(await readVerdict(open(create, addressOf(':sesame')))).toBe('usable');

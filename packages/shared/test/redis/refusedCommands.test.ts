@@ -7,6 +7,7 @@ import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import { createRequestRedis, createWorkerRedis } from '../../src/redis/redis.ts';
 import { createRedisProbe, type RedisProbe } from '../../src/redis/redisProbe.ts';
+import { readVerdict } from './readVerdict.ts';
 
 const stack = useTestStack();
 
@@ -14,18 +15,6 @@ function open(create: typeof createRequestRedis, port: number): { redis: Redis; 
   const redis = create({ REDIS_HOST: '127.0.0.1', REDIS_PORT: port });
   stack.register(() => redis.disconnect());
   return { redis, probe: createRedisProbe(redis, 'bull:queue') };
-}
-
-/** What a probe says, once it says the same twice. */
-async function readVerdict({ probe }: { probe: RedisProbe }): Promise<string> {
-  const verdicts: string[] = [];
-  return waitUntil(
-    async () => {
-      verdicts.unshift(await probe().then(() => 'usable', String));
-      return verdicts[0] as string;
-    },
-    (verdict) => verdict === verdicts[1],
-  );
 }
 
 test('a command of a worker waits while Redis accepts no writes, and runs afterwards', async () => {
