@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freezeProcess, resumeProcess } from '@analytics/local-stack/testing/freezeProcess';
 import { startOwnMongo, startOwnRedis } from '@analytics/local-stack/testing/ownServers';
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
@@ -65,9 +66,9 @@ export async function startAlertSystem(shared: TestStack) {
       });
   const endFailPoint = () =>
     mongo.getClient().db('admin').command({ configureFailPoint: 'failCommand', mode: 'off' });
-  const freezeRedis = () => {
-    process.kill(redisServer.pid, 'SIGSTOP');
-    return () => process.kill(redisServer.pid, 'SIGCONT');
+  const freezeRedis = async () => {
+    await redisServer.freeze();
+    return () => redisServer.resume();
   };
   const pauseQueue = async () => {
     await queue.pause();
@@ -80,21 +81,21 @@ export async function startAlertSystem(shared: TestStack) {
 
   /** By the name of the alert. */
   const conditions: Record<string, Provoke> = {
-    AnalyticsDependencyDown: async () => freezeRedis(),
+    AnalyticsDependencyDown: freezeRedis,
     AnalyticsEventsNotAccepted: async () => {
-      const thaw = freezeRedis();
+      const resume = await freezeRedis();
       await waitUntil(async () => (await post('/event', event)).status === 503);
-      return thaw;
+      return resume;
     },
     AnalyticsEventsInvalid: async () => {
       await post('/event', { ...event, path: 7 });
       return () => {};
     },
     AnalyticsEventLoopDelayed: async () => {
-      const { process: child } = services.reporting;
-      child.kill('SIGSTOP');
+      const pid = services.reporting.process.pid as number;
+      await freezeProcess(pid);
       await delay(1500);
-      child.kill('SIGCONT');
+      resumeProcess(pid);
       return () => {};
     },
     AnalyticsMemoryHigh: async () => {

@@ -17,7 +17,7 @@ const FREEZE_MS: Record<string, number> = {
 };
 
 async function freezeFor(victim: Victim, durationMs: number): Promise<void> {
-  victim.freeze();
+  await victim.freeze();
   await delay(durationMs);
   victim.resume();
 }

@@ -21,7 +21,7 @@ const EVENTS_PER_JOB = 30;
  */
 async function holdJobs({ system, load, ledger }: FaultContext, count = HELD_JOBS): Promise<void> {
   await load.pause();
-  system.mongo.freeze();
+  await system.mongo.freeze();
   const entries = ledger.open(Array.from({ length: count * EVENTS_PER_JOB }, load.nextEvent));
   const jobs = Array.from({ length: count }, (_, index) => ({
     name: INGEST_BATCH_JOB,

@@ -38,7 +38,7 @@ async function queueMixedBatch({ queue }: System, ledger: Ledger, good: LedgerEn
 /** Queues a job and breaks its data before a worker sees it. */
 async function queueUndecodable({ queue, redisClient, workers: [worker] }: System, ledger: Ledger) {
   const text = '{"site_id":"shop","event_type":';
-  worker?.freeze();
+  await worker?.freeze();
   const { id } = await queue.add(INGEST_EVENT_JOB, {}, eventJobOptions);
   await redisClient.hset(queue.toKey(id as string), 'data', text);
   worker?.resume();

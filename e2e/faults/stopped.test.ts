@@ -22,7 +22,7 @@ test('a worker that receives SIGTERM while MongoDB hangs exits in time, and its 
     name: 'worker stopped while mongod is frozen',
     run: async ({ system, load }) => {
       const [worker] = system.workers as [ServiceVictim];
-      system.mongo.freeze();
+      await system.mongo.freeze();
       await load.untilAcknowledged(100);
       await worker.terminate();
       system.mongo.resume();
@@ -35,7 +35,7 @@ test('an ingestion service that receives SIGTERM while Redis hangs exits in time
     name: 'ingestion stopped while Redis is frozen',
     rules: { mayRefuse: true, mayCut: true },
     run: async ({ system, load }) => {
-      system.redis.freeze();
+      await system.redis.freeze();
       await load.untilAnswered(503, 20);
       await system.ingestion.terminate();
       system.redis.resume();

@@ -27,7 +27,7 @@ test('a job whose worker is killed three times is stored by the fourth', (contex
       await load.pause();
       await waitUntilDrained(system);
       // A job stays with its worker for as long as MongoDB hangs.
-      system.mongo.freeze();
+      await system.mongo.freeze();
       await load.postOne();
       const [job] = await waitUntil(
         () => system.queue.getActive(),
@@ -40,7 +40,7 @@ test('a job whose worker is killed three times is stored by the fourth', (contex
         system.mongo.resume();
         await worker.restart();
         await untilTakingJobs(worker);
-        system.mongo.freeze();
+        await system.mongo.freeze();
         await waitUntil(
           () => readStarts(system, job?.id as string),
           (starts) => starts === kill + 1,

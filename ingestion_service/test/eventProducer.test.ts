@@ -38,12 +38,12 @@ test('while Redis refuses connections the answer is 503 with Retry-After; it rec
 
 test('while Redis hangs the answer is 503 within 2 s; it recovers by itself', async () => {
   await waitUntilAccepted();
-  process.kill(redis.pid, 'SIGSTOP');
+  await redis.freeze();
 
   const startedAt = Date.now();
   const refused = await post();
   const answeredAfterMs = Date.now() - startedAt;
-  process.kill(redis.pid, 'SIGCONT');
+  redis.resume();
   await waitUntilAccepted();
 
   expect([refused.status, refused.headers['retry-after']]).toEqual([503, '2']);

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { guard } from '@analytics/local-stack/guardian';
+import { freezeProcess, resumeProcess } from '@analytics/local-stack/testing/freezeProcess';
 import type { OwnServer } from '@analytics/local-stack/testing/ownServers';
 import type { ServiceProcess } from '../../startServices.ts';
 
@@ -16,8 +17,8 @@ export interface Victim {
    * @throws Error if a service does not exit with 0 within its deadline.
    */
   terminate(): Promise<void>;
-  /** Stops it in its tracks: it keeps its connections and answers nothing. */
-  freeze(): void;
+  /** Makes it hang: it keeps its connections and answers nothing. */
+  freeze(): Promise<void>;
   resume(): void;
   /** Starts it again after its end, where it was and with what it had. */
   restart(): Promise<void>;
@@ -50,8 +51,8 @@ export function createServerVictim(name: string, server: OwnServer): Victim {
       requireRunning();
       return server.stop();
     },
-    freeze: () => process.kill(server.pid, 'SIGSTOP'),
-    resume: () => process.kill(server.pid, 'SIGCONT'),
+    freeze: () => server.freeze(),
+    resume: () => server.resume(),
     restart: () => server.restart(),
   };
 }
@@ -98,8 +99,8 @@ export async function startServiceVictim(
         throw new Error(`${name} ended ${tookMs} ms after SIGTERM with ${exitCode ?? signalCode}.`);
       }
     },
-    freeze: () => service.process.kill('SIGSTOP'),
-    resume: () => service.process.kill('SIGCONT'),
+    freeze: () => freezeProcess(service.process.pid as number),
+    resume: () => resumeProcess(service.process.pid as number),
     restart: async () => {
       service = await startGuarded(start);
     },

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { freezeProcess } from '@analytics/local-stack/testing/freezeProcess';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { expect, test } from 'vitest';
 import { isAlive, startNodeServer } from './nodeServer.ts';
@@ -66,7 +67,7 @@ test('stops a frozen server by SIGTERM', async () => {
   const server = await startNodeServer(
     `process.on("SIGTERM", () => process.exit(0)); ${IS_READY} ${LIVES_ON}`,
   );
-  process.kill(server.pid, 'SIGSTOP');
+  await freezeProcess(server.pid);
   await server.stop();
   expect((await server.exited).description).toBe('exit code 0: ready');
 });

@@ -75,10 +75,10 @@ test('a write to a hung MongoDB times out, and succeeds once MongoDB continues',
     timestamp: '2025-11-12T19:30:01Z',
   };
   await store.storeEvents([event]);
-  process.kill(mongo.pid, 'SIGSTOP');
+  await mongo.freeze();
   const t = Date.now();
   await expect(store.storeEvents([event])).rejects.toThrow();
   expect(Date.now() - t).toBeLessThan(17_000);
-  process.kill(mongo.pid, 'SIGCONT');
+  mongo.resume();
   expect(await store.storeEvents([event])).toEqual(['duplicate']);
 }, 40_000);

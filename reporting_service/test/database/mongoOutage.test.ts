@@ -43,12 +43,12 @@ test('while MongoDB hangs the answer is 503 within 2 s, for running and new repo
   const get = () => request(app).get('/stats?site_id=a');
   expect((await get()).status).toBe(200);
 
-  process.kill(mongo.pid, 'SIGSTOP');
+  await mongo.freeze();
   const startedAt = Date.now();
   const underWay = await get();
   const underWayMs = Date.now() - startedAt;
   const again = await get();
-  process.kill(mongo.pid, 'SIGCONT');
+  mongo.resume();
   await waitUntil(async () => (await get()).status === 200);
 
   expect([underWay.status, again.status]).toEqual([503, 503]);

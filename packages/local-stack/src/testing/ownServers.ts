@@ -8,6 +8,7 @@ import { startRedisServer } from '../redisServer.ts';
 import type { RunningServer } from '../serverProcess.ts';
 import { createProgress } from '../terminal.ts';
 import { FRUGAL_MONGO_ARGS } from '../testServers.ts';
+import { freezeProcess, resumeProcess } from './freezeProcess.ts';
 
 /** A server that a test may stop, kill and freeze. */
 export interface OwnServer {
@@ -17,6 +18,10 @@ export interface OwnServer {
   stop(): Promise<void>;
   /** Ends it by SIGKILL. */
   kill(): Promise<void>;
+  /** Makes it hang: it keeps its connections and answers nothing. */
+  freeze(): Promise<void>;
+  /** Ends a freeze. */
+  resume(): void;
   /** Starts it again on the same port with the same data. */
   restart(): Promise<void>;
   /** Ends it and removes its data. */
@@ -53,6 +58,8 @@ async function startOwn(start: Start): Promise<OwnServer> {
     },
     stop: () => server.stop(),
     kill: () => server.kill(),
+    freeze: () => freezeProcess(server.pid),
+    resume: () => resumeProcess(server.pid),
     restart: async () => {
       server = await start(server.port, dataFolder);
     },

@@ -36,13 +36,13 @@ test.each(connections)(
   async (_name, create) => {
     const { redis, probe } = open(create, server.port);
     await probe();
-    process.kill(server.pid, 'SIGSTOP');
+    await server.freeze();
     const first = probe();
     const before = countListeners(redis);
 
     const others = Array.from({ length: 20 }, probe);
     const during = countListeners(redis);
-    process.kill(server.pid, 'SIGCONT');
+    server.resume();
     await Promise.all([first, ...others]);
 
     expect(during).toEqual(before);
@@ -88,10 +88,10 @@ test.each(connections)(
   async (_name, create) => {
     const { redis, probe } = open(create, server.port);
     await probe();
-    process.kill(server.pid, 'SIGSTOP');
+    await server.freeze();
 
     const startedMs = performance.now();
-    await closeRedis(redis).finally(() => process.kill(server.pid, 'SIGCONT'));
+    await closeRedis(redis).finally(() => server.resume());
 
     expect(performance.now() - startedMs).toBeLessThan(2000);
   },
