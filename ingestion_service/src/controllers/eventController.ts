@@ -59,19 +59,18 @@ export function createEventController({
     return site_id === event.site_id ? event : { ...event, site_id };
   }
 
-  async function enqueue(writer: Writer, events: readonly EventJob[]): Promise<void> {
-    if (limits.checkEvents) {
-      await limits.checkEvents(writer, events);
-    }
-    await enqueueEvents(events);
+  function enqueue(writer: Writer, events: readonly EventJob[]): Promise<void> {
+    const asking = limits.checkEvents(writer, events);
+    return asking === undefined ? enqueueEvents(events) : asking.then(() => enqueueEvents(events));
   }
 
   return {
     postEvent: async (request, response) => {
       const startedMs = performance.now();
-      // `request.ip` costs time, and a promise too.
-      if (limits.checkAddress) {
-        await limits.checkAddress(request.ip);
+      // Waiting without a promise would cost time.
+      const asking = limits.checkAddress(request);
+      if (asking !== undefined) {
+        await asking;
       }
       const writer = access.identify(request);
       const body = await readJsonBody(request, EVENT_LIMIT_BYTES);
@@ -86,9 +85,10 @@ export function createEventController({
     },
     postEvents: async (request, response) => {
       const startedMs = performance.now();
-      // `request.ip` costs time, and a promise too.
-      if (limits.checkAddress) {
-        await limits.checkAddress(request.ip);
+      // Waiting without a promise would cost time.
+      const asking = limits.checkAddress(request);
+      if (asking !== undefined) {
+        await asking;
       }
       const writer = access.identify(request);
       const body = await readJsonBody(request, BATCH_LIMIT_BYTES);

@@ -1,4 +1,4 @@
-import { toAddressSubject } from '@analytics/shared/limits/clientAddress';
+import { createAddressReader, toAddressSubject } from '@analytics/shared/limits/clientAddress';
 import { createRateLimiter, type RateLimiter } from '@analytics/shared/limits/rateLimiter';
 import { LIMIT_WINDOW_MS, requireWithinLimit } from '@analytics/shared/limits/requireWithinLimit';
 import type { Request } from 'express';
@@ -7,6 +7,7 @@ import type { Request } from 'express';
 export interface ReadLimitSettings {
   REPORTS_PER_MINUTE_AND_KEY: number;
   REPORTS_PER_MINUTE_AND_ADDRESS: number;
+  TRUST_PROXY: number | string[];
 }
 
 /**
@@ -14,7 +15,9 @@ export interface ReadLimitSettings {
  *
  * @throws ProblemError 429 if the limit is exceeded.
  */
-export type CheckReadLimit = ((request: Pick<Request, 'ip'>, keyHash?: string) => Promise<void>) | undefined;
+export type CheckReadLimit =
+  | ((request: Pick<Request, 'ip' | 'socket'>, keyHash?: string) => Promise<void> | undefined)
+  | undefined;
 
 /** The limits of one process, because the reporting service needs no Redis. */
 export function createReadLimit(settings: ReadLimitSettings, now: () => number): CheckReadLimit {
@@ -30,11 +33,9 @@ export function createReadLimit(settings: ReadLimitSettings, now: () => number):
   if (!perKey && !perAddress) {
     return undefined;
   }
-  return async ({ ip }, keyHash) => {
-    if (keyHash === undefined) {
-      await requireWithinLimit(perAddress, toAddressSubject(ip), 1);
-    } else {
-      await requireWithinLimit(perKey, keyHash, 1);
-    }
-  };
+  const readAddress = createAddressReader(settings.TRUST_PROXY);
+  return (request, keyHash) =>
+    keyHash === undefined
+      ? requireWithinLimit(perAddress, toAddressSubject(readAddress(request)), 1)
+      : requireWithinLimit(perKey, keyHash, 1);
 }

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIPv6 } from 'node:net';
+import type { Request } from 'express';
 
 /** An IPv6 client usually has a whole network of this many bits, so its single addresses mean nothing. */
 const IPV6_GROUP_BITS = 56;
@@ -8,20 +8,23 @@ const GROUP_BITS = 16;
 const MAPPED_IPV4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
 /**
- * The subject of a limit for a client address: a hash of the IPv4 address, or of the first 56 bits of the
- * IPv6 address. Addresses are never stored, and the hashes expire with the window of their limit.
+ * Returns how to read the client address of a request. Express evaluates `X-Forwarded-For` at each access to
+ * `request.ip`; without a proxy it is the address of the socket.
  */
-export function toAddressSubject(address: string | undefined): string {
-  return createHash('sha256')
-    .update(toGroup(address ?? ''))
-    .digest('base64url')
-    .slice(0, 22);
+export function createAddressReader(
+  trustProxy: number | string[],
+): (request: Pick<Request, 'ip' | 'socket'>) => string | undefined {
+  return trustProxy === 0 ? ({ socket }) => socket.remoteAddress : ({ ip }) => ip;
 }
 
-function toGroup(address: string): string {
-  const ipv4 = MAPPED_IPV4.exec(address)?.[1] ?? address;
-  if (isIPv4(ipv4) || !isIPv6(address)) {
-    return ipv4;
+/** The subject of a limit for a client: its IPv4 address, or the first 56 bits of its IPv6 address. */
+export function toAddressSubject(address = ''): string {
+  if (!address.includes(':')) {
+    return address;
+  }
+  const ipv4 = MAPPED_IPV4.exec(address)?.[1];
+  if (ipv4 !== undefined || !isIPv6(address)) {
+    return ipv4 ?? address;
   }
   return expandIpv6(address)
     .slice(0, IPV6_GROUP_BITS / 4)

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 
 /** A limit: this many units in each window. */
@@ -6,11 +7,12 @@ export interface RateLimit {
   name: string;
   limit: number;
   windowMs: number;
+  /** Whether Redis gets the SHA-256 of a subject instead of the subject itself. */
+  hashSubjects?: boolean;
 }
 
-/** The answer about one subject, such as a client address. */
-export interface RateLimitResult {
-  isAllowed: boolean;
+/** Why a subject gets no units. */
+export interface LimitRefusal {
   /**
    * The units that the subject may still use in this window. It is exact to within the leases of other
    * processes.
@@ -22,8 +24,11 @@ export interface RateLimitResult {
 
 export interface RateLimiter {
   readonly policy: RateLimit;
-  /** Takes units of a subject. Returns a promise only if the process must ask Redis. It never rejects. */
-  take(subject: string, units: number): RateLimitResult | Promise<RateLimitResult>;
+  /**
+   * Takes units of a subject, such as a client address. Undefined: it got them. Returns a promise only if the
+   * process must ask Redis. It never rejects.
+   */
+  take(subject: string, units: number): LimitRefusal | undefined | Promise<LimitRefusal | undefined>;
 }
 
 export interface RateLimiterOptions {
@@ -47,8 +52,6 @@ const LEASE_SHARE = 1 / 50;
 
 /** What a process knows of a subject in one window. */
 interface Ledger {
-  /** The number of the window since 1970. */
-  window: number;
   /** Leased from Redis and not used yet. */
   leased: number;
   /** What all processes had leased when Redis was last asked. */
@@ -60,21 +63,53 @@ interface Ledger {
   waiting: number;
 }
 
+/** The ledgers of a window by subject. The windows of all processes start together. */
+interface LimitWindow {
+  /** Its number since 1970. */
+  number: number;
+  startMs: number;
+  endMs: number;
+  ledgers: Map<string, Ledger>;
+}
+
 /**
  * Limits subjects across all processes that share a Redis. A process leases units from a counter in Redis and
  * spends them by itself, so a flood costs few commands: none once the limit is reached. The sum of all leases
  * never exceeds the limit; an unused lease is lost at the end of its window. While Redis is away, each
- * process applies the limit alone.
+ * process applies the limit alone. Subjects stay in memory until their window ends.
  */
 export function createRateLimiter(policy: RateLimit, options: RateLimiterOptions): RateLimiter {
   const { redis, prefix, onFailure, now = Date.now, maxSubjects = 100_000 } = options;
-  const { name, limit, windowMs } = policy;
-  const findLedger = createLedgers(maxSubjects);
+  const { name, limit, windowMs, hashSubjects = false } = policy;
   const leaseUnits = Math.max(1, Math.floor(limit * LEASE_SHARE));
+  let window = createWindow(Number.NEGATIVE_INFINITY, windowMs);
 
-  async function lease(ledger: Ledger, subject: string): Promise<void> {
+  /** Each request of a server calls this up to three times: it computes nothing that a window knows. */
+  function take(subject: string, units: number) {
+    const nowMs = now();
+    if (nowMs >= window.endMs || nowMs < window.startMs) {
+      window = createWindow(nowMs, windowMs);
+    }
+    const ledger = window.ledgers.get(subject) ?? addLedger(window.ledgers, subject, maxSubjects);
+    if (ledger.leased >= units) {
+      ledger.leased -= units;
+      return undefined;
+    }
+    const resetMs = window.endMs - nowMs;
+    if (ledger.total >= limit) {
+      return { remaining: ledger.leased, resetMs };
+    }
+    return redis?.status === 'ready'
+      ? askAndSpend(ledger, `${prefix}:${name}:${window.number}:${toRedisName(subject)}`, units, resetMs)
+      : spendAlone(ledger, limit, units, resetMs);
+  }
+
+  function toRedisName(subject: string): string {
+    return hashSubjects ? hash('sha256', subject, 'base64url').slice(0, 22) : subject;
+  }
+
+  async function lease(ledger: Ledger, key: string): Promise<void> {
     const asked = Math.max(ledger.waiting, leaseUnits);
-    const key = `${prefix}:${name}:${ledger.window}:${subject}`;
     const replies = await redis?.multi().incrby(key, asked).pexpire(key, windowMs).exec();
     const [error, after] = replies?.[0] ?? [new Error('Redis gave no answer')];
     if (error) {
@@ -87,8 +122,8 @@ export function createRateLimiter(policy: RateLimit, options: RateLimiterOptions
   /**
    * Asks Redis for a lease. One question serves all requests that wait. Resolves with whether it answered.
    */
-  async function ask(ledger: Ledger, subject: string): Promise<boolean> {
-    ledger.asking ??= lease(ledger, subject).finally(() => {
+  async function ask(ledger: Ledger, key: string): Promise<boolean> {
+    ledger.asking ??= lease(ledger, key).finally(() => {
       ledger.asking = undefined;
     });
     try {
@@ -100,70 +135,48 @@ export function createRateLimiter(policy: RateLimit, options: RateLimiterOptions
     }
   }
 
-  async function askAndSpend(ledger: Ledger, subject: string, units: number): Promise<Spending> {
+  async function askAndSpend(ledger: Ledger, key: string, units: number, resetMs: number) {
     ledger.waiting += units;
     try {
-      while (await ask(ledger, subject)) {
-        const spent = spendLease(ledger, limit, units);
-        if (spent) {
-          return spent;
+      while (await ask(ledger, key)) {
+        if (ledger.leased >= units) {
+          ledger.leased -= units;
+          return undefined;
+        }
+        if (ledger.total >= limit) {
+          return { remaining: ledger.leased, resetMs };
         }
       }
-      return spendAlone(ledger, limit, units);
+      return spendAlone(ledger, limit, units, resetMs);
     } finally {
       ledger.waiting -= units;
     }
   }
 
-  return {
-    policy,
-    take: (subject, units) => {
-      const nowMs = now();
-      const window = Math.floor(nowMs / windowMs);
-      const resetMs = (window + 1) * windowMs - nowMs;
-      const ledger = findLedger(subject, window);
-      const known =
-        spendLease(ledger, limit, units) ??
-        (redis?.status === 'ready' ? undefined : spendAlone(ledger, limit, units));
-      return known
-        ? { ...known, resetMs }
-        : askAndSpend(ledger, subject, units).then((spent) => ({ ...spent, resetMs }));
-    },
-  };
+  return { policy, take };
 }
 
-/** Holds the ledgers of at most `maxSubjects` subjects, each of its latest window. */
-function createLedgers(maxSubjects: number): (subject: string, window: number) => Ledger {
-  const ledgers = new Map<string, Ledger>();
-  return (subject, window) => {
-    const known = ledgers.get(subject);
-    if (known?.window === window) {
-      return known;
-    }
-    ledgers.delete(subject);
-    const [oldest] = ledgers.keys();
-    if (ledgers.size >= maxSubjects && oldest !== undefined) {
-      ledgers.delete(oldest);
-    }
-    const ledger = { window, leased: 0, total: 0, alone: 0, asking: undefined, waiting: 0 };
-    ledgers.set(subject, ledger);
-    return ledger;
-  };
+function createWindow(nowMs: number, windowMs: number): LimitWindow {
+  const number = Math.floor(nowMs / windowMs);
+  const startMs = number * windowMs;
+  return { number, startMs, endMs: startMs + windowMs, ledgers: new Map() };
 }
 
-type Spending = Omit<RateLimitResult, 'resetMs'>;
-
-/** Undefined if only Redis knows. */
-function spendLease(ledger: Ledger, limit: number, units: number): Spending | undefined {
-  if (ledger.leased >= units) {
-    ledger.leased -= units;
-    return { isAllowed: true, remaining: Math.max(limit - ledger.total, 0) + ledger.leased };
+/** Makes room for it if there are `maxSubjects`. */
+function addLedger(ledgers: Map<string, Ledger>, subject: string, maxSubjects: number): Ledger {
+  const [oldest] = ledgers.keys();
+  if (ledgers.size >= maxSubjects && oldest !== undefined) {
+    ledgers.delete(oldest);
   }
-  return ledger.total >= limit ? { isAllowed: false, remaining: ledger.leased } : undefined;
+  const ledger = { leased: 0, total: 0, alone: 0, asking: undefined, waiting: 0 };
+  ledgers.set(subject, ledger);
+  return ledger;
 }
 
-function spendAlone(ledger: Ledger, limit: number, units: number): Spending {
-  const isAllowed = ledger.alone + units <= limit;
-  ledger.alone += isAllowed ? units : 0;
-  return { isAllowed, remaining: limit - ledger.alone };
+function spendAlone(ledger: Ledger, limit: number, units: number, resetMs: number): LimitRefusal | undefined {
+  if (ledger.alone + units > limit) {
+    return { remaining: limit - ledger.alone, resetMs };
+  }
+  ledger.alone += units;
+  return undefined;
 }

