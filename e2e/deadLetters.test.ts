@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { readNodeArgs } from '@analytics/local-stack/nodeArgs';
 import { startOwnRedis } from '@analytics/local-stack/testing/ownServers';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
@@ -15,20 +16,29 @@ import { startService } from './startServices.ts';
 const stack = useTestStack();
 const { register: _, ...settings } = stack;
 
-async function run(args: string[], more: Record<string, string> = {}) {
+const rootFolder = join(import.meta.dirname, '..');
+
+async function execute(program: string, args: string[], more: Record<string, string> = {}) {
   const env = {
     ...process.env,
     ...Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, String(value)])),
     ...more,
   };
-  return promisify(execFile)('npm', ['run', '--silent', 'dead-letters', '--', ...args], {
-    cwd: join(import.meta.dirname, '..'),
-    env,
-  }).catch((error: { code: number; stdout: string; stderr: string }) => error);
+  return promisify(execFile)(program, args, { cwd: rootFolder, env }).catch(
+    (error: { code: number; stdout: string; stderr: string }) => error,
+  );
+}
+
+/** Runs the program behind `npm run dead-letters`. */
+function run(args: string[], more?: Record<string, string>) {
+  const command = readNodeArgs(join(rootFolder, 'processor_service'), 'dead-letters');
+  return execute(process.execPath, [...command, ...args], more);
 }
 
 test('npm run dead-letters uses the Redis and the MongoDB of the settings', async () => {
-  expect(await run(['list'])).toMatchObject({ stdout: '0 dead letters in all.\n' });
+  expect(await execute('npm', ['run', '--silent', 'dead-letters', '--', 'list'])).toMatchObject({
+    stdout: '0 dead letters in all.\n',
+  });
   expect(await run(['replay', '--yes'])).toMatchObject({ stdout: 'No dead letter matches.\n' });
 });
 

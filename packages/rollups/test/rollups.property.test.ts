@@ -9,6 +9,7 @@ import { expect, test } from 'vitest';
 import { startRollups } from '../../../processor_service/test/rollup/startRollups.ts';
 import type { Interval } from '../../../reporting_service/src/query/parameters.ts';
 import {
+  arbitraryDimensions,
   arbitraryEvent,
   arbitraryQuery,
   maybe,
@@ -55,6 +56,8 @@ const query = fc
     return { tz, from, to, ...Object.fromEntries(chosen) };
   });
 
+const DIMENSIONS = [...EVENT_DIMENSIONS, 'property:plan', 'property:none'];
+
 /** What happens, one after another. Each lets two minutes pass, so that invalidations ripen, or does not. */
 const happening = fc.oneof(
   { weight: 3, arbitrary: fc.record({ store: fc.array(event, { minLength: 1, maxLength: 12 }) }) },
@@ -65,6 +68,7 @@ const happening = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       ask: query,
+      dimensions: arbitraryDimensions(DIMENSIONS),
       site: fc.constantFrom(...SITES),
       interval: fc.constantFrom<Interval[]>('hour', 'day', 'week', 'month'),
       to_previous: fc.constantFrom<('period' | 'year')[]>('period', 'year'),
@@ -82,6 +86,7 @@ const FIRST: TestEvent = {
 };
 const ASK = {
   ask: { tz: 'UTC', from: '2025-03-29', to: '2025-03-31' },
+  dimensions: DIMENSIONS,
   site: 'one',
   interval: 'day' as const,
   to_previous: 'period' as const,
@@ -124,6 +129,7 @@ function isShort({ from, to }: PlainQuery): boolean {
 
 interface Question {
   asked: PlainQuery;
+  dimensions: string[];
   interval: Interval;
   to_previous: 'period' | 'year';
   search: string | undefined;
@@ -132,7 +138,7 @@ interface Question {
 async function checkEveryRoute(
   events: TestEvent[],
   site_id: string,
-  { asked, interval, to_previous, search }: Question,
+  { asked, dimensions, interval, to_previous, search }: Question,
 ): Promise<void> {
   const selected = select(events, asked);
   const { views, unique_users } = count(selected);
@@ -144,7 +150,7 @@ async function checkEveryRoute(
     top_paths: breakDown(selected, 'path').map((row) => ({ path: row.value, views: row.views })),
   });
   await checkKept('/stats', parameters);
-  for (const dimension of [...EVENT_DIMENSIONS, 'property:plan', 'property:none']) {
+  for (const dimension of dimensions) {
     const rows = breakDown(selected, dimension);
     expect(await read('/stats/breakdown', { ...parameters, dimension })).toMatchObject({
       total: rows.length,
@@ -211,9 +217,9 @@ test('with random late and duplicate events and refreshes in between, every repo
           await passTime();
         } else {
           const ofSite = events.filter(({ site_id }) => site_id === each.site);
-          const { ask: asked, to_previous, search, site } = each;
+          const { ask: asked, dimensions, to_previous, search, site } = each;
           const interval = each.interval === 'hour' && !isShort(asked) ? 'day' : each.interval;
-          await checkEveryRoute(ofSite, prefix + site, { asked, interval, to_previous, search });
+          await checkEveryRoute(ofSite, prefix + site, { asked, dimensions, interval, to_previous, search });
           const { meta } = await read('/stats/timeseries', { site_id: prefix + site, ...asked, interval });
           sources.add(meta.source);
         }

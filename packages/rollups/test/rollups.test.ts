@@ -92,7 +92,7 @@ test('a processor killed in the middle of a rollup changes no answer, and the ne
   const hours = await countMarks();
 
   let interrupted = 0;
-  for (let killed = 0; killed < 6; killed += 1) {
+  for (let killed = 0; killed < 4; killed += 1) {
     const processor = startRebuild(site_id);
     const exited = once(processor, 'exit');
     const marksBefore = await countMarks();
@@ -105,13 +105,13 @@ test('a processor killed in the middle of a rollup changes no answer, and the ne
         60_000,
       );
     await waitForMarks((invalidations) => invalidations !== marksBefore);
-    await waitForMarks((invalidations) => invalidations <= hours - killed * 20);
+    await waitForMarks((invalidations) => invalidations <= hours - killed * 30);
     processor.kill('SIGKILL');
     await exited;
     interrupted += (await countMarks()) > 0 ? 1 : 0;
     expect(await readTotals(site_id)).toEqual(countTotals(events));
   }
-  expect(interrupted).toBeGreaterThan(2);
+  expect(interrupted).toBeGreaterThan(1);
 
   const processor = startRebuild(site_id);
   expect(await once(processor, 'exit')).toEqual([0, null]);

@@ -38,6 +38,11 @@ export function arbitraryEvent(days: string[]): fc.Arbitrary<TestEvent> {
     }));
 }
 
+/** Dimensions to break down by. Few at once, because what differs between cases finds more than all of them in each. */
+export function arbitraryDimensions(dimensions: string[]): fc.Arbitrary<string[]> {
+  return fc.uniqueArray(fc.constantFrom(...dimensions), { minLength: 1, maxLength: 2 });
+}
+
 /** Questions about some of the days, or all time. */
 export function arbitraryQuery(days: string[]): fc.Arbitrary<PlainQuery> {
   return fc
