@@ -32,8 +32,8 @@ export default defineConfig({
           exclude: ['**/node_modules/**', '**/*.unit.test.ts'],
           globalSetup: ['packages/local-stack/src/testing/globalSetup.ts'],
           pool: 'forks',
-          // The files of a process share the loaded modules, whose loading takes a fifth of the time. Each file
-          // fails if it leaves a connection open (useTestStack).
+          // The files of a process share the loaded modules, because loading them takes a fifth of the time.
+          // A file fails if it leaves a connection open (useTestStack).
           isolate: false,
           testTimeout: 20_000,
           hookTimeout: 30_000,

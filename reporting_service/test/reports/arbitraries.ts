@@ -38,7 +38,7 @@ export function arbitraryEvent(days: string[]): fc.Arbitrary<TestEvent> {
     }));
 }
 
-/** Dimensions to break down by. Few at once, because what differs between cases finds more than all of them in each. */
+/** Dimensions to break down by: few at once, because many different cases find more than complete ones. */
 export function arbitraryDimensions(dimensions: string[]): fc.Arbitrary<string[]> {
   return fc.uniqueArray(fc.constantFrom(...dimensions), { minLength: 1, maxLength: 2 });
 }
