@@ -1,3 +1,4 @@
+import { type OwnReplicaSet, startOwnReplicaSet } from '@analytics/local-stack/testing/ownReplicaSet';
 import { type OwnServer, startOwnMongo, startOwnRedis } from '@analytics/local-stack/testing/ownServers';
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
 import { openEventQueue } from '@analytics/shared/event/eventQueue';
@@ -18,7 +19,9 @@ export interface View {
 
 export interface Servers {
   redis: OwnServer;
-  mongo: OwnServer;
+  /** One, or the members of the replica set. */
+  mongods: readonly OwnServer[];
+  replicaSet: OwnReplicaSet | undefined;
   /** The settings by which a service finds them. */
   stack: TestStack;
   view: View;
@@ -26,15 +29,23 @@ export interface Servers {
   remove(): Promise<void>;
 }
 
-/** Starts an empty Redis with `appendfsync always` and an empty MongoDB. */
-export async function startServers(redisArgs: string[]): Promise<Servers> {
-  const [redis, mongod] = await Promise.all([startOwnRedis(redisArgs), startOwnMongo()]);
+/** A read from a primary that hangs fails after this time, and is tried again on the next primary. */
+const READ_TIMEOUT_MS = 3000;
+
+/** Starts an empty Redis with `appendfsync always`, and an empty MongoDB or a replica set of three. */
+export async function startServers(redisArgs: string[], isReplicated: boolean): Promise<Servers> {
+  const [redis, replicaSet] = await Promise.all([
+    startOwnRedis(redisArgs),
+    isReplicated ? startOwnReplicaSet() : undefined,
+  ]);
+  const mongods = replicaSet?.members ?? [await startOwnMongo()];
+  const MONGO_URI = replicaSet?.toUri(DATABASE) ?? `mongodb://127.0.0.1:${mongods[0]?.port}/${DATABASE}`;
   const stack: TestStack = {
     REDIS_HOST: '127.0.0.1',
     REDIS_PORT: redis.port,
     QUEUE_NAME,
     QUEUE_PREFIX,
-    MONGO_URI: `mongodb://127.0.0.1:${mongod.port}/${DATABASE}`,
+    MONGO_URI,
     register: () => {},
   };
   const redisClient = new Redis(redis.port, '127.0.0.1', {
@@ -44,15 +55,16 @@ export async function startServers(redisArgs: string[]): Promise<Servers> {
   // That Redis is away is what some of the faults are about.
   redisClient.on('error', () => {});
   const queue = openEventQueue(redisClient, { queueName: QUEUE_NAME, queuePrefix: QUEUE_PREFIX });
-  const mongoClient = new mongo.MongoClient(stack.MONGO_URI);
+  const mongoClient = new mongo.MongoClient(stack.MONGO_URI, { socketTimeoutMS: READ_TIMEOUT_MS });
   return {
     redis,
-    mongo: mongod,
+    mongods,
+    replicaSet,
     stack,
     view: { redisClient, queue, database: mongoClient.db() },
     remove: async () => {
       redisClient.disconnect();
-      await Promise.all([redis.remove(), mongod.remove()]);
+      await Promise.all([redis, ...mongods].map((server) => server.remove()));
       await mongoClient.close();
     },
   };

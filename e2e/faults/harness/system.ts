@@ -1,4 +1,5 @@
 import { findFreePort } from '@analytics/local-stack/freePort';
+import type { OwnReplicaSet } from '@analytics/local-stack/testing/ownReplicaSet';
 import type { TestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
 import { startService } from '../../startServices.ts';
@@ -20,6 +21,8 @@ export interface SystemOptions {
    * refuses connections.
    */
   isProxied?: boolean;
+  /** Whether MongoDB is a replica set of three. */
+  isReplicated?: boolean;
   /** What the workers find in their environment besides. */
   workerEnv?: Record<string, string>;
 }
@@ -30,7 +33,9 @@ export interface System extends View {
   workers: ServiceVictim[];
   reporting: ServiceVictim;
   redis: Victim;
+  /** The only MongoDB, or the first member of the replica set. */
   mongo: Victim;
+  replicaSet: OwnReplicaSet | undefined;
   proxies: Proxies | undefined;
   /** The settings by which a command finds Redis and MongoDB. */
   settings: Record<string, string>;
@@ -47,8 +52,14 @@ export interface System extends View {
  * ready.
  */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
-  const { workers: workerCount = 1, redisArgs = [], isProxied = false, workerEnv = {} } = options;
-  const servers = await startServers(redisArgs);
+  const {
+    workers: workerCount = 1,
+    redisArgs = [],
+    isProxied = false,
+    isReplicated = false,
+    workerEnv = {},
+  } = options;
+  const servers = await startServers(redisArgs, isReplicated);
   const proxies = isProxied ? await startProxies(servers.stack) : undefined;
   const services = createServices(servers, proxies, workerEnv);
   const remove = async () => {
@@ -64,19 +75,22 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     ]);
     await Promise.all([ingestion, reporting, ...workers].map(waitUntilReady));
     const redis = createServerVictim('Redis', servers.redis);
-    const mongo = createServerVictim('mongod', servers.mongo);
+    const mongods = servers.mongods.map((server) => createServerVictim('mongod', server));
     return {
       ...servers.view,
       ingestion,
       reporting,
       workers,
       redis,
-      mongo,
+      mongo: mongods[0] as Victim,
+      replicaSet: servers.replicaSet,
       proxies,
       settings: toSettings(servers.stack),
       addWorker: services.addWorker,
       findDead: () =>
-        [redis, mongo, ...services.started].filter(({ isRunning }) => !isRunning).map(({ name }) => name),
+        [redis, ...mongods, ...services.started]
+          .filter(({ isRunning }) => !isRunning)
+          .map(({ name }) => name),
       remove,
     };
   } catch (error) {
