@@ -52,6 +52,23 @@ test('nothing is lost or doubled when the primary hangs until another one was el
     },
   }));
 
+test('nothing is lost when the primary dies alone, so that all that only it has is rolled back', (context) =>
+  runFault(context, {
+    name: 'primary alone, then killed',
+    system,
+    run: async (fault) => {
+      const replicaSet = fault.system.replicaSet as OwnReplicaSet;
+      const primary = await replicaSet.findPrimary();
+      const secondaries = replicaSet.members.filter((member) => member !== primary);
+      await Promise.all(secondaries.map((member) => member.kill()));
+      await fault.load.untilAcknowledged(WAITING_EVENTS);
+      await primary.kill();
+      await Promise.all(secondaries.map((member) => member.restart()));
+      await expectFailover(fault);
+      await primary.restart();
+    },
+  }));
+
 test('events are accepted and wait while a majority of the members is away, and are stored when it is back', (context) =>
   runFault(context, {
     name: 'majority lost',
