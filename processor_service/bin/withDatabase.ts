@@ -1,4 +1,4 @@
-import { createMongoConnection, requireDatabase } from '@analytics/shared/mongo/mongo';
+import { closeMongo, createMongoConnection, requireDatabase } from '@analytics/shared/mongo/mongo';
 import { readConfig } from '@analytics/shared/service/config';
 import type { Connection, mongo } from 'mongoose';
 import { type Config, parseConfig } from '../src/config/config.ts';
@@ -35,6 +35,6 @@ export async function withDatabase<Result>(
     const db = requireDatabase(connection, config.MONGO_URI, failure);
     return await work({ config, connection, db });
   } finally {
-    await connection.close();
+    await closeMongo(connection);
   }
 }
