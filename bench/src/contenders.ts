@@ -33,6 +33,7 @@ export type ContenderName = keyof typeof CONTENDERS;
 
 /** The defaults of our services, set so that no `.env` file changes them. */
 const DEFAULT_SETTINGS = {
+  AUTH_MODE: 'open',
   REDIS_HOST: '127.0.0.1',
   QUEUE_NAME: 'eventQueue',
   QUEUE_PREFIX: 'bull',
