@@ -1,6 +1,7 @@
 import { describeFieldErrors, toFieldErrors } from '@analytics/shared/http/problem';
 import { runCommand } from '@analytics/shared/service/runCommand';
 import { createKeyStore } from '@analytics/sites/keyStore';
+import type { SiteChanges } from '@analytics/sites/site';
 import { createSiteStore } from '@analytics/sites/siteStore';
 import { z } from 'zod';
 import { createKeyCommands, type KeyCommands } from '../src/sites/keyCommands.ts';
@@ -16,7 +17,8 @@ aliases are all that counts. A change is effective within ten seconds.
   add SITE               adds a site; its id is the site_id of its events
   list                   all sites
   show SITE              one site with its keys
-  set SITE --name NAME   changes its name
+  set SITE [--name NAME] [--retention-days DAYS]
+                         changes its name, or how long its events are kept: a number of days, or forever
   remove SITE            removes the site and its keys; its events stay
 
   domain add SITE DOMAIN     pages on example.com, or *.example.com for every host below it, may send events without a key
@@ -44,6 +46,7 @@ interface Values {
   label?: string | undefined;
   site?: string | undefined;
   expires?: string | undefined;
+  'retention-days'?: string | undefined;
 }
 
 await runCommand({
@@ -56,6 +59,7 @@ await runCommand({
     label: { type: 'string' },
     site: { type: 'string' },
     expires: { type: 'string' },
+    'retention-days': { type: 'string' },
     json: { type: 'boolean', default: false },
     yes: { type: 'boolean', default: false },
   },
@@ -90,7 +94,7 @@ function run({ sites, keys }: Commands, positionals: readonly string[], values: 
     add: () => sites.add(site(), { name: values.name, domains: values.domain, aliases: values.alias }),
     list: () => sites.list(),
     show: () => sites.show(site()),
-    set: () => sites.rename(site(), requireArgument(values.name, '--name')),
+    set: () => sites.set(site(), readChanges(values)),
     remove: () => sites.remove(site()),
     'domain add': () => sites.addTo('domains', site(), requireArgument(value, 'a domain')),
     'domain remove': () => sites.removeFrom('domains', site(), requireArgument(value, 'a domain')),
@@ -127,6 +131,17 @@ function explainInvalid(error: unknown): never {
     throw new Error(`${describeFieldErrors(toFieldErrors(error, 'the site'))}.`, { cause: error });
   }
   throw error;
+}
+
+function readChanges({ name, 'retention-days': days }: Values): SiteChanges {
+  if (name === undefined && days === undefined) {
+    throw new Error('The command needs --name or --retention-days. See npm run sites -- --help');
+  }
+  return {
+    ...(name !== undefined && { name }),
+    // The schema refuses what is not a number of days.
+    ...(days !== undefined && { retention_days: days === 'forever' ? null : Number(days) }),
+  };
 }
 
 function requireArgument(value: string | undefined, name: string): string {

@@ -9,18 +9,29 @@ const MAX_ALIASES = 20;
 
 const siteName = text(TEXT_LIMITS.site_id);
 
+/** A century. A longer retention is a mistake. */
+const MAX_RETENTION_DAYS = 36_500;
+const RETENTION_RULE = `must be a whole number of days from 1 to ${MAX_RETENTION_DAYS}, or null for ever`;
+const retentionDays = z
+  .int(RETENTION_RULE)
+  .min(1, RETENTION_RULE)
+  .max(MAX_RETENTION_DAYS, RETENTION_RULE)
+  .nullable();
+
 /** A new site. `id` is the `site_id` of its events; `aliases` are other values that mean the same site. */
 export const siteInputSchema = z.strictObject({
   id: siteName,
   name: text(128).optional(),
   domains: z.array(domainSchema).max(MAX_DOMAINS, `must have at most ${MAX_DOMAINS} entries`).default([]),
   aliases: z.array(siteName).max(MAX_ALIASES, `must have at most ${MAX_ALIASES} entries`).default([]),
+  retention_days: retentionDays.default(null).describe('Events of earlier days are deleted. Null: never.'),
 });
 
 /** Changes of a site. A list replaces the former list. */
 export const siteChangesSchema = siteInputSchema.omit({ id: true }).extend({
   domains: siteInputSchema.shape.domains.unwrap().optional(),
   aliases: siteInputSchema.shape.aliases.unwrap().optional(),
+  retention_days: retentionDays.optional(),
 });
 
 export type SiteInput = z.input<typeof siteInputSchema>;
@@ -33,6 +44,8 @@ export interface SiteDocument {
   domains: string[];
   /** The id, then the aliases. A unique index over it keeps every name with one site. */
   names: string[];
+  /** Keep the events of this many days before today. Absent or null: all. */
+  retention_days?: number | null;
   created_at: Date;
   updated_at: Date;
 }
@@ -78,6 +91,7 @@ export const siteSchema = z.strictObject({
   name: z.string(),
   domains: z.array(z.string()),
   aliases: z.array(z.string()),
+  retention_days: z.int().nullable(),
   created_at: time,
   updated_at: time,
 });

@@ -38,16 +38,22 @@ export function createSiteStore(requireDb: () => mongo.Db, now: () => Date = () 
       return site ? toSite(site) : undefined;
     },
     add: async (input) => {
-      const { id, name = id, domains, aliases } = siteInputSchema.parse(input);
+      const { id, name = id, domains, aliases, retention_days } = siteInputSchema.parse(input);
       const at = now();
-      const site = { _id: id, name, ...toLists(id, { domains, aliases }), created_at: at, updated_at: at };
+      const lists = toLists(id, { domains, aliases });
+      const site = { _id: id, name, ...lists, retention_days, created_at: at, updated_at: at };
       await requireFreeNames(open().sites, site);
       await guardNames(() => open().sites.insertOne(site));
       return toSite(site);
     },
     change: async (id, changes) => {
-      const { name, ...lists } = siteChangesSchema.parse(changes);
-      const update = { updated_at: now(), ...(name !== undefined && { name }), ...toLists(id, lists) };
+      const { name, retention_days, ...lists } = siteChangesSchema.parse(changes);
+      const update = {
+        updated_at: now(),
+        ...(name !== undefined && { name }),
+        ...(retention_days !== undefined && { retention_days }),
+        ...toLists(id, lists),
+      };
       await requireFreeNames(open().sites, { _id: id, ...update });
       const options = { returnDocument: 'after' } as const;
       const site = await guardNames(() =>
@@ -95,12 +101,13 @@ async function guardNames<Result>(write: () => Promise<Result>): Promise<Result>
   }
 }
 
-function toSite({ _id, name, domains, names, created_at, updated_at }: SiteDocument): Site {
+function toSite({ _id, name, domains, names, retention_days, created_at, updated_at }: SiteDocument): Site {
   return {
     id: _id,
     name,
     domains,
     aliases: names.filter((each) => each !== _id),
+    retention_days: retention_days ?? null,
     created_at: created_at.toISOString(),
     updated_at: updated_at.toISOString(),
   };

@@ -41,6 +41,7 @@ test('a site is found by its id and its aliases, with normalized domains', async
     name: 'a',
     domains: ['example.com'],
     aliases: ['b'],
+    retention_days: null,
     created_at: NOW.toISOString(),
     updated_at: NOW.toISOString(),
   });
@@ -78,6 +79,9 @@ test('a change replaces the given fields only', async () => {
     domains: ['b.example'],
     aliases: [],
   });
+  expect(await sites.change('a', { retention_days: 30 })).toMatchObject({ name: 'B', retention_days: 30 });
+  expect(await sites.change('a', { name: 'C' })).toMatchObject({ retention_days: 30 });
+  expect(await sites.change('a', { retention_days: null })).toMatchObject({ retention_days: null });
   expect(await sites.change('missing', { name: 'B' })).toBeUndefined();
 });
 

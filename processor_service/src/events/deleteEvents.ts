@@ -24,20 +24,21 @@ export function countSelected(Event: EventModel, selection: EventSelection): Pro
 /**
  * Deletes events in small batches. The hours of a batch are invalidated before it is deleted, and checked
  * after it, as for a write: from then on no report uses a rollup that contains the events, and the processor
- * counts the hours again. It can be interrupted anywhere and repeated. Resolves with the number of deleted
- * events.
+ * counts the hours again. It can be interrupted anywhere and repeated. It ends after the current batch when
+ * the signal aborts. Resolves with the number of deleted events.
  */
 export async function deleteSelected(
   Event: EventModel,
   { invalidate }: Pick<WriteInvalidator, 'invalidate'>,
   selection: EventSelection,
   onProgress: (deleted: number) => void,
+  signal?: AbortSignal,
 ): Promise<number> {
   let deleted = 0;
-  for (;;) {
+  while (!signal?.aborted) {
     const batch = await readBatch(Event, selection);
     if (batch.length === 0) {
-      return deleted;
+      break;
     }
     const checkAfterWrite = await invalidate(batch);
     const { n, operationTime } = await deleteByIds(
@@ -48,6 +49,7 @@ export async function deleteSelected(
     deleted += n;
     onProgress(deleted);
   }
+  return deleted;
 }
 
 /** In the order of an index, so that neighbours are of few hours. */

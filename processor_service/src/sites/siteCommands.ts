@@ -1,5 +1,5 @@
 import type { KeyStore } from '@analytics/sites/keyStore';
-import type { Site } from '@analytics/sites/site';
+import type { Site, SiteChanges } from '@analytics/sites/site';
 import type { SiteStore } from '@analytics/sites/siteStore';
 import { createShow, describeKeys, describeSite, describeSites, requireSite } from './siteOutput.ts';
 
@@ -24,7 +24,7 @@ export interface SiteCommands {
   ): Promise<number>;
   list(): Promise<number>;
   show(name: string): Promise<number>;
-  rename(name: string, newName: string): Promise<number>;
+  set(name: string, changes: SiteChanges): Promise<number>;
   remove(name: string): Promise<number>;
   addTo(list: 'domains' | 'aliases', name: string, value: string): Promise<number>;
   removeFrom(list: 'domains' | 'aliases', name: string, value: string): Promise<number>;
@@ -55,9 +55,9 @@ export function createSiteCommands({ sites, keys, print, confirm, isJson }: Site
       const its = await keys.list(site.id);
       return show({ ...site, keys: its }, () => [...describeSite(site), ...describeKeys(its)]);
     },
-    rename: async (name, newName) => {
+    set: async (name, changes) => {
       const { id } = await requireSite(sites, name);
-      return show((await sites.change(id, { name: newName })) ?? {}, (site) => describeSite(site as Site));
+      return show((await sites.change(id, changes)) ?? {}, (site) => describeSite(site as Site));
     },
     remove: async (name) => {
       const { id } = await requireSite(sites, name);

@@ -26,12 +26,13 @@ export function describeSites(sites: readonly Site[]): string[] {
     : ['There is no site. Add one: npm run sites -- add my-site --domain example.com'];
 }
 
-export function describeSite({ id, name, domains, aliases, created_at }: Site): string[] {
+export function describeSite({ id, name, domains, aliases, retention_days, created_at }: Site): string[] {
   return [
     `site     ${id}`,
     `name     ${name}`,
     `domains  ${domains.join(', ') || 'none: pages need a write key'}`,
     `aliases  ${aliases.join(', ') || 'none'}`,
+    `events   kept ${retention_days === null ? 'for ever' : `for ${retention_days} days`}`,
     `created  ${created_at}`,
   ];
 }

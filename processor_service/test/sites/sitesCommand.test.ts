@@ -32,10 +32,11 @@ function run(...args: string[]): Promise<Result> {
 test('the commands add, show, change and remove a site and its keys', { timeout: 60_000 }, async () => {
   expect((await run('list')).stdout).toMatch(/^There is no site\. Add one: /);
   expect((await run('add', 'a', '--name', 'My site', '--domain', 'Example.com')).stdout).toMatch(
-    /site {5}a\nname {5}My site\ndomains {2}example\.com\naliases {2}none\n/,
+    /site {5}a\nname {5}My site\ndomains {2}example\.com\naliases {2}none\nevents {3}kept for ever\n/,
   );
   await run('domain', 'add', 'a', '*.example.com');
   await run('alias', 'add', 'a', 'b');
+  expect((await run('set', 'a', '--retention-days', '90')).stdout).toContain('events   kept for 90 days\n');
 
   const added = await run('key', 'add', '--kind', 'write', '--site', 'b', '--label', 'server');
   expect(added.stdout).toMatch(/^aw_[\w-]{43}\nKeep it: /);
@@ -47,6 +48,7 @@ test('the commands add, show, change and remove a site and its keys', { timeout:
     name: 'My site',
     domains: ['example.com', '*.example.com'],
     aliases: ['b'],
+    retention_days: 90,
     keys: [{ kind: 'write', site_id: 'a', label: 'server', last_used_at: null }],
   });
   expect((await run('show', 'a')).stdout).not.toContain(key);
@@ -68,6 +70,7 @@ test.each([
   [['add', 'a', '--domain', 'https://example.com'], 'domains.0 must be a host without scheme, port and path'],
   [['key', 'add', '--kind', 'write', '--label', 'x'], 'site_id is required for a write or read key'],
   [['key', 'add', '--kind', 'root', '--label', 'x'], 'kind must be one of write, read, admin'],
+  [['set', 'a'], 'The command needs --name or --retention-days.'],
   [['key'], 'There is no command key. See npm run sites -- --help'],
   [['toString'], 'There is no command toString.'],
 ])('%j fails with one line that says what to do', async (args, message) => {

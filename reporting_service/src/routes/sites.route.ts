@@ -23,6 +23,7 @@ const SITE = {
   name: 'My shop',
   domains: ['example.com', '*.example.com'],
   aliases: [],
+  retention_days: 365,
   created_at: '2025-11-12T19:30:01.000Z',
   updated_at: '2025-11-12T19:30:01.000Z',
 };

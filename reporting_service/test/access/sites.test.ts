@@ -31,6 +31,7 @@ test('an admin key adds, reads, changes and removes a site', async () => {
       name: 'a',
       domains: ['example.com'],
       aliases: ['b'],
+      retention_days: null,
       created_at: expect.any(String),
       updated_at: expect.any(String),
     },
@@ -41,6 +42,10 @@ test('an admin key adds, reads, changes and removes a site', async () => {
   const changed = await call('patch', '/api/sites/a', { name: 'A', domains: [] });
   expect([changed.status, changed.body]).toMatchObject([200, { name: 'A', domains: [], aliases: ['b'] }]);
 
+  expect((await call('patch', '/api/sites/a', { retention_days: 90 })).body).toMatchObject({
+    name: 'A',
+    retention_days: 90,
+  });
   expect((await call('post', '/api/sites', { id: 'b' })).status).toBe(409);
   expect([
     (await call('delete', '/api/sites/a')).status,
@@ -70,6 +75,8 @@ test.each<[Method, string, object | undefined, number]>([
   ['post', '/api/sites', { id: { $ne: null } }, 400],
   ['post', '/api/sites', { id: 'a', domains: ['https://example.com'] }, 400],
   ['patch', '/api/sites/a', { id: 'b' }, 400],
+  ['patch', '/api/sites/a', { retention_days: 0 }, 400],
+  ['patch', '/api/sites/a', { retention_days: '30' }, 400],
   ['get', '/api/sites/missing', undefined, 404],
   ['patch', '/api/sites/missing', { name: 'x' }, 404],
   ['post', '/api/keys', { kind: 'root', label: 'x' }, 400],
