@@ -26,7 +26,7 @@ aliases are all that counts. A change is effective within ten seconds.
   alias add SITE ALIAS       another site_id that means this site, such as a UUID or a domain
   alias remove SITE ALIAS
 
-  key add --kind write|read|admin --label TEXT [--site SITE] [--expires TIME]
+  key add --kind write|read|share|admin --label TEXT [--site SITE] [--expires TIME]
                          creates a key and shows it once; write and read keys need a site, an admin key has none
   key list [--site SITE] all keys, without their secrets
   key revoke KEY         makes a key invalid; KEY is its id in the list

@@ -14,6 +14,8 @@ const TAG = 'Events';
 /** The problems of a route with a body of events. */
 const PROBLEMS = [401, 403, 413, 415, 429, 503] as const;
 
+const KEYS = ['bearer', 'apiKey', 'writeKey'] as const;
+
 const VIEW = {
   site_id: 'site-abc-123',
   event_type: 'page_view',
@@ -57,6 +59,7 @@ export function createEventRoutes({ postEvent, postEvents }: EventController): S
           examples: { accepted: { success: true } },
         },
       },
+      keys: KEYS,
       problems: PROBLEMS,
       handler: postEvent,
       preflight: answerPreflight,
@@ -89,6 +92,7 @@ export function createEventRoutes({ postEvent, postEvents }: EventController): S
           },
         },
       },
+      keys: KEYS,
       problems: PROBLEMS,
       handler: postEvents,
       preflight: answerPreflight,

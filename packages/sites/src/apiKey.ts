@@ -1,12 +1,20 @@
 import { hash, randomBytes } from 'node:crypto';
 
-/** A key writes events of one site, reads reports of one site, or administers all sites. */
-export const KEY_KINDS = ['write', 'read', 'admin'] as const;
+/**
+ * A key writes events of one site, reads reports of one site, or administers all sites. A share token reads
+ * reports of one site, too, and may be part of a link.
+ */
+export const KEY_KINDS = ['write', 'read', 'share', 'admin'] as const;
 
 export type KeyKind = (typeof KEY_KINDS)[number];
 
 /** The start of a key. It shows the kind, and scanners find leaked keys by it. */
-const PREFIXES: Record<KeyKind, string> = { write: 'aw_', read: 'ar_', admin: 'aa_' };
+const PREFIXES: Record<KeyKind, string> = {
+  write: 'aw_',
+  read: 'ar_',
+  share: 'as_',
+  admin: 'aa_',
+};
 
 const SECRET_BYTES = 32;
 
@@ -14,7 +22,7 @@ const SECRET_BYTES = 32;
 const ID_DIGITS = 12;
 
 /** A prefix and 256 bits in base64url. */
-const KEY_PATTERN = /^a[wra]_[\w-]{43}$/;
+const KEY_PATTERN = /^a[wrsa]_[\w-]{43}$/;
 
 /** A new key of 256 random bits. It is shown once; only its hash is stored. */
 export function createKey(kind: KeyKind): { key: string; hash: string } {
@@ -31,7 +39,7 @@ export function toKeyId(hash: string): string {
   return hash.slice(0, ID_DIGITS);
 }
 
-/** Whether a text has the form of a key. */
-export function isKeyText(text: string): boolean {
-  return KEY_PATTERN.test(text);
+/** Whether a text has the form of a key: of any kind, or of one. */
+export function isKeyText(text: string, kind?: KeyKind): boolean {
+  return KEY_PATTERN.test(text) && (kind === undefined || text.startsWith(PREFIXES[kind]));
 }

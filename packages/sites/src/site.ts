@@ -63,7 +63,7 @@ export const keyInputSchema = z
   })
   .refine(({ kind, site_id }) => (kind === 'admin') === (site_id === null), {
     path: ['site_id'],
-    message: 'is required for a write or read key, and not allowed for an admin key',
+    message: 'is required, except for an admin key, where it is not allowed',
   });
 
 export type KeyInput = z.input<typeof keyInputSchema>;

@@ -5,10 +5,15 @@ import { createSiteDirectory } from '../src/siteSnapshot.ts';
 test('a key shows its kind, has 256 random bits, and is found by its hash until it expires', () => {
   const made = KEY_KINDS.map((kind) => ({ kind, ...createKey(kind) }));
 
-  expect(made.map(({ key }) => key.slice(0, 3))).toEqual(['aw_', 'ar_', 'aa_']);
-  expect(made.map(({ key }) => Buffer.from(key.slice(3), 'base64url').length)).toEqual([32, 32, 32]);
-  expect(new Set(made.map(({ key }) => key.slice(3))).size).toBe(3);
-  expect(made.map(({ key, hash }) => hashKey(key) === hash && isKeyText(key))).toEqual([true, true, true]);
+  expect(made.map(({ key }) => key.slice(0, 3))).toEqual(['aw_', 'ar_', 'as_', 'aa_']);
+  expect(made.map(({ key }) => Buffer.from(key.slice(3), 'base64url').length)).toEqual([32, 32, 32, 32]);
+  expect(new Set(made.map(({ key }) => key.slice(3))).size).toBe(4);
+  expect(made.map(({ key, hash }) => hashKey(key) === hash && isKeyText(key))).toEqual([
+    true,
+    true,
+    true,
+    true,
+  ]);
   expect(toKeyId(made[0]?.hash ?? '')).toMatch(/^[0-9a-f]{12}$/);
 
   const keys = made.map(({ kind, hash }) => ({ hash, kind, site_id: 'a', expiresAtMs: 1000 }));

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { createUnavailableError, ProblemError } from '@analytics/shared/http/problem';
+import { isKeyText } from '@analytics/sites/apiKey';
 import { createKeyError, INVALID_KEY, readHeaderKey } from '@analytics/sites/credentials';
 import type { SiteDirectory, SnapshotKey } from '@analytics/sites/siteSnapshot';
 
@@ -10,8 +11,12 @@ export interface Reader {
 
 /** Decides who may read the reports of which site, and who may administer sites. */
 export interface ReadAccess {
-  /** @throws ProblemError 401 without a valid key, 403 for a write key, 503 if no sites are known. */
-  identify(headers: IncomingHttpHeaders): Reader;
+  /**
+   * Identifies the sender by the key in its headers, or else by `share`, the share token in its query.
+   *
+   * @throws ProblemError 401 without a valid key, 403 for a write key, 503 if no sites are known.
+   */
+  identify(headers: IncomingHttpHeaders, share?: unknown): Reader;
   /**
    * Returns the id of the site that `site_id` names.
    *
@@ -49,6 +54,10 @@ export function createReadAccess({ mode, findDirectory, onKeyUsed, now }: ReadAc
     if (text === undefined) {
       throw createKeyError(`Send ${kind} in the header Authorization: Bearer, or in X-Api-Key.`);
     }
+    return findValid(text);
+  }
+
+  function findValid(text: string): SnapshotKey {
     const nowMs = now();
     const key = requireDirectory().findKey(text, nowMs);
     if (key === undefined) {
@@ -58,12 +67,23 @@ export function createReadAccess({ mode, findDirectory, onKeyUsed, now }: ReadAc
     return key;
   }
 
+  /** Only a share token may be in a URL, which ends up in logs and histories. */
+  function requireShareToken(share: unknown): SnapshotKey {
+    if (typeof share !== 'string' || !isKeyText(share, 'share')) {
+      throw createKeyError('The parameter share must be one share token. Other keys belong into a header.');
+    }
+    return findValid(share);
+  }
+
   return {
-    identify: (headers) => {
+    identify: (headers, share) => {
       if (mode === 'open') {
         return ANYONE;
       }
-      const key = requireKey(headers, 'a read key of the site, or an admin key,');
+      const key =
+        share === undefined
+          ? requireKey(headers, 'a read key of the site, or an admin key,')
+          : requireShareToken(share);
       if (key.kind === 'write') {
         throw new ProblemError(403, 'This key may not read reports. Use a read key of the site.');
       }

@@ -57,8 +57,11 @@ export function createReportHandler<Parameters, Query extends ReportQuery<Parame
     const startedMs = performance.now();
     const reader = checkLimit
       ? await identifyWithinLimit(request, access, checkLimit)
-      : access.identify(request.headers);
-    const named = memoize(request.url, (nowMs) => prepare(resolve(parse(parameters, request.query), nowMs)));
+      : access.identify(request.headers, readShareToken(request));
+    const named = memoize(request.url, (nowMs) => {
+      const { share: _, ...asked } = request.query;
+      return prepare(resolve(parse(parameters, asked), nowMs));
+    });
     const site_id = access.resolveSite(reader, named.query.site_id);
     const { query, asked } =
       site_id === named.query.site_id ? named : prepare(renameSite(named.query, site_id));
@@ -80,13 +83,18 @@ async function identifyWithinLimit(
 ): Promise<Reader> {
   let reader: Reader;
   try {
-    reader = access.identify(request.headers);
+    reader = access.identify(request.headers, readShareToken(request));
   } catch (error) {
     await checkLimit(request);
     throw error;
   }
   await checkLimit(request, reader.key?.hash);
   return reader;
+}
+
+/** Express parses the query at each access to it. */
+function readShareToken(request: Request): unknown {
+  return request.url.includes('share=') ? request.query['share'] : undefined;
 }
 
 /** The same query of the site under its id instead of an alias. */

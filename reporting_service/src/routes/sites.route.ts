@@ -15,7 +15,12 @@ import type { SitesController } from '../controllers/sitesController.ts';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 
-const ADMIN = { tag: 'Sites and keys', problems: [401, 403, 503] as const };
+const ADMIN = {
+  tag: 'Sites and keys',
+  keys: ['bearer', 'apiKey'],
+  alwaysNeedsKey: true,
+  problems: [401, 403, 503],
+} as const;
 const BODY_PROBLEMS = [...ADMIN.problems, 413, 415] as const;
 
 const SITE = {

@@ -59,6 +59,7 @@ function toRoute<Parameters, Query extends ReportQuery<Parameters>, Answer exten
         examples: { report: example },
       },
     },
+    keys: ['bearer', 'apiKey', 'shareToken'],
     problems: [401, 403, 404, 429, 503],
     handler: createReportHandler(report, deps),
   };

@@ -1,6 +1,6 @@
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
-import { createKey } from '@analytics/sites/apiKey';
+import { createKey, type KeyKind } from '@analytics/sites/apiKey';
 import { createKeyStore } from '@analytics/sites/keyStore';
 import { createSiteStore } from '@analytics/sites/siteStore';
 import type { mongo } from 'mongoose';
@@ -22,14 +22,14 @@ const keys = createKeyStore(requireDb);
 await sites.add({ id: 'a', aliases: ['alias-of-a'] });
 await sites.add({ id: 'b' });
 await storeEvents([{ site_id: 'a', path: '/', user_id: 'ann', timestamp: '2025-11-12T10:00:00Z' }]);
-const add = async (
-  kind: 'read' | 'write' | 'admin',
-  site_id: string | null,
-  expires_at: Date | null = null,
-) => (await keys.add({ kind, site_id, label: 'test', expires_at })).key;
+const add = async (kind: KeyKind, site_id: string | null, expires_at: Date | null = null) =>
+  (await keys.add({ kind, site_id, label: 'test', expires_at })).key;
 const readKey = await add('read', 'a');
 const foreignKey = await add('read', 'b');
 const writeKey = await add('write', 'a');
+const shareToken = await add('share', 'a');
+const foreignToken = await add('share', 'b');
+const expiredToken = await add('share', 'a', new Date(1000));
 const adminKey = await add('admin', null);
 const expiredKey = await add('read', 'a', new Date(1000));
 await waitUntil(async () => (await get('/stats', { 'X-Api-Key': adminKey })).status === 200);
@@ -46,6 +46,17 @@ const readers: [name: string, headers: Record<string, string>, query: object, st
   ['a read key in X-Api-Key', { 'X-Api-Key': readKey }, {}, 200],
   ['an admin key', { 'X-Api-Key': adminKey }, {}, 200],
   ['a read key and an alias', { 'X-Api-Key': readKey }, { site_id: 'alias-of-a' }, 200],
+  ['a share token in the query', {}, { share: shareToken }, 200],
+  ['a share token as Bearer', { Authorization: `Bearer ${shareToken}` }, {}, 200],
+  ['a share token and an alias', {}, { share: shareToken, site_id: 'alias-of-a' }, 200],
+  ['a share token of another site', {}, { share: foreignToken }, 404],
+  ['a share token, and a site that does not exist', {}, { share: shareToken, site_id: 'no-site' }, 404],
+  ['an expired share token', {}, { share: expiredToken }, 401],
+  ['an unknown share token', {}, { share: createKey('share').key }, 401],
+  ['two share tokens', {}, { share: [shareToken, shareToken] }, 401],
+  ['an empty share token', {}, { share: '' }, 401],
+  ['a read key as share token', {}, { share: readKey }, 401],
+  ['an admin key as share token', {}, { share: adminKey }, 401],
   ['no key', {}, {}, 401],
   ['an unknown key', { 'X-Api-Key': createKey('read').key }, {}, 401],
   ['an expired key', { 'X-Api-Key': expiredKey }, {}, 401],

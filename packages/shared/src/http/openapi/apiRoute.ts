@@ -2,6 +2,7 @@ import type { Express, RequestHandler } from 'express';
 import type { z } from 'zod';
 import { createMethodNotAllowedHandler } from '../problem.ts';
 import type { ProblemStatus } from './problemAnswers.ts';
+import type { SecuritySchemeName } from './securitySchemes.ts';
 
 /** A content of an answer, by its media type. */
 export interface ApiContent {
@@ -43,6 +44,10 @@ export interface ApiRoute {
   /** The parameters of the query. */
   parameters?: z.ZodType;
   body?: ApiBody;
+  /** The places where the route looks for a key, by their names in `SECURITY_SCHEMES`. */
+  keys?: readonly SecuritySchemeName[];
+  /** Whether it needs a key with `AUTH_MODE=open`, too. */
+  alwaysNeedsKey?: boolean;
   /** The answers by status, except problems. */
   answers: Record<number, ApiAnswer>;
   /** The statuses of problems that this route answers with, besides those of every route. */

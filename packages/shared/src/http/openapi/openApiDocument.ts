@@ -4,6 +4,7 @@ import { createProblem, problemSchema } from '../problem.ts';
 import type { ApiAnswer, ApiContent, ApiRoute } from './apiRoute.ts';
 import { createSchemaWriter, type JsonSchema, type SchemaWriter, type Side } from './jsonSchema.ts';
 import { PROBLEM_ANSWERS, PROBLEMS_OF_EVERY_ROUTE, type ProblemStatus } from './problemAnswers.ts';
+import { SECURITY_SCHEMES, type SecurityScheme, type SecuritySchemeName } from './securitySchemes.ts';
 
 export interface ApiDescription {
   title: string;
@@ -25,7 +26,11 @@ export interface OpenApiDocument {
   servers: { url: string; description: string }[];
   tags: { name: string; description: string }[];
   paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, JsonSchema>; responses: Record<string, Answer> };
+  components: {
+    schemas: Record<string, JsonSchema>;
+    responses: Record<string, Answer>;
+    securitySchemes: Record<string, SecurityScheme>;
+  };
 }
 
 interface Operation {
@@ -34,6 +39,7 @@ interface Operation {
   summary: string;
   description: string;
   parameters?: Parameter[];
+  security?: Record<string, never[]>[];
   requestBody?: { description: string; required: true; content: Content };
   responses: Record<string, Answer | Reference>;
 }
@@ -79,12 +85,12 @@ export function createOpenApiDocument(description: ApiDescription): OpenApiDocum
     servers: [{ url: '.', description: 'The service that sent this document.' }],
     tags: Object.entries(tags).map(([name, text]) => ({ name, description: text })),
     paths,
-    components: { schemas: writer.components, responses },
+    components: { schemas: writer.components, responses, securitySchemes: pickSecuritySchemes(routes) },
   };
 }
 
 function describeRoute(route: ApiRoute, writer: SchemaWriter): Operation {
-  const { operationId, tag, summary, description, body } = route;
+  const { operationId, tag, summary, description, keys, alwaysNeedsKey = false, body } = route;
   const parameters = [
     ...describeParameters('path', route.pathParameters, writer),
     ...describeParameters('query', route.parameters, writer),
@@ -95,6 +101,7 @@ function describeRoute(route: ApiRoute, writer: SchemaWriter): Operation {
     summary,
     description,
     ...(parameters.length > 0 && { parameters }),
+    ...(keys && { security: describeSecurity(keys, alwaysNeedsKey) }),
     ...(body && {
       requestBody: {
         description: body.description,
@@ -112,6 +119,19 @@ function describeRoute(route: ApiRoute, writer: SchemaWriter): Operation {
       ),
     },
   };
+}
+
+/** One of the places is enough. Most routes need no key with `AUTH_MODE=open`. */
+function describeSecurity(
+  keys: readonly SecuritySchemeName[],
+  alwaysNeedsKey: boolean,
+): Record<string, never[]>[] {
+  return [...(alwaysNeedsKey ? [] : [{}]), ...keys.map((name) => ({ [name]: [] }))];
+}
+
+function pickSecuritySchemes(routes: readonly ApiRoute[]): Record<string, SecurityScheme> {
+  const names = new Set(routes.flatMap(({ keys = [] }) => keys));
+  return Object.fromEntries([...names].map((name) => [name, SECURITY_SCHEMES[name]]));
 }
 
 /** The parameters of an object schema, each with the schema and the description of its property. */
