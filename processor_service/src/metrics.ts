@@ -24,6 +24,11 @@ const PROCESSOR_METRICS = {
     name: 'analytics_worker_dead_letters',
     help: 'Dead letters in the database.',
   },
+  expired: {
+    type: 'counter',
+    name: 'analytics_worker_events_expired_total',
+    help: 'Events that the worker deleted because they were older than their site keeps them.',
+  },
   storeDelay: {
     type: 'histogram',
     name: 'analytics_worker_accepted_to_stored_seconds',
@@ -55,6 +60,7 @@ export interface ProcessorMetrics {
   /** `queuedMs`: when the job was queued (ms since 1970). */
   onJobStored: (queuedMs: number) => void;
   onDeadLetters: (added: number) => void;
+  onExpired: (deleted: number) => void;
 }
 
 /** What a scrape reads. Undefined: the worker has not started yet. */
@@ -91,5 +97,6 @@ export function createProcessorMetrics(
     // The clock of the producer may be ahead.
     onJobStored: (queuedMs) => table.storeDelay.observe(Math.max(Date.now() - queuedMs, 0) / 1000),
     onDeadLetters: (added) => table.newDeadLetters.add(added),
+    onExpired: (deleted) => table.expired.add(deleted),
   };
 }

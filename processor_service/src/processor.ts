@@ -1,17 +1,20 @@
 import { type DueBuckets, measureDueBuckets } from '@analytics/rollups/dueBuckets';
+import type { EventModel } from '@analytics/shared/event/eventModel';
 import { type EventQueueNames, openEventQueue } from '@analytics/shared/event/eventQueue';
 import { createServiceApp } from '@analytics/shared/http/serviceApp';
 import type { DependencyWatch } from '@analytics/shared/service/dependencyWatch';
 import type { Service } from '@analytics/shared/service/startService';
 import { createKeyStore } from '@analytics/sites/keyStore';
 import { createSiteCopy } from '@analytics/sites/siteCopy';
+import { createSiteStore } from '@analytics/sites/siteStore';
 import { createSnapshotReader } from '@analytics/sites/snapshotReader';
 import type { Express } from 'express';
 import type { Redis } from 'ioredis';
-import type { Connection } from 'mongoose';
+import type { Connection, mongo } from 'mongoose';
 import type { Config } from './config/config.ts';
 import { connectDatabase, connectIndexBuilder } from './config/db.ts';
 import { createCollections, listCollections } from './database/createCollections.ts';
+import { createDailyLease } from './database/dailyLease.ts';
 import { type IndexBuild, startIndexBuild } from './database/indexBuild.ts';
 import { createDeadLetterStore, type DeadLetterStore } from './deadLetters/deadLetterStore.ts';
 import { batchInserts } from './events/batchInserts.ts';
@@ -20,12 +23,13 @@ import { createEventStore } from './events/eventStore.ts';
 import { startFailedJobSweep } from './events/failedJobSweep.ts';
 import { createJobQuarantine } from './events/jobQuarantine.ts';
 import { createProcessJob } from './events/processJob.ts';
+import { startRetentionSchedule } from './events/retentionSchedule.ts';
 import { createWriteInvalidator } from './events/writeInvalidator.ts';
 import { createProcessorMetrics, type ProcessorMetrics } from './metrics.ts';
 import { createDeadLetterModel } from './models/DeadLetter.model.ts';
 import { createEventModel } from './models/Event.model.ts';
 import { startRefreshSchedule } from './rollup/refreshSchedule.ts';
-import { createRollups } from './rollup/rollups.ts';
+import { createRollups, type Rollups } from './rollup/rollups.ts';
 import { copySites } from './sites/copySites.ts';
 
 export interface ProcessorDeps extends Omit<Service<Config>, 'listen'> {
@@ -118,16 +122,7 @@ async function startWork(deps: ProcessorDeps, counting: ProcessorMetrics): Promi
     mongoWatch,
     logger,
   });
-  // Without its indexes, a collection would be scanned for each hour, and site codes would not be unique.
-  const schedule = indexes.finished.then(() =>
-    indexes.isDone
-      ? startRefreshSchedule({ redis, redisWatch, ...queueNames, refresh: rollups.refresh, logger })
-      : undefined,
-  );
-  register('the index build and the refresh of rollups', async () => {
-    await indexes.close();
-    await (await schedule)?.close();
-  });
+  registerSchedules(deps, counting, { db, Event, rollups, indexes, queueNames });
   const consumer = createEventConsumer({
     redis,
     redisWatch,
@@ -144,4 +139,41 @@ async function startWork(deps: ProcessorDeps, counting: ProcessorMetrics): Promi
   logger.info({ queue: config.QUEUE_NAME, concurrency }, 'taking jobs off the queue');
   const measureDue = () => measureDueBuckets(rollups.collections, MEASURE_TIMEOUT_MS);
   return { deadLetters, indexes, measureDueBuckets: measureDue };
+}
+
+interface ScheduleDeps {
+  db: mongo.Db;
+  Event: EventModel;
+  rollups: Rollups;
+  indexes: IndexBuild;
+  queueNames: EventQueueNames;
+}
+
+/**
+ * Starts the refresh of rollups and the retention once the indexes are built. Without them, a collection
+ * would be scanned for each hour, and site codes would not be unique.
+ */
+function registerSchedules(
+  { config, logger, register, mongoWatch, redis, redisWatch }: ProcessorDeps,
+  { onExpired }: ProcessorMetrics,
+  { db, Event, rollups, indexes, queueNames }: ScheduleDeps,
+): void {
+  const start = () => [
+    startRefreshSchedule({ redis, redisWatch, ...queueNames, refresh: rollups.refresh, logger }),
+    startRetentionSchedule({
+      hour: config.RETENTION_HOUR,
+      sites: createSiteStore(() => db),
+      lease: createDailyLease(db, { task: 'retention', since: new Date() }),
+      Event,
+      invalidator: createWriteInvalidator(rollups.invalidations),
+      mongoWatch,
+      onExpired,
+      logger,
+    }),
+  ];
+  const schedules = indexes.finished.then(() => (indexes.isDone ? start() : []));
+  register('the index build, the refresh of rollups and the retention', async () => {
+    await indexes.close();
+    await Promise.all((await schedules).map((schedule) => schedule.close()));
+  });
 }

@@ -1,7 +1,9 @@
 import { parseMetrics, pickSamples } from '@analytics/local-stack/testing/readMetrics';
 import { useTestStack } from '@analytics/local-stack/testing/useTestStack';
 import { waitUntil } from '@analytics/local-stack/testing/waitUntil';
+import { createSiteStore } from '@analytics/sites/siteStore';
 import { Queue } from 'bullmq';
+import { createConnection } from 'mongoose';
 import request from 'supertest';
 import { expect, test } from 'vitest';
 import { createEvent } from './createEvent.ts';
@@ -10,11 +12,28 @@ import { startProcessor } from './startProcessor.ts';
 
 const stack = useTestStack();
 const queue = openQueue(stack);
+await storeExpiredEvent();
 const { app, connection } = await startProcessor(stack);
+
+/** Stores an event that its site keeps no longer, while the retention has been missed for days. */
+async function storeExpiredEvent(): Promise<void> {
+  const early = await createConnection(stack.MONGO_URI).asPromise();
+  const { db } = early;
+  if (db === undefined) {
+    throw new Error('not connected');
+  }
+  await createSiteStore(() => db).add({ id: 'old', retention_days: 1 });
+  const past = new Date('2025-11-12T19:30:01Z');
+  await db.collection('events').insertOne({ site_id: 'old', timestamp: past, createdAt: past });
+  await db
+    .collection('leases')
+    .insertOne({ _id: 'retention' as never, holder: null, expires_at: past, done_for: past });
+  await early.close();
+}
 
 const scrape = async () => parseMetrics((await request(app).get('/metrics')).text);
 
-test('stored events, duplicates and dead letters are counted, with the times of jobs and inserts', async () => {
+test('stored events, duplicates, dead letters and expired events are counted, with the times of jobs and inserts', async () => {
   const event = createEvent();
   await queue.add('ingest-batch', { events: [event, createEvent()] }, { timestamp: Date.now() - 5000 });
   await queue.add('ingest-batch', { events: [event, createEvent(), { path: 1 }] });
@@ -22,12 +41,14 @@ test('stored events, duplicates and dead letters are counted, with the times of 
     scrape,
     (found) =>
       found.get('analytics_worker_accepted_to_stored_seconds_count') === 2 &&
+      found.get('analytics_worker_events_expired_total') === 1 &&
       found.get('analytics_worker_dead_letters') === 1,
   );
 
   expect(pickSamples(samples, /^analytics_worker_(events|dead)|_stored_seconds_count/)).toEqual({
     analytics_worker_events_stored_total: 3,
     analytics_worker_events_duplicate_total: 1,
+    analytics_worker_events_expired_total: 1,
     analytics_worker_dead_letters_new_total: 1,
     analytics_worker_dead_letters: 1,
     analytics_worker_accepted_to_stored_seconds_count: 2,

@@ -18,6 +18,7 @@ const schema = z.object({
   ...durabilitySettings,
   ...mongoSettings,
   WORKER_CONCURRENCY: wholeNumberSetting({ min: 1, max: 1000, default: 100 }),
+  RETENTION_HOUR: wholeNumberSetting({ min: 0, max: 23, default: 3 }),
   LOG_LEVEL: logLevelSetting,
 });
 
