@@ -131,7 +131,7 @@ test('without workers, with a paused queue, an old job, a dead letter and a wron
   ]);
 });
 
-test('of servers that are away or hang it says which, within ten seconds', {
+test('of servers that are away or hang it says which, within fifteen seconds', {
   timeout: 60_000,
 }, async () => {
   const away = String(await findFreePort());
@@ -168,5 +168,5 @@ test('of servers that are away or hang it says which, within ten seconds', {
     { status: 'failure' },
     { status: 'failure' },
   ]);
-  expect(tookMs).toBeLessThan(10_000);
+  expect(tookMs).toBeLessThan(15_000);
 });

@@ -27,7 +27,7 @@ aliases are all that counts. A change is effective within ten seconds.
   alias remove SITE ALIAS
 
   key add --kind write|read|share|admin --label TEXT [--site SITE] [--expires TIME]
-                         creates a key and shows it once; write and read keys need a site, an admin key has none
+                         creates a key and shows it once; write and read keys and share tokens need a site, an admin key has none
   key list [--site SITE] all keys, without their secrets
   key revoke KEY         makes a key invalid; KEY is its id in the list
 

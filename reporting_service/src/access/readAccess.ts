@@ -12,7 +12,7 @@ export interface Reader {
 /** Decides who may read the reports of which site, and who may administer sites. */
 export interface ReadAccess {
   /**
-   * Identifies the sender by the key in its headers, or else by `share`, the share token in its query.
+   * Identifies the sender by `share`, the share token in its query, or else by the key in its headers.
    *
    * @throws ProblemError 401 without a valid key, 403 for a write key, 503 if no sites are known.
    */

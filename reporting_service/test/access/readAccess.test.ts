@@ -54,6 +54,12 @@ const readers: [name: string, headers: Record<string, string>, query: object, st
   ['an expired share token', {}, { share: expiredToken }, 401],
   ['an unknown share token', {}, { share: createKey('share').key }, 401],
   ['two share tokens', {}, { share: [shareToken, shareToken] }, 401],
+  [
+    'a valid key and an unknown share token',
+    { 'X-Api-Key': readKey },
+    { share: createKey('share').key },
+    401,
+  ],
   ['an empty share token', {}, { share: '' }, 401],
   ['a read key as share token', {}, { share: readKey }, 401],
   ['an admin key as share token', {}, { share: adminKey }, 401],
