@@ -5,7 +5,7 @@ import { startVitest } from 'vitest/node';
 const HELP = `npm run test:faults [-- FILE... [--seed N] [--short] [--name PATTERN]]
 
 Breaks a running system in every way of e2e/faults/*.test.ts, one after another, and prints what became of its events.
-In its short form all of it takes about ten minutes.
+In its short form all of it takes about 20 minutes.
 
   FILE            only the files whose names contain this
   --name PATTERN  only the tests whose names match
